@@ -1,0 +1,97 @@
+# tidegate: `make`, `make test`, `make demo`, `make install`; see README.md
+# Flavours live in build/<flavour>: FLAVOUR=release (default), asan, coverage.
+FLAVOUR ?= release
+B := build/$(FLAVOUR)
+PREFIX ?= /usr/local
+DESTDIR ?=
+VERSION := 0.1.0
+
+PACKAGES := libgit2 libpq libssh2 inih libcurl jansson libarchive glib-2.0 libcrypto
+# inih, jansson and libpg_query serve one file each; libpg_query ships no .pc
+DEPS_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
+DEPS_LIBS := $(shell pkg-config --libs $(PACKAGES)) -lpg_query
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+        -Wvla -Wpointer-arith -Wwrite-strings -Wno-missing-field-initializers
+HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+FLAGS_release := -O2 -g $(HARDEN)
+FLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+              -fno-sanitize-recover=undefined -DTIDEGATE_FAILPOINTS
+FLAGS_coverage := -O0 -g --coverage -DTIDEGATE_FAILPOINTS
+FLAGS_test := -O1 -g $(HARDEN) -DTIDEGATE_FAILPOINTS
+LINK_release := -pie -Wl,-z,relro,-z,now
+LINK_asan := -fsanitize=address,undefined
+LINK_coverage := --coverage
+LINK_test := $(LINK_release)
+
+CFLAGS ?=
+ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -DTIDEGATE_VERSION='"$(VERSION)"' \
+              -DTIDEGATE_PREFIX='"$(PREFIX)"' -I. -I$(B)/gen $(WARN) \
+              $(FLAGS_$(FLAVOUR)) $(DEPS_CFLAGS) $(CFLAGS) -MMD -MP
+ifdef WERROR
+ALL_CFLAGS += -Werror
+endif
+LDFLAGS_ALL := $(LINK_$(FLAVOUR)) $(LDFLAGS)
+
+ROOMS := runner/base policies migrations runner/config runner/release \
+         runner/fleet runner/ledger runner/facts runner/flow runner/report \
+         runner/command
+objects = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
+BASE := $(call objects,runner/base)
+EMBEDDED := $(B)/gen/remote_scripts.o $(B)/gen/own_migrations.o \
+            $(B)/gen/preset_files.o
+ALL := $(foreach r,$(ROOMS),$(call objects,$(r))) $(EMBEDDED)
+
+TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/test_*.c))
+
+.PHONY: all unit test integration demo install clean lint rooms coverage bench
+all: $(B)/tidegate
+
+$(B)/tidegate: $(ALL) $(B)/runner/main.o
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS)
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# Files compiled into the program: the sh that runs on hosts, tidegate's own
+# tables, the policy presets.
+$(B)/gen/remote_scripts.c: scripts/embed $(wildcard scripts/remote/*.sh)
+	@mkdir -p $(@D)
+	scripts/embed remote_scripts $(filter %.sh,$^) >$@
+$(B)/gen/own_migrations.c: scripts/embed $(wildcard migrations/sql/*.sql)
+	@mkdir -p $(@D)
+	scripts/embed own_migrations $(filter %.sql,$^) >$@
+$(B)/gen/preset_files.c: scripts/embed $(wildcard policies/presets/*.ini)
+	@mkdir -p $(@D)
+	scripts/embed preset_files $(filter %.ini,$^) >$@
+$(B)/gen/%.o: $(B)/gen/%.c
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# Unit tests: those of base link with base alone, those of policies with
+# policies and base alone; that they link is the proof of the rooms.
+link_base := $(BASE)
+link_policies := $(call objects,policies) $(BASE)
+link_migrations := $(call objects,migrations) $(BASE) $(EMBEDDED)
+$(B)/unit/base/%: $(B)/tests/unit/base/%.o $(link_base)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(shell pkg-config --libs glib-2.0 jansson libcrypto) -lcmocka
+$(B)/unit/policies/%: $(B)/tests/unit/policies/%.o $(link_policies)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(shell pkg-config --libs glib-2.0 jansson libcrypto) -lcmocka
+$(B)/unit/migrations/%: $(B)/tests/unit/migrations/%.o $(link_migrations)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(shell pkg-config --libs glib-2.0 jansson libcrypto libpq) -lpg_query -lcmocka
+$(B)/unit/%: $(B)/tests/unit/%.o $(ALL)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) -lcmocka
+
+# `make unit ROOM=policies` runs one room's; scripts/unit prints the totals.
+unit: $(TESTS)
+	scripts/unit $(B)/unit $(ROOM)
+
+clean:
+	rm -rf build
+
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
