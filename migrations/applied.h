@@ -1,0 +1,64 @@
+/* applied: the set of migrations that a database has, in schema `tidegate`.
+ *
+ * The tables are migrations of tidegate's own (migrations/sql). The applied
+ * row of a transactional migration is written in the migration's own
+ * transaction; a set, not a high-water mark.
+ */
+#ifndef MIGRATIONS_APPLIED_H
+#define MIGRATIONS_APPLIED_H
+
+#include "migrations/migration.h"
+#include "migrations/pg.h"
+
+struct applied_row {
+    const char *name, *checksum, *release;
+    bool after;
+    const char *up, *down; /* texts as applied; down NULL when none */
+    const char *compatible, *forward_only;
+    int64_t at, ms;
+    const char *run;
+};
+
+/* A non-transactional migration that was begun and not ended. */
+struct journal_row {
+    const char *name, *run;
+    bool down;
+    int statements_done, statements;
+    int backend_pid;
+    int64_t backend_start; /* UTC */
+};
+
+struct applied {
+    bool schema;                    /* false: no schema tidegate there yet */
+    const struct applied_row *rows; /* ascending by name's number */
+    size_t n;
+    const struct journal_row *open; /* unfinished journals */
+    size_t open_n;
+    /* The fence in the database. */
+    char ledger[64];
+    int64_t epoch;
+};
+
+/* Reads; creates nothing. */
+bool applied_read(struct pg *pg, struct arena *a, struct applied *out,
+                  struct err *e);
+const struct applied_row *applied_find(const struct applied *applied,
+                                       const char *name);
+/* Makes or upgrades schema tidegate; idempotent. */
+bool applied_prepare(struct pg *pg, struct arena *a, struct err *e);
+
+/* What is still to run, and what does not fit. An edited file, or a number
+ * below the highest applied one, is ERR_INPUT/ERR_REFUSED naming both
+ * digests. `gone` lists applied names that are absent from the files: the
+ * caller knows whether their release was rolled back. */
+struct pending {
+    const struct migration **list;
+    size_t n;
+    const char **gone;
+    size_t gone_n;
+};
+bool applied_pending(const struct applied *applied,
+                     const struct migrations *files, struct arena *a,
+                     struct pending *out, struct err *e);
+
+#endif

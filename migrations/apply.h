@@ -1,0 +1,68 @@
+/* apply: migrations run for real, guarded.
+ *
+ * A session advisory lock on an otherwise idle connection; the work on a
+ * second; an observer on a third that counts the sessions waiting behind us
+ * and cancels before they pile up. A transactional migration runs as one
+ * transaction with its applied row and the fence; lock_timeout makes the whole
+ * transaction start again, with jitter, until the deadline. Others run
+ * statement by statement with a journal; indexes are looked at afterwards.
+ */
+#ifndef MIGRATIONS_APPLY_H
+#define MIGRATIONS_APPLY_H
+
+#include "migrations/applied.h"
+#include "migrations/migration.h"
+#include "migrations/pg.h"
+#include "runner/base/progress.h"
+
+struct apply_settings {
+    const char *conninfo;
+    const char *run; /* run id; application_name is "tidegate:RUN:STEP" */
+    const char *release;
+    const char *ledger;      /* id; a foreign one in the database is refused */
+    int64_t epoch;           /* a higher one in the database is refused */
+    int64_t lock_timeout_ms; /* default 100 */
+    int64_t blocked_ms;      /* cancel when somebody waited longer; 0: 2 s */
+    int64_t retry_for_ms;    /* how long lock timeouts are retried; 0: 2 min */
+    bool terminate_orphan;   /* end a backend left by an earlier run */
+};
+
+struct apply; /* the three connections, and the lock */
+
+/* Connects, refuses a standby or a transaction pooler, takes the advisory
+ * lock (another holder: ERR_HELD naming it), raises the fence. */
+struct apply *apply_open(struct loop *l, struct arena *a,
+                         const struct apply_settings *s,
+                         struct progress *progress, struct err *e);
+void apply_close(struct apply *ap);
+/* The idle connection, for reading the applied set and facts. */
+struct pg *apply_connection(struct apply *ap);
+
+enum apply_outcome {
+    APPLY_DONE,        /* applied, row written, seen */
+    APPLY_ROLLED_BACK, /* failed, and nothing of it is there */
+    APPLY_PARTIAL,     /* non-transactional: some statements are there */
+    APPLY_UNKNOWN,     /* connection lost and nobody could be asked */
+};
+
+struct apply_result {
+    enum apply_outcome outcome;
+    int64_t ms;
+    int retries;
+    int statement; /* 1-based, the one that failed; 0: none */
+    bool already;  /* it was there already: nothing was done */
+};
+
+/* expected_ms (likely, from the rehearsal; 0: unknown) feeds the live line.
+ * A stop signal cancels the statement; the answer says what that left. */
+bool apply_up(struct apply *ap, const struct migration *m, int64_t expected_ms,
+              struct apply_result *out, struct err *e);
+/* From the text recorded when it was applied, not from any commit. */
+bool apply_down(struct apply *ap, const struct applied_row *row,
+                int64_t expected_ms, struct apply_result *out, struct err *e);
+/* What stands in the database after an unknown end: waits for (or ends)
+ * the orphaned backend first. */
+bool apply_observe(struct apply *ap, const char *name, bool down,
+                   struct apply_result *out, struct err *e);
+
+#endif

@@ -1,0 +1,106 @@
+/* rehearse: the timed dry run of pending migrations on a clone.
+ *
+ * Makes a clone, runs every pending migration up, then down, compares the
+ * schema with the one before, and runs up again; per statement it records
+ * time, locks and until when they were held, rewrites, full scans, rows and
+ * WAL. Never writes to production: a target whose system identifier and
+ * database name both equal production's is refused, unless it carries
+ * cluster_name = tidegate-clone and answers at another address.
+ */
+#ifndef MIGRATIONS_REHEARSE_H
+#define MIGRATIONS_REHEARSE_H
+
+#include "migrations/applied.h"
+#include "migrations/migration.h"
+#include "migrations/pg.h"
+#include "runner/base/json.h"
+#include "runner/base/progress.h"
+
+enum clone_how {
+    CLONE_BY_DUMP,     /* pg_dump of `from`, restored on `server` */
+    CLONE_BY_TEMPLATE, /* CREATE DATABASE ... TEMPLATE argument on server */
+    CLONE_AS_IS,       /* the database that `server` names, kept */
+    CLONE_BY_COMMAND,  /* argument: a program; see migrations/clone.h */
+};
+
+struct rehearse_settings {
+    enum clone_how how;
+    const char *argument;
+    const char *from, *server; /* conninfos */
+    const char *production;    /* conninfo: identity and sizes are read; NULL:
+                                  no database yet */
+    const char *run;           /* names the clone: tidegate_<run> */
+    int64_t lock_wait_ms;      /* on the clone; default 5 s */
+};
+
+/* One relation touched by a statement. */
+struct touched {
+    const char *relation; /* schema-qualified */
+    const char *lock;     /* strongest, "ACCESS EXCLUSIVE" */
+    int64_t held_ms;      /* from the statement to the transaction's end */
+    bool rewritten;
+    bool scanned;        /* read in full, not rewritten */
+    int64_t rows, bytes; /* of the clone's relation, before */
+    double ratio;        /* production's size / the clone's; 0: unknown */
+};
+
+struct rehearsed_statement {
+    int number, line; /* 1-based in its script */
+    const char *text; /* first 200 bytes, escaped */
+    int64_t ms, rows, wal_bytes;
+    const struct touched *touched;
+    size_t n;
+    int64_t low, likely, high; /* estimate for production, ms */
+    const char *safer;         /* alternative when it rewrites or blocks */
+};
+
+struct rehearsed {
+    const char *name;
+    bool after, transaction;
+    const struct rehearsed_statement *up;
+    size_t n;
+    int64_t up_ms, down_ms;
+    int64_t low, likely, high; /* up, production, ms */
+    int64_t down_high;         /* down, production, ms; -1: no down */
+    bool has_down, down_ok;
+    const char *differs; /* schema after up and down against before, lines,
+                            or NULL: equal */
+};
+
+/* How long the readers and the writers of a table wait, production, ms. */
+struct table_wait {
+    const char *table;
+    int64_t readers, writers; /* high */
+    const char *by;           /* "0012_x:3 ACCESS EXCLUSIVE" */
+};
+
+struct rehearsal {
+    const struct rehearsed *list;
+    size_t n;
+    const struct table_wait *waits;
+    size_t waited;
+    char digest[65];    /* of the pending migrations, in order */
+    int64_t at;         /* UTC, its end */
+    double clone_share; /* clone bytes / production bytes; 1 when unknown */
+    int64_t low, likely, high;
+    const char *failed;   /* a migration failed on the clone: which, where,
+                             why; NULL: all ran */
+    const char *clone;    /* what it ran on, for people */
+    const char *warnings; /* lines, or "" */
+};
+
+/* Runs the loop. False only if the rehearsal could not be made (no clone, no
+ * server: ERR_UNREACHABLE; refused target: ERR_REFUSED; interrupted); a
+ * migration that fails is a result. The clone is always removed. */
+bool rehearse_run(struct loop *l, struct arena *a,
+                  const struct rehearse_settings *s,
+                  const struct migration *const *pending, size_t n,
+                  struct progress *progress, struct rehearsal *out,
+                  struct err *e);
+
+/* The certificate: canonical JSON that the ledger keeps, and back. */
+struct json *rehearsal_to_json(const struct rehearsal *r);
+bool rehearsal_from_json(struct rehearsal *out, struct arena *a,
+                         const struct json *j, struct err *e);
+
+#endif
