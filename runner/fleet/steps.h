@@ -1,0 +1,127 @@
+/* steps: what tidegate does on a host, one remote script each, typed.
+ *
+ * Each function runs one step on a set of hosts at once (runs the loop). The
+ * caller has made its intents durable before, and records the answers after.
+ * Every step but `observe` takes the host's lock (flock, bounded wait),
+ * refuses a lower epoch or a foreign ledger, checks the state it expects,
+ * acts under temporary names, renames, syncs, and answers with what it then
+ * observed. outs[i] belongs to hosts[i].
+ *
+ * On a host: <path>/releases/<release>/, <path>/current, <path>/shared/,
+ * <path>/.tidegate/{fence,lock,policy,<release>.files,<release>.state,
+ * after-begun,README}.
+ */
+#ifndef RUNNER_FLEET_STEPS_H
+#define RUNNER_FLEET_STEPS_H
+
+#include "runner/fleet/fleet.h"
+
+struct fence {
+    const char *ledger;
+    int64_t epoch;
+    int64_t seq;      /* head of the ledger when written */
+    const char *head; /* its hash */
+    const char *run;
+};
+
+struct step_result {
+    enum outcome outcome;
+    const char *why;
+    int64_t ms;
+};
+
+/* A release as found on a host. */
+struct observed_release {
+    const char *name;
+    const char *state;  /* staged, live, good, bad, or "" */
+    const char *digest; /* as recorded in .files; "" when none */
+};
+
+struct observed {
+    enum outcome outcome;
+    const char *why;
+    const char *current;     /* release name `current` resolves to; "" when
+                                there is none; NULL: something else */
+    const char *current_raw; /* the link text, or what it is instead */
+    bool verified;           /* digest re-computed equals the recorded one */
+    const struct observed_release *releases;
+    size_t n;
+    const char *ledger, *policy; /* fence's ledger id, policy digest; "" */
+    int64_t epoch, seq;
+    const char *head;
+    const char *after_begun;     /* release, or "" */
+    const char *machine, *place; /* machine id, device:inode of path */
+    int64_t free_bytes;
+    int64_t skew_ms;     /* host clock less ours, round trip halved */
+    const char *missing; /* tools or rights that are missing; "" */
+    const char *shared;  /* lines of shared items: "NAME TYPE" */
+    const char *boot;
+};
+
+/* Read-only, lock-free. Re-computes the digest of `verify` (a release name,
+ * or NULL: of current). */
+void step_observe(struct fleet *f, const size_t *hosts, size_t n,
+                  const char *verify, struct observed *outs);
+/* Takes the host for this ledger and epoch; pins the policy digest when the
+ * host has none or one that `known` (newline-separated) lists. */
+void step_fence(struct fleet *f, const size_t *hosts, size_t n,
+                const struct fence *fence, const char *policy,
+                const char *known, struct step_result *outs);
+/* Uploads the artifact tar (from fd), extracts under a temporary name, checks
+ * every entry against `files` (the text of <release>.files), links shared
+ * items, runs prepare, renames. Present and equal: done at once. */
+struct stage {
+    const char *release;
+    int tar_fd;
+    int64_t tar_len;
+    const char *files;
+    size_t files_len;
+    const char *shared;  /* newline-separated */
+    const char *prepare; /* a command, or "" */
+    int64_t prepare_timeout_ms;
+};
+void step_stage(struct fleet *f, const size_t *hosts, size_t n,
+                const struct fence *fence, const struct stage *s,
+                struct step_result *outs);
+/* current: from -> to by rename, only if it is `from` (release name, "" for
+ * none) now; already `to` is done. Writes state live to `to`. */
+void step_flip(struct fleet *f, const size_t *hosts, size_t n,
+               const struct fence *fence, const char *from, const char *to,
+               struct step_result *outs);
+/* One of the commands of [rollout]; "on H: CMD" runs on another host (each
+ * host's own settings go along in TIDEGATE_*). */
+struct hook {
+    const char *name;    /* "drain", "restart", "undrain" */
+    const char *command; /* with %h, %v already allowed: filled per host */
+    const char *release, *previous;
+    int64_t timeout_ms;
+};
+void step_hook(struct fleet *f, const size_t *hosts, size_t n,
+               const struct fence *fence, const struct hook *h,
+               struct step_result *outs);
+/* <release>.state = state ("good", "bad", "staged", "live"). */
+void step_mark(struct fleet *f, const size_t *hosts, size_t n,
+               const struct fence *fence, const char *release,
+               const char *state, struct step_result *outs);
+/* Writes (release) or removes (NULL) after-begun. */
+void step_after_begun(struct fleet *f, const size_t *hosts, size_t n,
+                      const struct fence *fence, const char *release,
+                      struct step_result *outs);
+/* Removes releases that tidegate made beyond `keep`, never live, the newest
+ * two good, or those named in `needed` (newline-separated). */
+void step_prune(struct fleet *f, const size_t *hosts, size_t n,
+                const struct fence *fence, int keep, const char *needed,
+                struct step_result *outs);
+/* Takes over a tree that stands: `current` (absolute link too) becomes
+ * releases/<release>, digested, marked good; commit is the text of REVISION,
+ * "" when there is none. */
+struct adopted {
+    enum outcome outcome;
+    const char *why;
+    const char *digest, *revision, *folder;
+};
+void step_adopt(struct fleet *f, const size_t *hosts, size_t n,
+                const struct fence *fence, const char *release, bool look_only,
+                struct adopted *outs);
+
+#endif
