@@ -16,7 +16,8 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 FLAGS_release := -O2 -g $(HARDEN)
 FLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
-              -fno-sanitize-recover=undefined -DTIDEGATE_FAILPOINTS
+              -fno-sanitize-recover=undefined -DARENA_BLOCK=0 \
+              -DTIDEGATE_FAILPOINTS
 FLAGS_coverage := -O0 -g --coverage -DTIDEGATE_FAILPOINTS
 FLAGS_test := -O1 -g $(HARDEN) -DTIDEGATE_FAILPOINTS
 LINK_release := -pie -Wl,-z,relro,-z,now
@@ -26,7 +27,8 @@ LINK_test := $(LINK_release)
 
 CFLAGS ?=
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -DTIDEGATE_VERSION='"$(VERSION)"' \
-              -DTIDEGATE_PREFIX='"$(PREFIX)"' -I. -I$(B)/gen $(WARN) \
+              -DTIDEGATE_PREFIX='"$(PREFIX)"' -include runner/base/banned.h \
+              -I. -I$(B)/gen $(WARN) \
               $(FLAGS_$(FLAVOUR)) $(DEPS_CFLAGS) $(CFLAGS) -MMD -MP
 ifdef WERROR
 ALL_CFLAGS += -Werror

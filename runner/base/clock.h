@@ -28,10 +28,11 @@ int64_t civil_days(int year, int month, int day);
 /* Read c as if it were UTC. */
 int64_t civil_to_utc(const struct civil *c);
 struct civil civil_from_utc(int64_t utc);
-bool civil_valid(const struct civil *c);  /* knows leap years */
+bool civil_valid(const struct civil *c);  /* leap years; 0000 to 9999 */
 int civil_weekday(const struct civil *c); /* 0 = Sunday .. 6 = Saturday */
 
-/* "2026-11-24T23:00:00Z", 21 bytes with the NUL. Returns out. */
+/* "2026-11-24T23:00:00Z", 21 bytes with the NUL; an instant outside the years
+ * 0000 to 9999 is shown as the nearest one inside. Returns out. */
 char *clock_rfc3339(int64_t utc, char out[21]);
 /* RFC 3339 section 5.6 with Z or an offset; fractions are read and dropped,
  * a leap second and lower case t or z are refused. The whole text must fit. */

@@ -6,7 +6,8 @@
 
 /* The candidate with the least edit distance (case counts as one edit at the
  * most), or NULL when none is within a third of the word's length, at least
- * two edits. candidates is n names; NULL entries are passed over. */
+ * two edits and fewer than its letters. The first of equals. candidates is n
+ * names; NULL entries are passed over. */
 const char *nearest(const char *word, const char *const *candidates, size_t n);
 
 #endif
