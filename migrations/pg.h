@@ -20,9 +20,12 @@
 
 struct pg;
 
-/* Connects, at most timeout_ms (0: 10 s). application is application_name;
- * sslmode=verify-full unless the conninfo says otherwise or the server is
- * local. ERR_UNREACHABLE with libpq's text, redacted. */
+/* Connects, at most timeout_ms (0: 10 s), running the loop; a stop signal
+ * ends it (ERR_INTERRUPTED). application is application_name;
+ * sslmode=verify-full unless the conninfo or its service says otherwise
+ * (`prefer` in a service counts as silence) or the server is local.
+ * ERR_UNREACHABLE with libpq's text, redacted; ERR_CONFIG for a text that is
+ * no conninfo. libpq resolves host names itself, and that blocks. */
 struct pg *pg_open(struct loop *l, const char *conninfo,
                    const char *application, int64_t timeout_ms, struct err *e);
 void pg_close(struct pg *pg); /* NULL is fine */
@@ -43,10 +46,9 @@ struct pg_failure {
 };
 
 /* One command with text parameters ($1 ...), through the extended protocol;
- * the result lives in a. params may hold NULLs. deadline is monotonic, or
- * CLOCK_NEVER. On failure e is ERR_FAILED (ERR_UNREACHABLE when lost) with
- * server's message, detail and hint, and pg_failed tells more. A stop signal
- * does not interrupt: see pg_cancel. */
+ * the result lives in a. params may hold NULLs. On failure e is ERR_FAILED
+ * (ERR_UNREACHABLE when lost) with server's message, detail and hint, and
+ * pg_failed tells more. A stop signal does not interrupt it: see pg_cancel. */
 bool pg_query(struct pg *pg, struct arena *a, const char *sql,
               const char *const *params, int n, struct pg_result *out,
               struct err *e);
@@ -59,14 +61,20 @@ bool pg_copy_in(struct pg *pg, struct arena *a, const char *sql,
                 const char *data, size_t len, struct pg_result *out,
                 struct err *e);
 const struct pg_failure *pg_failed(const struct pg *pg);
-/* A deadline for the next commands; passing it cancels the statement through
- * the same server (protocol cancel in a child-free, non-blocking way) and
- * fails it. CLOCK_NEVER: none. */
+/* A monotonic deadline for the command in flight and the next ones; passing
+ * it cancels the statement as pg_cancel does. CLOCK_NEVER: none. */
 void pg_deadline(struct pg *pg, int64_t deadline);
+/* Begins to cancel the command in flight, without waiting: a second
+ * connection says pg_cancel_backend, after 2 s pg_terminate_backend, after 5 s
+ * we hang up (PQcancel would block without a timeout). The command still ends
+ * with its own answer. No command: no effect. */
+void pg_cancel(struct pg *pg);
 
 /* Without waiting: send, then each turn ask pg_busy; pg_take when it is
  * done. This is what the guard and the rehearsal observer use. */
 bool pg_send(struct pg *pg, const char *sql, struct err *e);
+/* The same as pg_run does it: simple protocol, rows thrown away. */
+bool pg_send_run(struct pg *pg, const char *sql, struct err *e);
 bool pg_busy(const struct pg *pg);
 bool pg_take(struct pg *pg, struct arena *a, struct pg_result *out,
              struct err *e);
