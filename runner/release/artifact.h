@@ -16,6 +16,11 @@
  * Modes are 0755 (programs, folders), 0644 (files) and 0777 (links).
  * The release digest is the SHA-256 of that text: it depends on the content
  * alone, not on the tar.
+ *
+ * `exclude` reads as .gitignore does: a pattern with a slash before its end is
+ * held against the path from the root, another one against each part of it; a
+ * slash at the end asks for a folder; what lies in an excluded folder is
+ * excluded. Globs are those of fnmatch(3).
  */
 #ifndef RUNNER_RELEASE_ARTIFACT_H
 #define RUNNER_RELEASE_ARTIFACT_H
@@ -51,5 +56,8 @@ bool artifact_write(struct arena *a, struct git *g,
 bool artifact_open(struct arena *a, const char *path, const char *digest,
                    struct artifact *out, struct err *e);
 void artifact_close(struct artifact *artifact);
+/* Whether `exclude` takes this entry out; folder: it is one itself. */
+bool artifact_excludes(const struct artifact_settings *s, const char *name,
+                       bool folder);
 
 #endif
