@@ -90,6 +90,14 @@ bool ledger_lease(struct ledger *l, const char *environment, const char *run,
                   struct err *e);
 void ledger_unlease(struct ledger *l);
 bool ledger_lease_held(const struct ledger *l); /* still ours, head agrees */
+/* Who holds the lease of an environment now, asked of the lock itself;
+ * false: nobody. Our own lease counts as held by us. */
+struct lease_holder {
+    const char *run, *who; /* who: "anna@deploy1, pid 4711" */
+    int64_t since;         /* UTC */
+};
+bool ledger_lease_holder(struct ledger *l, struct arena *a,
+                         const char *environment, struct lease_holder *out);
 
 /* Every event in order; visit returns false to stop. Payloads are lent
  * during the visit. */
