@@ -90,6 +90,11 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libtidegate.a
 $(B)/libtidegate.a: $(ALL)
 	rm -f $@ && ar rcs $@ $^
 
+# Programs that tests/integration/*.sh run against real servers.
+$(B)/integration/migrations/%: $(B)/tests/integration/migrations/%.o $(link_migrations)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(shell pkg-config --libs glib-2.0 jansson libcrypto libpq) -lpg_query -lcmocka
+
 # `make unit ROOM=policies` runs one room's; scripts/unit prints the totals.
 unit: $(TESTS)
 	scripts/unit $(B)/unit $(ROOM)
