@@ -84,9 +84,16 @@ $(B)/unit/policies/%: $(B)/tests/unit/policies/%.o $(link_policies)
 $(B)/unit/migrations/%: $(B)/tests/unit/migrations/%.o $(link_migrations)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(shell pkg-config --libs glib-2.0 jansson libcrypto libpq) -lpg_query -lcmocka
-$(B)/unit/%: $(B)/tests/unit/%.o $(ALL)
+$(B)/unit/%: $(B)/tests/unit/%.o $(B)/libtidegate.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) -lcmocka
+$(B)/libtidegate.a: $(ALL)
+	rm -f $@ && ar rcs $@ $^
+
+# Programs that tests/integration/*.sh run against real servers.
+$(B)/integration/migrations/%: $(B)/tests/integration/migrations/%.o $(link_migrations)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(shell pkg-config --libs glib-2.0 jansson libcrypto libpq) -lpg_query -lcmocka
 
 # `make unit ROOM=policies` runs one room's; scripts/unit prints the totals.
 unit: $(TESTS)

@@ -2,10 +2,12 @@
  *
  * The child gets a fixed environment (PATH=/usr/local/sbin:...:/bin, HOME,
  * LC_ALL=C, SSH_AUTH_SOCK, PGPASSFILE, PGSERVICEFILE, PGSYSCONFDIR, PGSSL*,
- * plus `env`), the folder `folder`, its own process group, stdin from `input`,
- * and no descriptor of ours but 0-2. Its output is kept up to a bound, marked
- * when cut. At the deadline it gets SIGTERM, 2 s later SIGKILL, both to the
- * group. It is a source of the loop (pidfd and pipes).
+ * plus `env`), the folder `folder`, a session and process group of its own
+ * (so no terminal to ask on), default signals, stdin from `input`, and no
+ * descriptor of ours but 0-2. Its output is kept up to a bound, marked when
+ * cut. At the deadline it gets SIGTERM, 2 s later SIGKILL, both to the group;
+ * what it leaves behind when it ends by itself is not touched, and not waited
+ * for either. It is a source of the loop (pidfd and pipes).
  */
 #ifndef RUNNER_BASE_CHILD_H
 #define RUNNER_BASE_CHILD_H
@@ -21,7 +23,8 @@
 #define CHILD_OUTPUT_LIMIT (64 * 1024)
 
 struct child_spec {
-    const char *const *argv; /* NULL-closed; argv[0] looked up in the PATH */
+    const char *const *argv; /* NULL-closed; argv[0] from the child's PATH,
+                              * or, with a slash, from the folder */
     const char *const *env;  /* NULL-closed NAME=VALUE pairs, or NULL */
     const char *folder;      /* NULL: ours */
     const void *input;       /* NULL: /dev/null */
@@ -53,8 +56,10 @@ struct child;
 struct child *child_start(struct loop *l, struct arena *a,
                           const struct child_spec *spec, struct err *e);
 bool child_done(const struct child *c);
+/* NULL until it is done; lives in the arena. */
 const struct child_result *child_result(const struct child *c);
-/* Ends it if it still runs (SIGTERM, 2 s, SIGKILL), reaps, frees. */
+/* Ends it if it still runs (SIGTERM, up to 2 s without the loop, SIGKILL) and
+ * reaps it. NULL is fine. */
 void child_close(struct child *c);
 
 /* Splits a `command:` setting into words: blanks separate, '...' and "..."

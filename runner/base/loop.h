@@ -3,11 +3,17 @@
  * A source is a descriptor (or none) and a deadline. When the descriptor is
  * ready, or the deadline has passed (revents 0), its step runs; the step may
  * change its own fd, events and deadline, add sources, remove any source, and
- * must not block. One thread; nothing below the flow calls loop_until, except
- * the few functions that say they do ("runs the loop").
+ * must not block. In one turn ready descriptors go first, in the order they
+ * were added, then passed deadlines, the earliest first; a source runs at most
+ * once a turn, so one that is ready AND late compares `now` itself. A source
+ * added by a step waits for the next turn. One thread; nothing below the flow
+ * calls loop_until, except the few functions that say they do ("runs the
+ * loop"); a step that does is a BUG.
  *
- * Signals: loop_open takes SIGINT, SIGTERM, SIGHUP; they set a counter that
- * loop_stops tells and wake the loop. SIGPIPE is ignored.
+ * Signals: loop_open takes SIGINT, SIGTERM, SIGHUP (one that was ignored, as
+ * under nohup, stays so); they are counted by the turn that they wake, so no
+ * code of ours is ever interrupted. SIGPIPE is ignored. loop_close gives all
+ * of them back.
  */
 #ifndef RUNNER_BASE_LOOP_H
 #define RUNNER_BASE_LOOP_H
@@ -20,16 +26,16 @@
 struct loop;
 struct source {
     int fd;           /* -1: a timer only */
-    short events;     /* POLLIN, POLLOUT */
+    short events;     /* POLLIN, POLLOUT; 0: fd is not looked at */
     int64_t deadline; /* clock_mono() ms, CLOCK_NEVER for none */
     void (*step)(struct source *s, short revents, int64_t now);
-    void *ctx;           /* for the owner */
-    struct source *next; /* the loop's own */
+    void *ctx; /* for the owner */
 };
 
 struct loop *loop_open(void);
 void loop_close(struct loop *l);
-/* The source stays the caller's, and must stay put until it is removed. */
+/* The source stays the caller's, and must stay put until it is removed.
+ * Adding it twice has no effect. */
 void loop_add(struct loop *l, struct source *s);
 void loop_remove(struct loop *l, struct source *s); /* unknown: no effect */
 

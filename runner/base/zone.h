@@ -14,8 +14,9 @@
 struct zone;
 
 /* NULL when the name is no IANA name of this system: characters outside
- * [A-Za-z0-9_+/-], "..", a leading slash, offsets such as "+02:00", or not in
- * tzdata. Never falls back to UTC. */
+ * [A-Za-z0-9_+/-], not beginning with a letter, not in tzdata, or one of
+ * tzdata's names that are no zone (localtime, posixrules, Factory, posix/,
+ * right/). Never falls back to UTC. */
 struct zone *zone_open(const char *name);
 void zone_close(struct zone *z);
 const char *zone_name(const struct zone *z);

@@ -1,8 +1,10 @@
 /* config: tidegate.ini and the policy files, typed.
  *
- * Everything lives in the arena given to config_load and is read-only
- * afterwards. Paths are absolute. Every error is ERR_CONFIG with
- * "FILE:LINE: KEY: what", and nothing has been contacted.
+ * Everything but the zones lives in the arena given to config_load and is
+ * read-only afterwards. Paths are absolute; relative ones in the files start
+ * at the folder of tidegate.ini, in policy files too. Every error is
+ * ERR_CONFIG with "FILE:LINE: KEY: what", and nothing has been contacted.
+ * Which keys there are, their defaults and help: runner/config/keys.h.
  */
 #ifndef RUNNER_CONFIG_CONFIG_H
 #define RUNNER_CONFIG_CONFIG_H
@@ -14,14 +16,7 @@
 #include "policies/settings.h"
 #include "runner/base/arena.h"
 #include "runner/base/err.h"
-
-/* A host as written, [user@]name[:port], ranges already expanded. */
-struct host_name {
-    const char *text; /* "deploy@web01.example.net:2222" */
-    const char *user; /* NULL: ssh's own answer */
-    const char *name; /* what %h becomes */
-    int port;         /* 0: ssh's own answer */
-};
+#include "runner/config/hosts.h"
 
 enum clone_kind { CLONE_DUMP, CLONE_TEMPLATE, CLONE_EXISTING, CLONE_COMMAND };
 enum on_failure { ON_FAILURE_ROLLBACK, ON_FAILURE_STOP };
@@ -76,8 +71,7 @@ struct environment {
     const char *name;
     int line; /* of its section, for messages */
     const char *policy_path;
-    const char *policy_text; /* the bytes as read: digested and shown */
-    struct policy_settings policy;
+    struct policy_settings policy; /* its zone is UTC without [window] */
     const struct host_name *hosts;
     size_t n_hosts;
     const char *path;        /* %h inside, see path_for */
@@ -89,14 +83,16 @@ struct environment {
     struct rollout_settings rollout;
     struct probe_settings probe_host, probe_front;
     const char *pool_members; /* fact source, or NULL: off */
-    /* What the policy digest covers besides the policy file, its signers and
-     * revoked file: canonical JSON of hosts, path, database, rollout, probe
-     * and pool settings in force for this environment. */
+    /* What is pinned but the lines of the key files: one line for each
+     * setting that differs from its default, "[rollout] max_out = 50%". */
     const char *pinned_text;
 };
 
 struct config {
     const char *path, *folder; /* tidegate.ini and where it stands */
+    /* A file is owned by neither us nor root: what err_why says of it, else
+     * NULL. Refuse it, unless the pinned digest vouches for the content. */
+    const char *foreign;
     const char *project;
     const char *repository;      /* absolute */
     const char *ledger;          /* absolute folder */
@@ -106,9 +102,13 @@ struct config {
     size_t n_environments;
 };
 
+#define CONFIG_FILE "tidegate.ini"
+
 /* Reads FOLDER/tidegate.ini and every policy that it names. */
 bool config_load(struct config *out, struct arena *a, const char *folder,
                  struct err *e);
+/* Closes the zones; also after a config_load that failed. */
+void config_release(struct config *c);
 /* name NULL: the only one; several: ERR_USAGE that lists them. */
 struct environment *config_environment(struct config *c, const char *name,
                                        struct err *e);
@@ -116,15 +116,20 @@ struct environment *config_environment(struct config *c, const char *name,
  * does not allow it (BUG() if it is met all the same). */
 char *config_fill(struct arena *a, const char *text, const char *host,
                   const char *release);
-/* SHA-256 hex over policy text, signers, revoked keys and pinned_text: what
- * the ledger pins. Reads the two key files. */
-bool config_policy_digest(const struct environment *env, char out[65],
-                          struct err *e);
-/* Line by line, "[window] allow: was A, is B", between two pinned texts as
- * config_policy_text renders them; for "policy changed". */
+
+/* Everything that the ledger pins, one line each: the policy as it acts, the
+ * environment's hosts, path, database, rollout, probes and pool, the lines of
+ * the signers and the revoked file (which it reads). What is left at its
+ * default has no line, comments and order do not matter. NULL with e set. */
 char *config_policy_text(struct arena *a, const struct environment *env,
                          struct err *e);
+/* SHA-256 hex of config_policy_text. */
+bool config_policy_digest(const struct environment *env, char out[65],
+                          struct err *e);
+/* How two such texts differ, a line each: "[window] allow: was A, is B". */
 char *config_policy_changes(struct arena *a, const char *was, const char *is);
+/* SHA-256 hex over the configured hosts, whatever their order. */
+char *config_hosts_digest(const struct environment *env, char out[65]);
 
 /* A release id: [A-Za-z0-9._-], 1..64 bytes, no leading '-' or '.', no "..";
  * false with ERR_USAGE. */

@@ -1,10 +1,12 @@
 /* ledger: the append-only, hash-chained record of statements and runs.
  *
- * The file store: one folder (mode 0700) with `ledger.tg`; one machine. A
- * record is framed, chained and synced (fdatasync) before append returns;
- * space is reserved so that the record of a stop can always be written. Only
- * the last record may be torn. Opening replays and verifies the whole chain
- * in bounded memory.
+ * The file store: one folder (0700, ours) with `ledger.tg` (0600); one
+ * machine. A record is framed, chained and synced (fdatasync) before append
+ * returns; 256 KiB beyond the end are reserved, so that the record of a stop
+ * can always be written. Only the last record may be torn. Opening verifies
+ * the whole chain in bounded memory. Payloads: runner/ledger/events.h.
+ *
+ * All errors are ERR_LEDGER (74) but where said otherwise.
  */
 #ifndef RUNNER_LEDGER_LEDGER_H
 #define RUNNER_LEDGER_LEDGER_H
@@ -15,42 +17,7 @@
 
 #include "runner/base/arena.h"
 #include "runner/base/err.h"
-#include "runner/base/hash.h"
-#include "runner/base/json.h"
-
-enum event_kind {
-    EVENT_CREATED = 1, /* {project} */
-    EVENT_POLICY,      /* {environment, digest, text, statement?} pinned */
-    EVENT_STATEMENT,   /* {environment, text, signature, person, key} */
-    EVENT_EPOCH,       /* {environment, run, who, pid, boot}: a lease taken */
-    EVENT_RUN,         /* run begins; see state.h for the members */
-    EVENT_INTENT,      /* {run, step, target, what, expect, undo, change} */
-    EVENT_DONE,        /* {run, step, target, evidence, ms, observed} */
-    EVENT_FAILED,      /* {run, step, target, why} nothing changed there */
-    EVENT_UNKNOWN,     /* {run, step, target, why} */
-    EVENT_DECISION,    /* {run, what, why}: rollback, finish, back, wait */
-    EVENT_NOTE,        /* {run, text} */
-    EVENT_ENDED,       /* {run, outcome, exit, live, ...} */
-    EVENT_REHEARSAL,   /* {environment, release, certificate} */
-    EVENT_FREEZE,      /* {environment, who, why} */
-    EVENT_THAW,        /* {environment, who, why} */
-    EVENT_USERS,       /* {environment, at, users} */
-    EVENT_OWING,       /* {environment, host, release, why}; release "":
-                          paid */
-    EVENT_RECOVERED,   /* {bytes, sha256}: a torn tail was set aside */
-    EVENT_KINDS
-};
-const char *event_word(enum event_kind k);
-
-struct event {
-    int64_t seq; /* 1, 2, ... without gaps */
-    int64_t epoch;
-    int64_t at;  /* UTC seconds */
-    char id[33]; /* random */
-    enum event_kind kind;
-    const struct json *payload; /* lent; share it to keep it */
-    char hash[HASH_HEX], previous[HASH_HEX];
-};
+#include "runner/ledger/events.h"
 
 struct ledger;
 
@@ -62,22 +29,28 @@ enum ledger_mode {
     LEDGER_READ,  /* no lock; for status, history, show, verify, when */
     LEDGER_WRITE, /* appends single statements: short OFD lock per append */
 };
-/* Verifies the chain. Missing: ERR_CONFIG, with what CI must keep. Corrupt:
- * ERR_LEDGER with sequence and offset (LEDGER_READ: opens up to there, and
- * ledger_trouble tells). A torn tail is set aside when writing. */
+/* Verifies the chain. Missing: ERR_CONFIG, with what CI must keep. Folder or
+ * file not ours alone: ERR_CONFIG that names the bit or the owner. Corrupt:
+ * sequence and offset (LEDGER_READ: opens up to there, and ledger_trouble
+ * tells). A torn tail is set aside when writing, and not seen when reading. */
 struct ledger *ledger_open(struct arena *a, const char *folder,
                            enum ledger_mode mode, struct err *e);
-void ledger_close(struct ledger *l);
+void ledger_close(struct ledger *l); /* gives the lease back; NULL is fine */
 const char *ledger_id(const struct ledger *l);
 const char *ledger_folder(const struct ledger *l);
 const char *ledger_trouble(const struct ledger *l); /* NULL: intact */
 int64_t ledger_seq(const struct ledger *l);         /* of the head */
 const char *ledger_head(const struct ledger *l);    /* its hash */
-int64_t ledger_epoch(const struct ledger *l);       /* highest seen */
+/* Of the lease while one is held (what fences carry); else the highest seen. */
+int64_t ledger_epoch(const struct ledger *l);
+/* How long the last append waited for the disk: worth a warning above 1 s. */
+int64_t ledger_sync_ms(const struct ledger *l);
 
 /* Durable when it returns true. Takes payload over. Picks up what other
  * processes appended since. Appending under a lease that was lost is
- * ERR_LEDGER "superseded by epoch N, run R". */
+ * "superseded by epoch N, run R". A full disk: closing kinds (event_closes)
+ * still go into the reserve, others are refused. After a failed sync this
+ * process appends no more: nobody knows what the disk holds. */
 bool ledger_append(struct ledger *l, enum event_kind kind, struct json *payload,
                    struct err *e);
 /* Reads what others appended meanwhile. */
@@ -89,7 +62,27 @@ bool ledger_refresh(struct ledger *l, struct err *e);
 bool ledger_lease(struct ledger *l, const char *environment, const char *run,
                   struct err *e);
 void ledger_unlease(struct ledger *l);
-bool ledger_lease_held(const struct ledger *l); /* still ours, head agrees */
+bool ledger_lease_held(struct ledger *l); /* still ours; refreshes */
+
+/* Who holds the lease of an environment now, asked of the lock itself (a
+ * lock file left by a crash is nobody); false: nobody. Our own lease counts as
+ * held by us. Texts in a. */
+struct lease_holder {
+    const char *run, *who; /* who: "anna@deploy1, pid 4711" */
+    const char *boot;      /* boot id of the machine */
+    int64_t pid, start;    /* start: of the process, in clock ticks of boot */
+    int64_t since, epoch;  /* since: UTC */
+};
+bool ledger_lease_holder(struct ledger *l, struct arena *a,
+                         const char *environment, struct lease_holder *out);
+char *ledger_who(struct arena *a); /* "user@machine": us */
+
+/* What a host or database saw of this ledger (its fence) against what we
+ * hold: another ledger id, a higher seq ("ledger rolled back: has 118, host
+ * web2 saw 121") or another hash at that seq (a fork, both heads named).
+ * ledger "" or seq 0: saw nothing, true. */
+bool ledger_anchor(struct ledger *l, const char *who, const char *ledger,
+                   int64_t seq, const char *head, struct err *e);
 
 /* Every event in order; visit returns false to stop. Payloads are lent
  * during the visit. */
@@ -97,10 +90,12 @@ bool ledger_each(struct ledger *l,
                  bool (*visit)(void *ctx, const struct event *event), void *ctx,
                  struct err *e);
 
-/* Verifies all records again from the file, streaming. */
+/* Verifies all records again from the file, streaming. false: could not look
+ * (missing, not ours); what it found wrong is in out. */
 struct ledger_report {
-    int64_t records, bytes;
-    int64_t bad_seq, bad_offset; /* 0: intact */
+    int64_t records, bytes;      /* intact ones; bytes up to their end */
+    int64_t torn;                /* bytes of a torn tail; 0: none */
+    int64_t bad_seq, bad_offset; /* bad_seq 0: intact */
     char why[200];
     char head[HASH_HEX];
 };

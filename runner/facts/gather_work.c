@@ -1,0 +1,148 @@
+/* What the work needs, what its rehearsal said, and whether there is a way
+ * back: the facts that come from the ledger's certificates. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runner/facts/gather.h"
+#include "runner/fleet/waves.h"
+
+static int by_value(const void *x, const void *y)
+{
+    const int64_t *a = x, *b = y;
+
+    return (*a > *b) - (*a < *b);
+}
+
+/* The 90th percentile of the last ten batches, once there are ten. */
+static int64_t batch_time(struct subject *s, bool *known)
+{
+    size_t n = s->state.n_batches;
+
+    *known = n >= 10;
+    if (!*known)
+        return s->env->rollout.host_time_ms;
+    int64_t *sorted =
+        arena_copy(s->arena, s->state.batch_ms, n * sizeof *sorted);
+
+    qsort(sorted, n, sizeof *sorted, by_value);
+    return sorted[(n * 9 + 9) / 10 - 1];
+}
+
+static int64_t batch_count(struct subject *s)
+{
+    size_t n = s->env->n_hosts;
+    size_t *order = arena_array(s->arena, n, sizeof *order);
+    bool *out = arena_array(s->arena, n, sizeof *out);
+
+    for (size_t i = 0; i < n; i++)
+        order[i] = i;
+    struct waves w =
+        waves_plan(s->arena, &s->env->rollout, n, order, n, out, false);
+
+    return (int64_t)w.n;
+}
+
+void gather_need(struct subject *s, struct facts *f)
+{
+    struct need_facts *need = &f->need;
+    struct rehearsal r;
+
+    *need = (struct need_facts){0};
+    need->batch = batch_time(s, &need->batch_known);
+    need->soak = s->env->rollout.soak_ms;
+    if (s->phases != PHASES_MIGRATIONS && s->env->n_hosts > 0)
+        need->batches = batch_count(s);
+    if (s->phases == PHASES_RESTART || !s->release ||
+        (s->pending_known && s->pending.n == 0) || !subject_certificate(s, &r))
+        return;
+    for (size_t i = 0; i < r.n; i++) {
+        if (!r.list[i].after) {
+            need->before_high += r.list[i].high;
+            continue;
+        }
+        need->after_high += r.list[i].high;
+        if (r.list[i].has_down && r.list[i].down_high > 0)
+            need->after_down_high += r.list[i].down_high;
+    }
+}
+
+static void longest_wait(struct subject *s, const struct rehearsal *r,
+                         struct rehearsal_facts *out)
+{
+    for (size_t i = 0; i < r->waited; i++) {
+        const struct table_wait *w = &r->waits[i];
+        int64_t wait = w->readers > w->writers ? w->readers : w->writers;
+
+        if (wait <= out->blocked)
+            continue;
+        out->blocked = wait;
+        out->blocked_by = arena_printf(s->arena, "%s on %s", w->by, w->table);
+    }
+}
+
+/* The first statement that rewrites a table, and what to write instead. */
+static void first_rewrite(struct subject *s, const struct rehearsed *m,
+                          struct rehearsal_facts *out)
+{
+    for (size_t i = 0; i < m->n && !out->rewrite; i++)
+        for (size_t k = 0; k < m->up[i].n; k++) {
+            if (!m->up[i].touched[k].rewritten)
+                continue;
+            out->rewrite =
+                arena_printf(s->arena, "%s:%d rewrites %s", m->name,
+                             m->up[i].line, m->up[i].touched[k].relation);
+            out->safer = m->up[i].safer;
+            break;
+        }
+}
+
+static void gather_way_back(struct subject *s, struct facts *f,
+                            const struct rehearsal *r)
+{
+    struct migration_facts *list =
+        arena_array(s->arena, s->pending.n, sizeof *list);
+
+    for (size_t i = 0; i < s->pending.n; i++) {
+        const struct migration *m = s->pending.list[i];
+
+        list[i] = (struct migration_facts){
+            .name = m->name,
+            .after = m->after,
+            .breaks = m->breaks,
+            .compatible = m->compatible,
+            .has_down = m->has_down,
+            .forward_only = m->forward_only,
+        };
+        for (size_t k = 0; r && k < r->n; k++)
+            if (strcmp(r->list[k].name, m->name) == 0)
+                list[i].down_rehearsed =
+                    r->list[k].has_down && r->list[k].down_ok;
+    }
+    f->way_back.migrations = list;
+    f->way_back.n = s->pending.n;
+}
+
+void gather_rehearsal(struct subject *s, struct facts *f)
+{
+    struct rehearsal_facts *out = &f->rehearsal;
+    struct rehearsal r;
+
+    *out = (struct rehearsal_facts){0};
+    out->needed = s->phases != PHASES_RESTART &&
+                  (s->pending_known ? s->pending.n : s->migrations.n) > 0;
+    out->present = out->needed && subject_certificate(s, &r);
+    if (out->present) {
+        out->at = r.at;
+        out->same = s->pending_known;
+        out->differs = s->pg_why;
+        out->clone_share = r.clone_share;
+        out->low = r.low;
+        out->likely = r.likely;
+        out->high = r.high;
+        out->failed = r.failed;
+        longest_wait(s, &r, out);
+        for (size_t i = 0; i < r.n && !out->rewrite; i++)
+            first_rewrite(s, &r.list[i], out);
+    }
+    gather_way_back(s, f, out->present ? &r : NULL);
+}

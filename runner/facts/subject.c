@@ -1,0 +1,186 @@
+#include "runner/facts/subject.h"
+
+#include <string.h>
+
+#include "runner/release/statement.h"
+
+bool subject_open(struct subject *s, struct err *e)
+{
+    hosts_digest(s->env->hosts, s->env->n_hosts, s->hosts_digest);
+    if (!config_policy_digest(s->env, s->policy_digest, e))
+        return false;
+    return subject_refresh(s, e);
+}
+
+bool subject_refresh(struct subject *s, struct err *e)
+{
+    return ledger_refresh(s->ledger, e) &&
+           state_read(&s->state, s->arena, s->ledger, s->env->name, e);
+}
+
+/* Collects the .sql files that stand directly in the migrations folder. */
+struct collecting {
+    struct arena *arena;
+    size_t prefix; /* length of "migrations/" */
+    struct sql_file *files;
+    size_t n, cap;
+};
+
+static bool collect(void *ctx, const struct git_entry *entry, struct err *e)
+{
+    struct collecting *c = ctx;
+    const char *name = entry->name + c->prefix;
+    size_t len = strlen(name);
+
+    (void)e;
+    if (strchr(name, '/') || len < 4 || strcmp(name + len - 4, ".sql") != 0)
+        return true;
+    if (entry->kind != GIT_FILE && entry->kind != GIT_PROGRAM)
+        return true;
+    if (c->n == c->cap) {
+        c->cap = c->cap ? 2 * c->cap : 32;
+        c->files =
+            arena_grow(c->arena, c->files, c->n, c->cap, sizeof *c->files);
+    }
+    c->files[c->n++] = (struct sql_file){
+        .name = arena_strdup(c->arena, name),
+        .bytes = arena_strndup(c->arena, entry->bytes, entry->len),
+        .len = entry->len,
+    };
+    return true;
+}
+
+static bool read_migrations(struct subject *s, struct err *e)
+{
+    const char *folder = s->config->migrations_path;
+    struct collecting c = {.arena = s->arena, .prefix = strlen(folder) + 1};
+
+    if (s->env->database &&
+        !git_walk(s->git, s->commit, folder, collect, &c, e))
+        return false;
+    return migrations_read(&s->migrations, s->arena,
+                           s->config->migrations_layout, c.files, c.n, e);
+}
+
+bool subject_resolve(struct subject *s, const char *release, struct err *e)
+{
+    if (!release_name_valid(release, e))
+        return false;
+    if (!s->git)
+        s->git = git_open(s->arena, s->config->repository, e);
+    if (!s->git || !git_tag(s->git, s->arena, release, s->commit, e))
+        return false;
+    if (!artifact_digest(s->arena, s->git, &s->env->artifact, s->config->folder,
+                         release, s->commit, &s->artifact, e))
+        return false;
+    s->release = arena_strdup(s->arena, release);
+    return read_migrations(s, e);
+}
+
+bool subject_contact_hosts(struct subject *s, struct err *e)
+{
+    size_t n = s->env->n_hosts;
+
+    if (n == 0)
+        return true;
+    if (!s->fleet) {
+        s->fleet = fleet_open(s->arena, s->loop, s->progress, s->env, e);
+        if (!s->fleet)
+            return false;
+        s->n_hosts = n;
+        s->observed = arena_array(s->arena, n, sizeof *s->observed);
+        s->left_out = arena_array(s->arena, n, sizeof *s->left_out);
+    }
+    size_t *all = arena_array(s->arena, n, sizeof *all);
+
+    for (size_t i = 0; i < n; i++)
+        all[i] = i;
+    step_observe(s->fleet, all, n, NULL, s->observed);
+    return true;
+}
+
+bool subject_read_pending(struct subject *s, struct err *e)
+{
+    s->pending_known = false;
+    if (!applied_read(s->pg, s->arena, &s->applied, e))
+        return false;
+    if (s->release &&
+        !applied_pending(&s->applied, &s->migrations, s->arena, &s->pending, e))
+        return false;
+    s->pending_known = s->release != NULL;
+    return true;
+}
+
+bool subject_contact_database(struct subject *s, struct err *e)
+{
+    struct err why = {0};
+
+    if (!s->env->database) {
+        s->pending_known = true;
+        return true;
+    }
+    if (!s->pg)
+        s->pg = pg_open(s->loop, s->env->database, "tidegate", 0, &why);
+    if (s->pg && pg_identify(s->pg, s->arena, &s->identity, &why)) {
+        s->pg_why = NULL;
+        if (subject_read_pending(s, e))
+            return true;
+        if (e->code != ERR_UNREACHABLE)
+            return false;
+        why = *e;
+        err_clear(e);
+    }
+    s->pg_why = arena_printf(s->arena, "%s: %s", why.what, why.why);
+    pg_close(s->pg);
+    s->pg = NULL;
+    return true;
+}
+
+bool subject_contact(struct subject *s, struct err *e)
+{
+    return subject_contact_hosts(s, e) && subject_contact_database(s, e);
+}
+
+void subject_close(struct subject *s)
+{
+    pg_close(s->pg);
+    if (s->fleet)
+        fleet_close(s->fleet);
+    if (s->git)
+        git_close(s->git);
+    s->pg = NULL;
+    s->fleet = NULL;
+    s->git = NULL;
+}
+
+bool subject_certificate(struct subject *s, struct rehearsal *out)
+{
+    const struct json *all = s->state.rehearsals;
+    char digest[HASH_HEX];
+
+    if (s->pending_known)
+        migrations_digest(s->pending.list, s->pending.n, digest);
+    for (size_t i = json_len(all); i-- > 0;) {
+        const struct json *event = json_at(all, i);
+        const struct json *certificate = json_get(event, "certificate");
+        const char *release = json_str(event, "release");
+        struct err ignored = {0};
+
+        if (!rehearsal_from_json(out, s->arena, certificate, &ignored))
+            continue;
+        if (s->pending_known
+                ? strcmp(out->digest, digest) == 0
+                : release && s->release && strcmp(release, s->release) == 0)
+            return true;
+    }
+    return false;
+}
+
+size_t subject_count(const struct subject *s, bool after)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->pending.n; i++)
+        n += s->pending.list[i]->after == after;
+    return n;
+}

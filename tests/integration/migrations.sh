@@ -1,0 +1,22 @@
+#!/bin/sh
+# Usage: migrations.sh [TEST...]: runs the programs of tests/integration/
+# migrations (built on demand) on a private PostgreSQL, TAP on stdout.
+# FLAVOUR names the build (default: test, the one with failpoints).
+set -eu
+cd "$(dirname "$0")/../.."
+. tests/harness/postgres.sh
+flavour=${FLAVOUR:-test}
+[ $# -gt 0 ] || set -- $(cd tests/integration/migrations &&
+    ls test_*.c | sed 's/\.c$//')
+for test; do
+    make -s -j2 FLAVOUR="$flavour" "build/$flavour/integration/migrations/$test"
+done
+trap postgres_stop EXIT
+trap 'exit 130' INT TERM
+postgres_start max_locks_per_transaction=256
+export TIDEGATE_TEST_PG="$PG_CONNINFO" TIDEGATE_TEST_TCP="$PG_TCP"
+failed=0
+for test; do
+    "build/$flavour/integration/migrations/$test" || failed=1
+done
+exit $failed
