@@ -26,9 +26,9 @@ struct manifest {
 
 const char *phases_word(enum phases p); /* "all", "migrations", "restart" */
 
-/* To canonical text (what is signed), and back: unknown or missing members,
- * digests that are not 64 lower case hex digits, opening not before expiry:
- * ERR_INPUT. */
+/* To canonical text (what is signed), and back: what is not canonical, unknown
+ * or missing members, digests that are not 64 lower case hex digits, opening
+ * not before expiry: ERR_INPUT. */
 char *manifest_text(struct arena *a, const struct manifest *m);
 bool manifest_parse(struct manifest *out, struct arena *a, const char *text,
                     struct err *e);
@@ -44,7 +44,16 @@ char *approval_text(struct arena *a, const struct about *x);
 char *withdrawal_text(struct arena *a, const struct about *x);
 bool about_parse(struct about *out, struct arena *a, const char *type,
                  const char *text, struct err *e);
-/* Acceptance of a policy digest for an environment. */
+/* Acceptance of a policy digest for an environment; was NULL: none pinned. */
+struct acceptance {
+    const char *project, *environment;
+    const char *was, *is; /* digests */
+    const char *person;
+    int64_t at;
+    const char *nonce;
+};
+bool policy_parse(struct acceptance *out, struct arena *a, const char *text,
+                  struct err *e);
 char *policy_text(struct arena *a, const char *project, const char *environment,
                   const char *was, const char *is, const char *person,
                   int64_t at, const char *nonce);
@@ -55,7 +64,7 @@ char *override_text(struct arena *a, const char *environment,
 /* "type" of a statement text, or NULL. */
 const char *statement_type(struct arena *a, const char *text);
 
-/* Digest over the configured hosts as written, sorted. */
+/* Digest over the configured hosts as written, whatever their order. */
 char *hosts_digest(const struct host_name *hosts, size_t n, char out[HASH_HEX]);
 
 #endif
