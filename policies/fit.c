@@ -156,6 +156,7 @@ static struct verdict misfit(const struct bounds *b, int64_t at, int64_t need,
                              const char *left)
 {
     const struct policy_settings *policy = b->policy;
+    bool expiring = b->expires != INT64_MAX;
     struct fit_slot next;
     struct verdict v;
 
@@ -170,15 +171,13 @@ static struct verdict misfit(const struct bounds *b, int64_t at, int64_t need,
         return v;
     }
     v = verdict_stop("fit.never",
-                     "needs %s, way back and margin included; "
-                     "%s; no opening within 14 days is that long",
-                     say_span(need).text, left);
-    if (b->expires != INT64_MAX)
-        verdict_fix(&v, "announce it for a longer time (`expect --for`), make "
-                        "the release smaller, or have the window widened");
-    else
-        verdict_fix(&v, "make the release smaller, or have the window "
-                        "widened");
+                     "needs %s, way back and margin included; %s; no opening "
+                     "%s is that long",
+                     say_span(need).text, left,
+                     expiring ? "before the announcement expires"
+                              : "within 14 days");
+    verdict_fix(&v, "%smake the release smaller, or have the window widened",
+                expiring ? "announce it for longer (`expect --for`), " : "");
     return v;
 }
 
