@@ -65,7 +65,7 @@ struct verdict pool_judge(struct arena *scratch,
     (void)policy;
     if (!p->configured)
         return verdict_off();
-    if (!facts->live.release && !facts->changing)
+    if (!facts->live.release)
         return verdict_not_asked();
     v = judge(scratch, facts);
     verdict_source(&v, "pool",

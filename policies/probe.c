@@ -60,11 +60,8 @@ struct verdict probe_judge(struct arena *scratch,
     (void)policy;
     if (!p->configured)
         return verdict_off();
-    if (!p->expected && !facts->changing) {
-        struct verdict v = verdict_not_asked();
-
-        return v;
-    }
+    if (!p->expected && !p->n)
+        return verdict_not_asked();
     for (size_t i = 0; i < p->n; i++) {
         const struct answer_facts *a = &p->answers[i];
         bool right = a->good && names_right(p, a);
