@@ -75,32 +75,52 @@ $(B)/gen/%.o: $(B)/gen/%.c
 link_base := $(BASE)
 link_policies := $(call objects,policies) $(BASE)
 link_migrations := $(call objects,migrations) $(BASE) $(EMBEDDED)
+libs_base := $(shell pkg-config --libs glib-2.0 jansson libcrypto)
+libs_migrations := $(libs_base) $(shell pkg-config --libs libpq) -lpg_query
+# A test that defines __wrap_CALL stands in for CALL (ld --wrap).
+comma := ,
+wraps = $(patsubst %,-Wl$(comma)--wrap=%,$(sort $(shell \
+        grep -o '^[a-z_].*[ *]__wrap_[A-Za-z0-9_]*' tests/unit/$(1).c | \
+        sed 's/.*__wrap_//')))
 $(B)/unit/base/%: $(B)/tests/unit/base/%.o $(link_base)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(shell pkg-config --libs glib-2.0 jansson libcrypto) -lcmocka
+	$(CC) $(LDFLAGS_ALL) $(call wraps,base/$*) -o $@ $^ $(libs_base) -lcmocka
 $(B)/unit/policies/%: $(B)/tests/unit/policies/%.o $(link_policies)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(shell pkg-config --libs glib-2.0 jansson libcrypto) -lcmocka
+	$(CC) $(LDFLAGS_ALL) $(call wraps,policies/$*) -o $@ $^ $(libs_base) -lcmocka
 $(B)/unit/migrations/%: $(B)/tests/unit/migrations/%.o $(link_migrations)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(shell pkg-config --libs glib-2.0 jansson libcrypto libpq) -lpg_query -lcmocka
+	$(CC) $(LDFLAGS_ALL) $(call wraps,migrations/$*) -o $@ $^ $(libs_migrations) -lcmocka
 $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libtidegate.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) -lcmocka
+	$(CC) $(LDFLAGS_ALL) $(call wraps,$*) -o $@ $^ $(DEPS_LIBS) -lcmocka
 $(B)/libtidegate.a: $(ALL)
 	rm -f $@ && ar rcs $@ $^
 
 # Programs that tests/integration/*.sh run against real servers.
 $(B)/integration/migrations/%: $(B)/tests/integration/migrations/%.o $(link_migrations)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(shell pkg-config --libs glib-2.0 jansson libcrypto libpq) -lpg_query -lcmocka
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations) -lcmocka
 
-# `make unit ROOM=policies` runs one room's; scripts/unit prints the totals.
-unit: $(TESTS)
+# `make unit ROOM=policies` builds and runs one room's; scripts/unit prints
+# the totals.
+unit: $(if $(ROOM),$(filter $(B)/unit/$(ROOM)/%,$(TESTS)),$(TESTS))
 	scripts/unit $(B)/unit $(ROOM)
+
+# Lines that the unit tests reach: all of base and policies, or it fails; the
+# rest as a table.
+COVERED := runner/base policies
+coverage:
+	find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	$(MAKE) FLAVOUR=coverage unit
+	gcovr --root . --filter runner/ --filter policies/ --filter migrations/ \
+	    --object-directory build/coverage build/coverage
+	gcovr --root . $(patsubst %,--filter %/,$(COVERED)) --fail-under-line 100 \
+	    --object-directory build/coverage build/coverage >build/coverage/floor.txt
 
 clean:
 	rm -rf build
 
+.DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -12,8 +12,10 @@
  * Instants are half-open [from, until). Allows are OR-ed, a freeze wins. A
  * local time that exists twice or not at all is read the less open way: an
  * allow opens at the latest and closes at the earliest reading, a freeze the
- * reverse. An allow emptied by that is reported as a warning. TZ plays no
- * part, and no answer depends on an earlier question.
+ * reverse. `for 6h` counts from the reading taken; in a freeze it ends 6 h
+ * after the later reading, so that neither escapes. An allow emptied by that
+ * is reported as a warning. TZ plays no part, and no answer depends on an
+ * earlier question.
  */
 #ifndef POLICIES_CALENDAR_H
 #define POLICIES_CALENDAR_H
@@ -54,10 +56,14 @@ bool calendar_parse(struct arena *a, const char *text,
 /* All openings cut to [from, until), freezes taken out. */
 struct openings calendar_openings(struct arena *a, const struct calendar *c,
                                   int64_t from, int64_t until);
-/* Is `now` open? When it is, *until is the end of the merged opening (looked
- * for up to 14 days ahead); when not, *next is the next opening's start
- * within 14 days, or 0. Either pointer may be NULL. */
+/* Is `now` open? When it is, *until is the end of the merged opening, or
+ * now + 14 days when it lasts that long or longer; when it is not, *until is
+ * 0. *next is the start of the next opening within 14 days, or 0. Either
+ * pointer may be NULL. */
 bool calendar_open_at(struct arena *a, const struct calendar *c, int64_t now,
                       int64_t *until, int64_t *next);
+/* The text of the first freeze item that holds at `now`, or NULL. */
+const char *calendar_frozen_by(struct arena *a, const struct calendar *c,
+                               int64_t now);
 
 #endif

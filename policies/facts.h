@@ -27,7 +27,8 @@ struct release_facts {
     const char *artifact, *migrations, *hosts, *policy; /* digests */
     enum phases phases;
     bool restart_only;
-    size_t pending; /* migrations not applied yet */
+    size_t pending;    /* migrations not applied yet */
+    bool pending_read; /* `pending` is known; true without a database */
 };
 
 /* How the candidate's commit stands to the live one. */
@@ -79,13 +80,14 @@ struct manifest_facts {
     const char *used_by;     /* run id, or NULL: open */
     const char *replaces;    /* a diverged live release it may replace */
     bool again, repairs;
-    const struct approval_facts *approvals;
+    const struct approval_facts *approvals; /* recorded for this manifest */
     size_t approved;
 };
 
 struct policy_facts {
     const char *pinned, *now; /* digests; pinned NULL: none yet */
     const char *changes;      /* "[window] allow: was ..., is ..." */
+    const char *announcers;   /* who may announce: "anna, jaak", or NULL */
 };
 
 struct sample {
@@ -100,11 +102,12 @@ struct users_facts {
     size_t samples;
 };
 
-/* What the work needs; milliseconds. See fit.c for the sum. */
+/* What the work still needs; milliseconds. See need_total for the sum. */
 struct need_facts {
     int64_t before_high, after_high, after_down_high;
-    int64_t batches; /* host batches still to go */
-    int64_t batch;   /* p90 of the last ten, else host_time */
+    int64_t batches;      /* host batches still to go */
+    int64_t batches_done; /* already on the new release: the way back */
+    int64_t batch;        /* p90 of the last ten, else host_time */
     bool batch_known;
     int64_t soak;
 };
@@ -157,16 +160,18 @@ struct replicas_facts {
 };
 
 struct answer_facts {
-    const char *who;   /* "front", or a host */
-    bool good;         /* status and body as configured */
-    const char *named; /* the release that it named, or NULL */
-    const char *why;   /* !good: the reason */
-    bool excepted;     /* within max_unreachable: named, not judged */
+    const char *who;      /* "front", or a host */
+    bool good;            /* status and body as configured */
+    const char *named;    /* the release that it named, or NULL */
+    const char *expected; /* the release it should have; NULL: probe's */
+    const char *why;      /* !good: the reason */
+    bool excepted;        /* within max_unreachable: named, not judged */
 };
 
 struct probe_facts {
     bool configured;
-    const char *expected; /* the release each host should have now */
+    const char *expected; /* the release each host should have now; NULL:
+                             nothing is live yet, the gate is not asked */
     const char *other;    /* before the last flip the front may name this
                              one too; NULL otherwise */
     const struct answer_facts *answers;

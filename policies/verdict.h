@@ -18,7 +18,7 @@ struct verdict {
     enum {
         VERDICT_ASKED,
         VERDICT_OFF,       /* its section is not configured */
-        VERDICT_NOT_ASKED, /* an earlier STOP made the question moot */
+        VERDICT_NOT_ASKED, /* not in scope, or an answer made it moot */
         VERDICT_OVERRIDDEN /* lifted: `was` tells what it had said */
     } state;
     enum verdict_is was;
@@ -34,13 +34,22 @@ struct verdict {
 const char *verdict_word(enum verdict_is is); /* "PASS", "HOLD", "STOP" */
 
 /* Builders: fill is, rule, because (printf), age -1. The caller sets the
- * rest on the value it gets. */
+ * rest on the value it gets. Texts are cut at the size of their field, never
+ * inside a UTF-8 character. */
 struct verdict verdict_pass(const char *rule, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 struct verdict verdict_hold(const char *rule, int64_t retry_at, const char *fmt,
                             ...) __attribute__((format(printf, 3, 4)));
 struct verdict verdict_stop(const char *rule, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-struct verdict verdict_off(void);
+struct verdict verdict_off(void);       /* PASS, "off (not configured)" */
+struct verdict verdict_not_asked(void); /* PASS, "not asked" */
+
+void verdict_fix(struct verdict *v, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void verdict_limit(struct verdict *v, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Where the fact came from (NULL: ""), and when it was true. */
+void verdict_source(struct verdict *v, const char *source, int64_t age);
 
 #endif

@@ -8,10 +8,10 @@
 #include "runner/base/buf.h"
 #include "runner/base/escape.h"
 
-/* Cut text at len, but never inside a UTF-8 character. */
+/* Cut text at len, but not inside a UTF-8 character (of 4 bytes at most). */
 static void cut_whole(char *text, size_t len)
 {
-    while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+    for (int i = 0; i < 3 && len > 0 && (text[len] & 0xc0) == 0x80; i++)
         len--;
     text[len] = '\0';
 }

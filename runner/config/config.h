@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "policies/hold.h"
 #include "policies/settings.h"
 #include "runner/base/arena.h"
 #include "runner/base/err.h"
@@ -20,7 +21,6 @@
 
 enum clone_kind { CLONE_DUMP, CLONE_TEMPLATE, CLONE_EXISTING, CLONE_COMMAND };
 enum on_failure { ON_FAILURE_ROLLBACK, ON_FAILURE_STOP };
-enum on_hold { ON_HOLD_AUTO, ON_HOLD_FINISH, ON_HOLD_BACK };
 
 struct rehearsal_settings {
     bool on;

@@ -55,6 +55,7 @@ void gather_release(struct subject *s, struct facts *f)
         .phases = s->phases,
         .restart_only = s->restart_only,
         .pending = pending_count(s),
+        .pending_read = s->pending_known,
     };
     if (s->git)
         gather_live(s, f);

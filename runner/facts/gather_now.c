@@ -101,9 +101,11 @@ void gather_probe(struct subject *s, struct facts *f, const char *const *each)
     struct answer_facts *answers = arena_array(s->arena, n, sizeof *answers);
 
     probe_ask(s->fleet, s->arena, s->env, targets, n, true, answers);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        answers[i].expected = targets[i].release;
         answers[i].excepted =
             targets[i].host != PROBE_FRONT && s->left_out[targets[i].host];
+    }
     f->probe.answers = answers;
     f->probe.n = n;
 }

@@ -1,0 +1,132 @@
+#include "policies/gates.h"
+
+#include <string.h>
+
+#include "policies/plan.h"
+
+/* In the order in which they are asked and printed. */
+const struct gate gates[GATE_COUNT] = {
+    /* name, section, judge, local, again */
+    [GATE_POLICY] = {"policy", NULL, policy_judge, true, true},
+    [GATE_EXPECTED] = {"expected", NULL, expected_judge, true, true},
+    [GATE_APPROVED] = {"approved", NULL, approved_judge, true, true},
+    [GATE_WINDOW] = {"window", "window", window_judge, true, true},
+    [GATE_LINE] = {"line", NULL, line_judge, true, true},
+    [GATE_USERS] = {"users", "users", users_judge, false, true},
+    [GATE_FIT] = {"fit", "window", fit_judge, false, true},
+    [GATE_REHEARSAL] = {"rehearsal", "budget", rehearsal_judge, false, false},
+    [GATE_WAY_BACK] = {"way back", NULL, way_back_judge, false, false},
+    [GATE_BACKUP] = {"backup", "backup", backup_judge, false, true},
+    [GATE_REPLICAS] = {"replicas", "replicas", replicas_judge, false, true},
+    [GATE_PROBE] = {"probe", NULL, probe_judge, false, true},
+    [GATE_POOL] = {"pool", NULL, pool_judge, false, true},
+    [GATE_PROVEN] = {"proven", "proven", proven_judge, false, false},
+};
+
+static bool same_name(const char *gate, const char *name)
+{
+    for (; *gate && *name; gate++, name++) {
+        if (*gate != *name && !(*gate == ' ' && (*name == '-' || *name == '_')))
+            return false;
+    }
+    return *gate == *name;
+}
+
+bool gate_find(const char *name, enum gate_id *id)
+{
+    for (int i = 0; i < GATE_COUNT; i++) {
+        if (same_name(gates[i].name, name)) {
+            *id = (enum gate_id)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool gate_may_override(enum gate_id id, const struct policy_settings *policy)
+{
+    const struct {
+        const char *section;
+        bool on, allowed;
+    } sections[] = {
+        {"window", policy->window.on, policy->window.override_allowed},
+        {"users", policy->users.on, policy->users.override_allowed},
+        {"budget", policy->budget.on, policy->budget.override_allowed},
+        {"backup", policy->backup.on, policy->backup.override_allowed},
+        {"replicas", policy->replicas.on, policy->replicas.override_allowed},
+        {"proven", policy->proven.on, policy->proven.override_allowed},
+    };
+
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+        if (gates[id].section &&
+            strcmp(gates[id].section, sections[i].section) == 0)
+            return sections[i].on && sections[i].allowed;
+    }
+    return false;
+}
+
+static bool in_scope(const struct gate *gate, enum gates_scope scope)
+{
+    return scope == GATES_ALL ||
+           (scope == GATES_LOCAL ? gate->local : gate->again);
+}
+
+static void lift(struct verdict *v)
+{
+    v->was = v->is;
+    v->is = PASS;
+    v->state = VERDICT_OVERRIDDEN;
+}
+
+static enum verdict_is worst(const struct verdict out[GATE_COUNT])
+{
+    enum verdict_is whole = PASS;
+
+    for (int i = 0; i < GATE_COUNT; i++) {
+        if (out[i].is > whole)
+            whole = out[i].is;
+    }
+    return whole;
+}
+
+bool gates_nothing_to_do(const struct verdict out[GATE_COUNT])
+{
+    return out[GATE_POLICY].is == PASS && out[GATE_EXPECTED].rule &&
+           strcmp(out[GATE_EXPECTED].rule, EXPECTED_ALREADY_LIVE) == 0;
+}
+
+enum verdict_is gates_ask(struct arena *scratch,
+                          const struct policy_settings *policy,
+                          const struct facts *facts, enum gates_scope scope,
+                          unsigned overridden, struct verdict out[GATE_COUNT])
+{
+    for (int i = 0; i < GATE_COUNT; i++)
+        out[i] = verdict_not_asked();
+    for (int i = 0; i < GATE_COUNT && !gates_nothing_to_do(out); i++) {
+        enum gate_id id = (enum gate_id)i;
+
+        if (!in_scope(&gates[i], scope))
+            continue;
+        out[i] = gates[i].judge(scratch, policy, facts);
+        if (out[i].is != PASS && (overridden & (1u << i)) &&
+            gate_may_override(id, policy))
+            lift(&out[i]);
+    }
+    return worst(out);
+}
+
+enum verdict_is gates_plan(struct arena *scratch,
+                           const struct policy_settings *policy,
+                           const struct facts *facts, int64_t at,
+                           struct verdict out[GATE_COUNT])
+{
+    struct facts usual = *facts;
+
+    usual.users.live = (struct fact){.is = FACT_UNREAD};
+    for (int i = 0; i < GATE_COUNT; i++)
+        out[i] = verdict_not_asked();
+    out[GATE_WINDOW] = window_at(scratch, policy, &usual, at);
+    out[GATE_USERS] = users_at(policy, &usual, at);
+    out[GATE_FIT] = fit_at(scratch, policy, &usual, at);
+    return worst(out);
+}
