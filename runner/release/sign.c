@@ -22,13 +22,15 @@
 
 /* A private folder for what ssh-keygen reads only from files. */
 struct scratch {
-    char folder[32];
+    char folder[48];
     char file[64]; /* "" until something is written */
 };
 
 static bool scratch_open(struct scratch *s, const char *bytes, struct err *e)
 {
-    *s = (struct scratch){.folder = "/tmp/tidegate-XXXXXX"};
+    *s = (struct scratch){0};
+    snprintf(s->folder, sizeof s->folder, "/tmp/tidegate-sign-%d-XXXXXX",
+             (int)getpid());
     if (!mkdtemp(s->folder)) {
         s->folder[0] = '\0';
         err_what(e, ERR_FAILED, "cannot make a folder in /tmp");

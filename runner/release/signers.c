@@ -62,9 +62,8 @@ static bool read_line(struct signer *s, struct arena *a, const char *line)
     if (!*c || *c == '#')
         return false;
     end = word_end(c);
-    if (*c == '"')
-        c++;
-    s->person = arena_strndup(a, c, strcspn(c, ",\" \t"));
+    s->person = *c == '"' ? arena_strndup(a, c + 1, strcspn(c + 1, ",\""))
+                          : arena_strndup(a, c, strcspn(c, ", \t"));
     s->pattern = strpbrk(s->person, "*?!") != NULL;
     c = past_blanks(end);
     if (!ssh_key_text(c)) {
