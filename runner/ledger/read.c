@@ -22,6 +22,14 @@ const struct json *ledger_keep(struct ledger *l, const struct event *event)
     return l->kept[i];
 }
 
+const struct json *ledger_own(struct ledger *l, struct json *j)
+{
+    if (!l->owned)
+        l->owned = json_new_array();
+    json_append(l->owned, j);
+    return j;
+}
+
 /* The payload kept before, or parsed now; a reference of the caller's. */
 static struct json *payload_of(struct ledger *l, const struct record *r,
                                struct err *e)

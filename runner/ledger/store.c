@@ -148,6 +148,7 @@ void ledger_close(struct ledger *l)
     for (size_t i = 0; i < l->kept_room; i++)
         json_free(l->kept[i]);
     free(l->kept);
+    json_free(l->owned);
     if (l->file >= 0)
         close(l->file);
     if (l->dir >= 0)

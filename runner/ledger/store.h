@@ -39,6 +39,7 @@ struct ledger {
     /* Payloads handed out for longer than a visit, by seq - 1. */
     struct json **kept;
     size_t kept_room;
+    struct json *owned; /* array, or NULL */
 };
 
 /* folder.c: both open without following a link and refuse what others can
@@ -66,6 +67,8 @@ bool store_corrupt(const char *folder, int64_t seq, int64_t offset,
                    const char *why, struct err *e);
 /* A payload kept until the ledger is closed. */
 const struct json *ledger_keep(struct ledger *l, const struct event *event);
+/* Takes j over until the ledger is closed. */
+const struct json *ledger_own(struct ledger *l, struct json *j);
 
 /* append.c; the file is locked and read to its end. */
 bool append_locked(struct ledger *l, enum event_kind kind, struct json *payload,
