@@ -14,7 +14,6 @@ bool subject_open(struct subject *s, struct err *e)
 
 bool subject_refresh(struct subject *s, struct err *e)
 {
-    state_drop(&s->state);
     return ledger_refresh(s->ledger, e) &&
            state_read(&s->state, s->arena, s->ledger, s->env->name, e);
 }
@@ -144,7 +143,6 @@ bool subject_contact(struct subject *s, struct err *e)
 
 void subject_close(struct subject *s)
 {
-    state_drop(&s->state);
     pg_close(s->pg);
     if (s->fleet)
         fleet_close(s->fleet);
