@@ -30,7 +30,9 @@ enum err_code {
     ERR_REFUSED,     /* 10: STOP */
     ERR_HELD,        /* 75: HOLD, may pass later */
     ERR_FAILED,      /* the work failed; the flow knows what stands where */
-    ERR_UNKNOWN,     /* nobody knows whether it happened */
+    ERR_BACK,        /* 11: failed, rolled back, and that is verified */
+    ERR_PARTWAY,     /* 12: stopped part-way; resume or rollback */
+    ERR_UNKNOWN,     /* 13: nobody knows whether it happened */
     ERR_INTERRUPTED, /* a signal asked us to stop */
     ERR_BUG,         /* 70 */
 };

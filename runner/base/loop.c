@@ -30,18 +30,30 @@ struct loop {
     bool in_turn;
 };
 
+/* A signal that was ignored when we started (nohup) is left alone: blocked, it
+ * would be queued all the same. */
+static sigset_t stop_signals(void)
+{
+    static const int stops[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction now;
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
+        sigaction(stops[i], NULL, &now);
+        if (now.sa_handler != SIG_IGN)
+            sigaddset(&set, stops[i]);
+    }
+    return set;
+}
+
 /* The signals are blocked and read from a descriptor: no handler, nothing
- * interrupted, and none is lost between two polls. A signal that was ignored
- * when we started (nohup) stays ignored. */
+ * interrupted, and none is lost between two polls. */
 static void take_signals(struct loop *l)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
-    sigset_t stop;
+    sigset_t stop = stop_signals();
 
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGINT);
-    sigaddset(&stop, SIGTERM);
-    sigaddset(&stop, SIGHUP);
     sigprocmask(SIG_BLOCK, &stop, &l->mask);
     sigaction(SIGPIPE, &ignore, &l->pipe);
     l->signals = signalfd(-1, &stop, SFD_NONBLOCK | SFD_CLOEXEC);

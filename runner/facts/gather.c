@@ -10,17 +10,6 @@ static bool same(const char *a, const char *b)
     return a && b && strcmp(a, b) == 0;
 }
 
-/* Before the database was asked: what a verified live release has applied is
- * known from the run that put it there. */
-static size_t pending_count(const struct subject *s)
-{
-    if (s->pending_known)
-        return s->pending.n;
-    if (s->state.live_verified && same(s->state.live, s->release))
-        return 0;
-    return s->migrations.n;
-}
-
 static void gather_live(struct subject *s, struct facts *f)
 {
     const struct release_state *live =
@@ -54,7 +43,7 @@ void gather_release(struct subject *s, struct facts *f)
         .policy = s->policy_digest,
         .phases = s->phases,
         .restart_only = s->restart_only,
-        .pending = pending_count(s),
+        .pending = s->pending.n,
         .pending_read = s->pending_known,
     };
     if (s->git)
@@ -67,6 +56,7 @@ static void gather_policy(struct subject *s, struct facts *f)
 
     f->policy.pinned = s->state.pinned;
     f->policy.now = s->policy_digest;
+    f->policy.announcers = sign_people(s->arena, &s->env->policy.expected);
     if (!f->policy.pinned || same(f->policy.pinned, f->policy.now))
         return;
     char *now = config_policy_text(s->arena, s->env, &ignored);

@@ -39,6 +39,7 @@ struct subject {
     struct migrations migrations;
     enum phases phases;
     bool restart_only;
+    bool terminate_orphan; /* end a backend that an earlier run left */
 
     /* After subject_contact. */
     struct fleet *fleet;       /* NULL: no hosts configured */

@@ -1,7 +1,7 @@
 /* state: what the events add up to, for one environment.
  *
- * Derived by replaying, never stored. Texts and arrays live in the arena;
- * JSON payloads live until state_drop. The rules, by event:
+ * Derived by replaying, never stored. Arrays live in the arena; texts and JSON
+ * live as long as both the arena and the open ledger. The rules, by event:
  *
  * Manifests: a STATEMENT of type manifest opens one; a later one for the same
  * release replaces it unless a run holds it (replaced_by; its approvals are
@@ -152,13 +152,10 @@ struct environment_state {
                                       last, at most 20 */
     const char *unreadable;        /* first statement that this program cannot
                                       read, in words; NULL: none */
-    struct json *kept;             /* holds the payloads; see state_drop */
 };
 
 bool state_read(struct environment_state *out, struct arena *a,
                 struct ledger *l, const char *environment, struct err *e);
-/* Drops the JSON; every pointer to JSON in it is dead afterwards. */
-void state_drop(struct environment_state *s);
 const struct run_state *state_run(const struct environment_state *s,
                                   const char *id);
 const struct release_state *state_release(const struct environment_state *s,

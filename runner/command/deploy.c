@@ -1,0 +1,82 @@
+#include "runner/command/release.h"
+
+struct deploy_args {
+    const char *release, *only, *reason, *yes;
+    bool restart_only, dry_run;
+    struct opt_span wait;
+    struct opt_list overrides;
+};
+
+static bool deploy_run(struct tidegate *t, void *args, struct err *e)
+{
+    struct deploy_args *a = args;
+    struct release_confirm confirm = {t, a->yes};
+    struct deploy_wish wish = {.release = a->release,
+                               .restart_only = a->restart_only,
+                               .reason = a->reason,
+                               .confirm = release_confirm,
+                               .ctx = &confirm};
+    struct subject s;
+    struct run r = {0};
+
+    t->release = a->release;
+    if (a->wait.given)
+        wish.wait_ms = a->wait.ms ? a->wait.ms : CLOCK_NEVER;
+    if (!release_only(a->only, a->restart_only, &wish.phases, e) ||
+        !release_overrides(t, &a->overrides, a->reason, &wish.overridden, e) ||
+        !release_subject(t, &s, e))
+        return false;
+    bool ok =
+        a->dry_run ? deploy_check(&r, &s, &wish, e) : deploy(&r, &s, &wish, e);
+
+    t->run = r.id;
+    if (a->dry_run || (!ok && !r.changed))
+        release_show_gates(t, &r);
+    if (r.already)
+        output_text(t->out,
+                    "%s is live in %s already, and verified: nothing "
+                    "to do\n",
+                    a->release, t->env->name);
+    release_json(t, &r, e);
+    subject_close(&s);
+    return ok;
+}
+
+static const struct arg deploy_words[] = {
+    {"RELEASE", "The tag to release.", ARG_ONE, ARG(deploy_args, release)},
+    {0},
+};
+
+static const struct opt deploy_opts[] = {
+    {"wait", 0, "DUR",
+     "Wait for gates that say HOLD; without DUR until the announcement "
+     "expires.",
+     OPT_SPAN(deploy_args, wait)},
+    {"dry-run", 'n', NULL, "Ask everything, change nothing.",
+     OPT_BOOL(deploy_args, dry_run)},
+    {"override", 0, "GATE", "Lift a HOLD or STOP where the policy allows it.",
+     OPT_LIST(deploy_args, overrides)},
+    {"reason", 0, "TEXT", "Why a gate is lifted; kept in the ledger.",
+     OPT_STR(deploy_args, reason)},
+    {"only", 0, "migrations", "Run the migrations alone.",
+     OPT_STR(deploy_args, only)},
+    {"restart-only", 0, NULL, "Restart the live release, in waves.",
+     OPT_BOOL(deploy_args, restart_only)},
+    {"yes", 0, "ENV", "Name the environment, in place of typing it.",
+     OPT_STR(deploy_args, yes)},
+    {0},
+};
+
+const struct cmd cmd_deploy = {
+    .name = "deploy",
+    .summary = "Take an announced release to production.",
+    .help = "Asks every gate; then stages the release on every host, runs the "
+            "\"before\" migrations, changes the hosts wave by wave, and runs "
+            "the \"after\" migrations. A failure goes back, or stops, as "
+            "[rollout] on_failure says.",
+    .needs = NEED_CONFIG | NEED_ENVIRONMENT | NEED_LEDGER_WRITE | CMD_VERDICT,
+    .args = deploy_words,
+    .opts = deploy_opts,
+    .args_size = sizeof(struct deploy_args),
+    .run = deploy_run,
+};

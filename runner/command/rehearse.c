@@ -1,0 +1,163 @@
+#include "runner/command/release.h"
+
+#include <string.h>
+
+#include "runner/base/duration.h"
+#include "runner/flow/rehearse.h"
+#include "runner/report/verdicts.h"
+
+struct rehearse_args {
+    const char *release;
+};
+
+static const char *short_time(struct arena *a, int64_t ms)
+{
+    char text[32];
+
+    return arena_strdup(a, duration_text(ms, text, sizeof text));
+}
+
+/* What a statement did to the relations it touched. */
+static const char *effects(struct arena *a, const struct touched *t)
+{
+    return arena_printf(a, "%s%s%s", t->lock, t->rewritten ? ", rewritten" : "",
+                        t->scanned ? ", scanned" : "");
+}
+
+static void show_statement(struct tidegate *t, struct table *table,
+                           const struct rehearsed *m,
+                           const struct rehearsed_statement *s)
+{
+    struct arena *a = t->arena;
+
+    for (size_t i = 0; i < (s->n ? s->n : 1); i++) {
+        const struct touched *on = s->n ? &s->touched[i] : NULL;
+
+        table_cell(table, "%s",
+                   i == 0 ? arena_printf(a, "%s:%d", m->name, s->line) : "");
+        table_cell(table, "%s", i == 0 ? short_time(a, s->ms) : "");
+        table_cell(table, "%s",
+                   i == 0 ? arena_printf(a, "%s to %s", short_time(a, s->low),
+                                         short_time(a, s->high))
+                          : "");
+        table_cell(table, "%s", on ? on->relation : "-");
+        table_cell(table, "%s", on ? short_time(a, on->held_ms) : "-");
+        table_cell(table, "%s", on ? effects(a, on) : "-");
+    }
+}
+
+static void show(struct tidegate *t, const struct rehearsal *r)
+{
+    static const char *const headings[] = {
+        "STATEMENT", "ON CLONE", "IN PRODUCTION", "RELATION", "HELD",
+        "LOCK",      NULL};
+    struct table table;
+
+    output_text(t->out, "rehearsed on %s (%.0f %% of production)\n", r->clone,
+                100 * r->clone_share);
+    table_init(&table, t->arena, headings);
+    for (size_t i = 0; i < r->n; i++)
+        for (size_t k = 0; k < r->list[i].n; k++)
+            show_statement(t, &table, &r->list[i], &r->list[i].up[k]);
+    table_print(t->out, &table);
+    for (size_t i = 0; i < r->n; i++) {
+        const struct rehearsed *m = &r->list[i];
+
+        if (!m->has_down)
+            output_text(t->out, "%s: no way back (no down)\n", m->name);
+        else if (m->differs)
+            output_style(t->out, STYLE_WARN,
+                         "%s: its down leaves another schema:\n%s\n", m->name,
+                         m->differs);
+        else
+            output_text(t->out,
+                        "%s: up, down, schema equal, up again; down "
+                        "takes %s\n",
+                        m->name, short_time(t->arena, m->down_ms));
+    }
+    for (size_t i = 0; i < r->waited; i++)
+        output_text(t->out, "%s: readers wait up to %s, writers up to %s\n",
+                    r->waits[i].table,
+                    short_time(t->arena, r->waits[i].readers),
+                    short_time(t->arena, r->waits[i].writers));
+    output_text(t->out, "in production: %s to %s, likely %s\n",
+                short_time(t->arena, r->low), short_time(t->arena, r->high),
+                short_time(t->arena, r->likely));
+}
+
+/* What to write instead of each statement that broke a budget. */
+static void show_safer(struct tidegate *t, const struct rehearsal *r)
+{
+    for (size_t i = 0; i < r->n; i++)
+        for (size_t k = 0; k < r->list[i].n; k++)
+            if (r->list[i].up[k].safer)
+                output_text(t->out, "%s:%d  %s\nsafer:\n%s\n", r->list[i].name,
+                            r->list[i].up[k].line, r->list[i].up[k].text,
+                            r->list[i].up[k].safer);
+}
+
+static bool judge(struct tidegate *t, const struct rehearsal *r,
+                  const struct verdict *v, struct err *e)
+{
+    output_style(t->out, v->is == PASS ? STYLE_GOOD : STYLE_BAD, "%s  %s\n",
+                 verdict_word(v->is), v->because);
+    if (v->is == PASS)
+        return true;
+    show_safer(t, r);
+    err_what(e, v->is == STOP ? ERR_REFUSED : ERR_HELD, "the rehearsal %s",
+             v->is == STOP ? "broke a budget" : "does not count yet");
+    err_why(e, "%s", v->because);
+    return err_fix(e, "%s",
+                   *v->fix ? v->fix
+                           : "change the migration, tag a "
+                             "new release, rehearse that");
+}
+
+static bool rehearse_command(struct tidegate *t, void *args, struct err *e)
+{
+    struct rehearse_args *a = args;
+    struct rehearsal r = {0};
+    struct verdict v;
+    struct subject s;
+    bool nothing = false;
+
+    t->release = a->release;
+    if (!release_subject(t, &s, e))
+        return false;
+    bool ok = rehearse_release(&s, a->release, &r, &v, &nothing, e);
+
+    if (ok && nothing) {
+        output_text(t->out, "%s adds no migrations: nothing to rehearse\n",
+                    a->release);
+        output_json(t->out, json_new_object());
+    } else if (ok) {
+        show(t, &r);
+        ok = judge(t, &r, &v, e);
+        struct json *j = rehearsal_to_json(&r);
+
+        json_set_str(j, "verdict", verdict_word(v.is));
+        json_set_str(j, "because", v.because);
+        output_json(t->out, j);
+    }
+    subject_close(&s);
+    return ok;
+}
+
+static const struct arg rehearse_words[] = {
+    {"RELEASE", "The tag whose migrations are timed.", ARG_ONE,
+     ARG(rehearse_args, release)},
+    {0},
+};
+
+const struct cmd cmd_rehearse = {
+    .name = "rehearse",
+    .summary = "Time a release's migrations on a clone of the database.",
+    .help = "Makes a clone, runs every pending migration up, down, compares "
+            "the schema, and up again; measures time, locks, rewrites and "
+            "scans; estimates production. The certificate is what deploy "
+            "asks for. Production is never written to.",
+    .needs = NEED_CONFIG | NEED_ENVIRONMENT | NEED_LEDGER_WRITE | CMD_VERDICT,
+    .args = rehearse_words,
+    .args_size = sizeof(struct rehearse_args),
+    .run = rehearse_command,
+};

@@ -1,0 +1,216 @@
+#include "runner/command/release.h"
+
+#include <string.h>
+
+#include "runner/base/duration.h"
+#include "runner/release/statement.h"
+#include "runner/report/verdicts.h"
+
+bool release_subject(struct tidegate *t, struct subject *s, struct err *e)
+{
+    *s = (struct subject){
+        .arena = t->arena,
+        .loop = t->loop,
+        .progress = t->progress,
+        .config = &t->config,
+        .env = t->env,
+        .ledger = t->ledger,
+    };
+    return subject_open(s, e);
+}
+
+static const struct zone *policy_zone(const struct tidegate *t)
+{
+    return t->env->policy.window.on ? t->env->policy.window.calendar.zone
+                                    : NULL;
+}
+
+static void say_line(struct tidegate *t, const char *name, const char *text)
+{
+    output_note(t->out, STYLE_PLAIN, "  %-12s %s\n", name, text);
+}
+
+static void say_migrations(struct tidegate *t, const struct run *r)
+{
+    char low[32], high[32];
+
+    if (r->s->pending.n == 0) {
+        say_line(t, "migrations", "none");
+        return;
+    }
+    if (r->facts.rehearsal.present)
+        say_line(
+            t, "migrations",
+            arena_printf(
+                t->arena, "%zu, %s to %s", r->s->pending.n,
+                duration_text(r->facts.rehearsal.low, low, sizeof low),
+                duration_text(r->facts.rehearsal.high, high, sizeof high)));
+    else
+        say_line(
+            t, "migrations",
+            arena_printf(t->arena, "%zu, never rehearsed", r->s->pending.n));
+}
+
+static void say_when(struct tidegate *t, const struct run *r)
+{
+    int64_t now = clock_now(), need = need_total(&r->facts.need);
+    const char *which = NULL;
+    int64_t close = fit_close(t->arena, &t->env->policy, &r->facts, &which);
+    char text[32];
+
+    say_line(t, "time", report_time(t->arena, policy_zone(t), now));
+    say_line(
+        t, "needs",
+        arena_printf(t->arena, "up to %s, so until %s",
+                     duration_text(need, text, sizeof text),
+                     report_time(t->arena, policy_zone(t), now + need / 1000)));
+    if (close > 0)
+        say_line(t, "closes",
+                 arena_printf(t->arena, "%s (%s)",
+                              report_time(t->arena, policy_zone(t), close),
+                              which));
+}
+
+static void say_users(struct tidegate *t, const struct run *r)
+{
+    const struct users_settings *users = &t->env->policy.users;
+
+    if (users->on && r->facts.users.live.is == FACT_KNOWN)
+        say_line(t, "users",
+                 arena_printf(t->arena, "%lld now, limit %lld",
+                              (long long)r->facts.users.live.value,
+                              (long long)users->max));
+}
+
+bool release_confirm(void *ctx, const struct run *r, struct err *e)
+{
+    struct release_confirm *c = ctx;
+    struct tidegate *t = c->t;
+
+    t->release = r->s->release;
+    output_note(t->out, STYLE_BOLD, "%s to %s\n",
+                r->s->release ? r->s->release : "", t->env->name);
+    say_line(t, "hosts", arena_printf(t->arena, "%zu", t->env->n_hosts));
+    say_when(t, r);
+    say_users(t, r);
+    say_migrations(t, r);
+    say_line(t, "way back",
+             r->from || r->s->state.live
+                 ? arena_printf(t->arena, "to %s: tidegate rollback",
+                                r->s->state.live)
+                 : "none: it is the first release");
+    return cmd_confirm(t, c->yes, e);
+}
+
+static char *join(struct arena *a, const char *const *names)
+{
+    char *all = NULL;
+
+    for (; names && *names; names++)
+        all = all ? arena_printf(a, "%s, %s", all, *names)
+                  : arena_strdup(a, *names);
+    return all;
+}
+
+bool release_confirm_back(void *ctx, const struct run *r, struct err *e)
+{
+    struct release_confirm *c = ctx;
+    struct tidegate *t = c->t;
+    char *kept = join(t->arena, r->kept);
+
+    output_note(t->out, STYLE_BOLD, "rollback of %s\n", t->env->name);
+    say_line(t, "from", r->undone ? r->undone : r->to);
+    say_line(t, "to", r->to);
+    say_line(t, "hosts", arena_printf(t->arena, "%zu", t->env->n_hosts));
+    say_line(t, "database",
+             kept ? arena_printf(t->arena, "keeps %s", kept) : "unchanged");
+    if (r->s->state.frozen_by)
+        say_line(t, "frozen",
+                 arena_printf(t->arena,
+                              "by %s; a rollback goes on all the "
+                              "same",
+                              r->s->state.frozen_by));
+    return cmd_confirm(t, c->yes, e);
+}
+
+void release_show_gates(struct tidegate *t, const struct run *r)
+{
+    if (r->facts.now > 0)
+        report_verdicts(t->out, t->arena, r->verdicts, r->facts.now,
+                        policy_zone(t));
+}
+
+void release_json(struct tidegate *t, const struct run *r, const struct err *e)
+{
+    struct json *j = json_new_object();
+
+    json_set_str(j, "environment", t->env->name);
+    json_set_str(j, "outcome",
+                 exit_word(exit_code_of(e->code, loop_stop_signal(t->loop))));
+    if (r->s && r->s->release)
+        json_set_str(j, "release", r->s->release);
+    if (r->to)
+        json_set_str(j, "to", r->to);
+    if (r->undone)
+        json_set_str(j, "undone", r->undone);
+    if (r->id)
+        json_set_str(j, "run", r->id);
+    if (r->facts.now > 0) {
+        json_set(j, "gates", report_verdicts_json(r->verdicts));
+        int64_t retry = report_retry_at(r->verdicts);
+
+        if (e->code == ERR_HELD && retry > 0)
+            json_set_int(j, "retry_after", retry - clock_now());
+    }
+    if (e->code != ERR_NONE) {
+        json_set_str(j, "what", e->what);
+        json_set_str(j, "why", e->why);
+        json_set_str(j, "fix", e->fix);
+    }
+    output_json(t->out, j);
+}
+
+bool release_overrides(struct tidegate *t, const struct opt_list *names,
+                       const char *reason, unsigned *out, struct err *e)
+{
+    *out = 0;
+    for (size_t i = 0; i < names->n; i++) {
+        enum gate_id id;
+
+        if (!gate_find(names->words[i], &id)) {
+            err_what(e, ERR_USAGE, "--override: no gate is called %s",
+                     names->words[i]);
+            err_why(e, "gates are window, fit, users, rehearsal, backup, "
+                       "replicas, proven");
+            return err_fix(e, "see them all: tidegate check");
+        }
+        if (!gate_may_override(id, &t->env->policy)) {
+            err_what(e, ERR_USAGE, "--override: %s cannot be lifted",
+                     gates[id].name);
+            err_why(e, "the policy does not say `override = yes` for it");
+            return err_fix(e, "wait for it, or change the policy: tidegate "
+                              "policy accept");
+        }
+        *out |= 1u << id;
+    }
+    if (*out == 0 || (reason && *reason))
+        return true;
+    err_what(e, ERR_USAGE, "--override wants --reason");
+    err_why(e, "an override is kept in the ledger with its reason");
+    return err_fix(e, "add --reason TEXT");
+}
+
+bool release_only(const char *only, bool restart_only, enum phases *out,
+                  struct err *e)
+{
+    *out = restart_only ? PHASES_RESTART : PHASES_ALL;
+    if (!only)
+        return true;
+    if (restart_only || strcmp(only, "migrations") != 0) {
+        err_what(e, ERR_USAGE, "--only %s cannot be", only);
+        err_why(e, "deploy knows --only migrations, and --restart-only");
+        return err_fix(e, "give one of the two");
+    }
+    *out = PHASES_MIGRATIONS;
+    return true;
+}

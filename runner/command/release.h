@@ -1,0 +1,35 @@
+/* release: what the commands about releases share: the subject they open, the
+ * screen before a change, and how a run is told.
+ */
+#ifndef RUNNER_COMMAND_RELEASE_H
+#define RUNNER_COMMAND_RELEASE_H
+
+#include "runner/command/cmd.h"
+#include "runner/flow/deploy.h"
+
+/* A subject from what main opened; close it with subject_close. */
+bool release_subject(struct tidegate *t, struct subject *s, struct err *e);
+
+/* For run_confirm: tells environment, hosts, local time, users, migrations
+ * (low to high), end and way back, then wants the environment's name. */
+struct release_confirm {
+    struct tidegate *t;
+    const char *yes;
+};
+bool release_confirm(void *ctx, const struct run *r, struct err *e);
+bool release_confirm_back(void *ctx, const struct run *r, struct err *e);
+
+/* The verdicts of a run, if it got as far as asking any. */
+void release_show_gates(struct tidegate *t, const struct run *r);
+/* {"environment", "release", "run", "gates": [...], "outcome", ...}; outcome
+ * by e. Written with --format json only. */
+void release_json(struct tidegate *t, const struct run *r, const struct err *e);
+/* Gate names of --override into a bit set; ERR_USAGE for an unknown one, one
+ * that the policy does not let be lifted, or a missing --reason. */
+bool release_overrides(struct tidegate *t, const struct opt_list *names,
+                       const char *reason, unsigned *out, struct err *e);
+/* "migrations", "restart" or NULL (all); ERR_USAGE otherwise. */
+bool release_only(const char *only, bool restart_only, enum phases *out,
+                    struct err *e);
+
+#endif

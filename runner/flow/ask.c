@@ -1,0 +1,260 @@
+#include "runner/flow/ask.h"
+
+#include <string.h>
+
+#include "runner/flow/hosts.h"
+
+#define WAIT_ASK_SECONDS 5
+
+/* The first gate that said what the whole said. */
+static const struct verdict *first_that(const struct run *r, enum verdict_is is,
+                                        size_t *gate)
+{
+    for (size_t i = 0; i < GATE_COUNT; i++)
+        if (r->verdicts[i].state == VERDICT_ASKED && r->verdicts[i].is == is) {
+            *gate = i;
+            return &r->verdicts[i];
+        }
+    BUG("no gate said %s", verdict_word(is));
+}
+
+static bool refusal(const struct run *r, enum verdict_is is, struct err *e)
+{
+    size_t gate;
+    const struct verdict *v = first_that(r, is, &gate);
+
+    err_what(e, is == STOP ? ERR_REFUSED : ERR_HELD, "%s: %s %s",
+             verdict_word(is), r->s->release ? r->s->release : "the run",
+             is == STOP ? "is refused" : "is held");
+    err_why(e, "%s: %s", gates[gate].name, v->because);
+    return err_fix(e, "%s",
+                   *v->fix      ? v->fix
+                   : is == STOP ? "see every gate: tidegate check"
+                                : "wait for it: tidegate deploy --wait");
+}
+
+/* What is left of the migrations, by the certificate of the whole. */
+static void need_left(struct run *r)
+{
+    struct need_facts *need = &r->facts.need;
+
+    need->before_high = need->after_high = need->after_down_high = 0;
+    for (size_t i = 0; r->certified && i < r->certificate.n; i++) {
+        const struct rehearsed *m = &r->certificate.list[i];
+        bool pending = false;
+
+        for (size_t k = 0; k < r->s->pending.n && !pending; k++)
+            pending = strcmp(r->s->pending.list[k]->name, m->name) == 0;
+        if (m->after && m->has_down && m->down_high > 0)
+            need->after_down_high += m->down_high;
+        if (pending)
+            *(m->after ? &need->after_high : &need->before_high) += m->high;
+    }
+    need->batches = r->batches_left;
+    need->batches_done = r->batches_done;
+}
+
+/* Everything that keeps a run from going on, before the HOLDs of the gates
+ * count: precedence of exit codes. */
+static bool reachable(struct run *r, struct err *e)
+{
+    if (r->s->n_hosts > 0 && !hosts_look(r, e))
+        return false;
+    if (r->s->pg_why && r->s->phases != PHASES_RESTART) {
+        err_what(e, ERR_UNREACHABLE, "cannot reach the database of %s",
+                 r->s->env->name);
+        err_why(e, "%s", r->s->pg_why);
+        return err_fix(e, "correct `database`, then run: tidegate doctor");
+    }
+    return true;
+}
+
+static bool ask_contacted(struct run *r, struct err *e)
+{
+    struct err look = {0};
+    bool reached = reachable(r, &look);
+
+    gather_contact(r->s, &r->facts, NULL);
+    enum verdict_is is = gates_ask(r->s->arena, &r->s->env->policy, &r->facts,
+                                   GATES_ALL, r->overridden, r->verdicts);
+
+    if (is == STOP)
+        return refusal(r, STOP, e);
+    if (gates_nothing_to_do(r->verdicts))
+        return true;
+    if (!reached) {
+        *e = look;
+        return false;
+    }
+    return is == PASS || refusal(r, HOLD, e);
+}
+
+bool ask_all(struct run *r, bool everything, struct err *e)
+{
+    gather_local(r->s, &r->facts);
+    enum verdict_is is = gates_ask(r->s->arena, &r->s->env->policy, &r->facts,
+                                   GATES_LOCAL, r->overridden, r->verdicts);
+
+    if (is == STOP && !everything)
+        return refusal(r, STOP, e);
+    if (!subject_contact(r->s, e))
+        return false;
+    gather_local(r->s, &r->facts);
+    return ask_contacted(r, e);
+}
+
+bool ask_under_lease(struct run *r, struct err *e)
+{
+    return run_refresh(r, e) && ask_all(r, false, e);
+}
+
+int64_t ask_retry_at(const struct run *r)
+{
+    int64_t at = 0;
+
+    for (size_t i = 0; i < GATE_COUNT; i++) {
+        const struct verdict *v = &r->verdicts[i];
+
+        if (v->state == VERDICT_ASKED && v->is == HOLD && v->retry_at > at)
+            at = v->retry_at;
+    }
+    return at;
+}
+
+/* Nothing to wait for: the announcement will be over. */
+static int64_t wait_until(const struct run *r, int64_t begun)
+{
+    const struct manifest_facts *m = manifest_pick(&r->facts);
+    int64_t expiry = m ? m->expires : begun;
+
+    if (r->wait_ms == CLOCK_NEVER || begun + r->wait_ms / 1000 > expiry)
+        return expiry;
+    return begun + r->wait_ms / 1000;
+}
+
+bool ask_waiting(struct run *r, struct err *e)
+{
+    int64_t begun = clock_now();
+    char said[sizeof e->why] = "";
+
+    for (;;) {
+        if (ask_all(r, false, e))
+            return true;
+        if (e->code != ERR_HELD || r->wait_ms == 0 ||
+            clock_now() + WAIT_ASK_SECONDS > wait_until(r, begun))
+            return false;
+        if (strcmp(said, e->why) != 0)
+            progress_step(r->s->progress, "waiting", "%s", e->why);
+        memcpy(said, e->why, sizeof said);
+        if (!loop_sleep(r->s->loop, WAIT_ASK_SECONDS * 1000)) {
+            run_stopped(r, e);
+            return false;
+        }
+        err_clear(e);
+        if (!run_refresh(r, e))
+            return false;
+    }
+}
+
+/* Measures again what may have changed since the last step. */
+static enum verdict_is measure(struct run *r)
+{
+    struct subject *s = r->s;
+
+    r->facts.changing = true;
+    gather_local(s, &r->facts);
+    need_left(r);
+    gather_users(s, &r->facts);
+    gather_backup(s, &r->facts);
+    gather_replicas(s, &r->facts);
+    gather_probe(s, &r->facts, r->now);
+    gather_pool(s, &r->facts);
+    return gates_ask(s->arena, &s->env->policy, &r->facts, GATES_AGAIN,
+                     r->overridden, r->verdicts);
+}
+
+static bool way_back(const struct run *r)
+{
+    return r->from != NULL || r->s->n_hosts == 0;
+}
+
+static struct hold_answer decide(struct run *r, enum hold_before next,
+                                 enum verdict_is is, int64_t held)
+{
+    struct hold_facts facts = {
+        .is = is,
+        .surge = users_surge(&r->s->env->policy, &r->facts),
+        .superseded = r->facts.line.lease_lost,
+        .held = held,
+        .next = next,
+        .way_back = way_back(r),
+        .finish = need_finish(&r->facts.need),
+        .back = need_back(&r->facts.need),
+    };
+
+    return hold_decide(&facts, r->s->env->rollout.on_hold,
+                       r->s->env->rollout.pause_max_ms);
+}
+
+/* The decision is durable before it is obeyed. */
+static bool obey(struct run *r, const struct hold_answer *answer,
+                 enum verdict_is is, struct err *e)
+{
+    static const char *const words[] = {
+        [HOLD_FINISH] = "finish",
+        [HOLD_BACK] = "hold-back",
+        [HOLD_END_PENDING] = "end-pending",
+        [HOLD_END_HERE] = "end-here",
+    };
+
+    if (r->facts.line.lease_lost) {
+        r->end_here = true;
+        err_what(e, ERR_UNKNOWN, "superseded: another run owns %s",
+                 r->s->env->name);
+        err_why(e, "%s", answer->because);
+        return err_fix(e, "see which: tidegate status");
+    }
+    if (!run_decide(r, words[answer->is], answer->because, e))
+        return false;
+    progress_warn(r->s->progress, "on_hold", "%s", answer->because);
+    r->finish = answer->is == HOLD_FINISH;
+    r->go_back = answer->is == HOLD_BACK;
+    r->pending_after = answer->is == HOLD_END_PENDING;
+    r->end_here = answer->is == HOLD_END_HERE;
+    if (r->finish)
+        return true;
+    if (is != PASS)
+        refusal(r, is, e);
+    else
+        err_what(e, ERR_HELD, "users are over abort_at");
+    err_why(e, "%s", answer->because);
+    return false;
+}
+
+bool ask_again(struct run *r, enum hold_before next, struct err *e)
+{
+    int64_t begun = 0;
+
+    if (r->finish && next != HOLD_BEFORE_AFTER)
+        return true;
+    for (;;) {
+        if (!run_refresh(r, e))
+            return false;
+        enum verdict_is is = measure(r);
+
+        if (is != PASS && begun == 0)
+            begun = clock_mono();
+        struct hold_answer answer =
+            decide(r, next, is, begun ? clock_mono() - begun : 0);
+
+        if (answer.is == HOLD_GO)
+            return true;
+        if (answer.is != HOLD_WAIT)
+            return obey(r, &answer, is, e);
+        progress_warn(r->s->progress, "held", "%s", answer.because);
+        if (!loop_sleep(r->s->loop, answer.wait)) {
+            run_stopped(r, e);
+            return false;
+        }
+    }
+}

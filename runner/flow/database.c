@@ -1,0 +1,200 @@
+#include "runner/flow/database.h"
+
+#include <string.h>
+
+#include "migrations/apply.h"
+#include "runner/base/duration.h"
+#include "runner/base/failpoint.h"
+#include "runner/flow/ask.h"
+#include "runner/flow/hosts.h"
+
+bool database_open(struct run *r, struct err *e)
+{
+    struct apply_settings settings = {
+        .conninfo = r->s->env->database,
+        .run = r->id,
+        .release = r->s->release ? r->s->release : r->to,
+        .ledger = ledger_id(r->s->ledger),
+        .epoch = ledger_epoch(r->s->ledger),
+        .blocked_ms = r->s->env->policy.budget.on
+                          ? r->s->env->policy.budget.blocked_ms
+                          : 0,
+        .terminate_orphan = r->s->terminate_orphan,
+    };
+
+    if (r->apply)
+        return true;
+    r->apply =
+        apply_open(r->s->loop, r->s->arena, &settings, r->s->progress, e);
+    return r->apply != NULL;
+}
+
+void database_close(struct run *r)
+{
+    if (r->apply)
+        apply_close(r->apply);
+    r->apply = NULL;
+}
+
+static const struct rehearsed *rehearsed_as(const struct run *r,
+                                            const char *name)
+{
+    for (size_t i = 0; r->certified && i < r->certificate.n; i++)
+        if (strcmp(r->certificate.list[i].name, name) == 0)
+            return &r->certificate.list[i];
+    return NULL;
+}
+
+/* What came of a migration, into the ledger; true only when it is done. */
+static bool record(struct run *r, const char *step, const char *name,
+                   const struct apply_result *got, struct err *e)
+{
+    struct err failed = *e;
+
+    switch (got->outcome) {
+    case APPLY_DONE:
+        err_clear(e);
+        return run_done(r, step, name,
+                        got->already ? "it was there already" : "committed",
+                        got->ms, got->already, e);
+    case APPLY_UNKNOWN:
+        failed.code = ERR_UNKNOWN;
+        if (!run_unknown(r, step, name, failed.why, e))
+            return false;
+        break;
+    case APPLY_PARTIAL:
+        r->partial = true; /* fall through */
+    case APPLY_ROLLED_BACK:
+        if (!run_failed(r, step, name, failed.why, e))
+            return false;
+        break;
+    }
+    if (loop_stops(r->s->loop) > 0)
+        failed.code = ERR_INTERRUPTED;
+    *e = failed;
+    return false;
+}
+
+static void tell(struct run *r, const char *name, const char *did,
+                 const struct apply_result *got)
+{
+    char took[32];
+
+    duration_text(got->ms, took, sizeof took);
+    if (got->already)
+        progress_step(r->s->progress, name, "%s already", did);
+    else if (got->retries > 0)
+        progress_step(r->s->progress, name, "%s in %s, after %d retries", did,
+                      took, got->retries);
+    else
+        progress_step(r->s->progress, name, "%s in %s", did, took);
+}
+
+static bool up_one(struct run *r, const struct migration *m, struct err *e)
+{
+    const struct rehearsed *as = rehearsed_as(r, m->name);
+    struct apply_result got = {0};
+    const char *undo = m->after ? "its down, before the code goes back"
+                                : "none needed: the old code runs with it";
+
+    if (run_stopped(r, e) || !run_intent(r, "migrate", m->name, true, undo, e))
+        return false;
+    failpoint("migrate.before");
+    bool ok = apply_up(r->apply, m, as ? as->likely : 0, &got, e);
+
+    failpoint("migrate.after");
+    if (!record(r, "migrate", m->name, &got, e) || !ok)
+        return false;
+    tell(r, m->name, "applied", &got);
+    return true;
+}
+
+static const struct migration *next_pending(const struct run *r, bool after)
+{
+    for (size_t i = 0; i < r->s->pending.n; i++)
+        if (r->s->pending.list[i]->after == after)
+            return r->s->pending.list[i];
+    return NULL;
+}
+
+bool database_up(struct run *r, bool after, struct err *e)
+{
+    size_t n = subject_count(r->s, after);
+    const struct migration *m;
+
+    if (n == 0)
+        return true;
+    progress_stage(r->s->progress, "%zu migration%s %s the code", n,
+                   n == 1 ? "" : "s", after ? "after" : "before");
+    if (!database_open(r, e))
+        return false;
+    while ((m = next_pending(r, after)) != NULL) {
+        if (!ask_again(r, after ? HOLD_BEFORE_AFTER : HOLD_BEFORE_MIGRATION, e))
+            return false;
+        if (after && !r->after_begun) {
+            if (!hosts_after_begun(r, r->s->release, e))
+                return false;
+            r->after_begun = true;
+        }
+        if (!up_one(r, m, e) || !subject_read_pending(r->s, e))
+            return false;
+        if (next_pending(r, after) == m) {
+            err_what(e, ERR_UNKNOWN, "%s is still pending", m->name);
+            err_why(e, "it ran, and its row is not in schema tidegate");
+            return err_fix(e, "look at tidegate.applied in the database");
+        }
+    }
+    return true;
+}
+
+const struct applied_row **
+database_applied_by(struct run *r, const char *release, bool after, size_t *n)
+{
+    const struct applied *applied = &r->s->applied;
+    const struct applied_row **list =
+        arena_array(r->s->arena, applied->n, sizeof *list);
+
+    *n = 0;
+    for (size_t i = applied->n; i-- > 0;)
+        if (applied->rows[i].after == after &&
+            strcmp(applied->rows[i].release, release) == 0)
+            list[(*n)++] = &applied->rows[i];
+    return list;
+}
+
+static bool down_one(struct run *r, const struct applied_row *row,
+                     struct err *e)
+{
+    const struct rehearsed *as = rehearsed_as(r, row->name);
+    struct apply_result got = {0};
+
+    if (!run_intent(r, "migrate-down", row->name, true, "apply it again", e))
+        return false;
+    failpoint("down.before");
+    bool ok = apply_down(r->apply, row, as ? as->down_high : 0, &got, e);
+
+    failpoint("down.after");
+    if (!record(r, "migrate-down", row->name, &got, e) || !ok)
+        return false;
+    tell(r, row->name, "undone", &got);
+    return true;
+}
+
+bool database_down(struct run *r, const char *release, bool after,
+                   struct err *e)
+{
+    size_t n;
+    const struct applied_row **list =
+        database_applied_by(r, release, after, &n);
+
+    if (n == 0)
+        return true;
+    progress_stage(r->s->progress, "undoing %zu migration%s of %s", n,
+                   n == 1 ? "" : "s", release);
+    if (!database_open(r, e))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!down_one(r, list[i], e))
+            return false;
+    return true;
+}

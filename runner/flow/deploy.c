@@ -1,0 +1,384 @@
+#include "runner/flow/deploy.h"
+
+#include <string.h>
+
+#include "runner/base/failpoint.h"
+#include "runner/flow/ask.h"
+#include "runner/flow/back.h"
+#include "runner/flow/database.h"
+#include "runner/flow/hosts.h"
+#include "runner/flow/rollout.h"
+#include "runner/flow/serve.h"
+#include "runner/release/statement.h"
+
+/* The parts of a deploy, in order. Each looks first at what is there, so that
+ * a resumed run may begin at the top. */
+struct part {
+    const char *name;
+    bool (*run)(struct run *r, struct err *e);
+    unsigned phases; /* bit set of 1 << enum phases */
+};
+
+#define ALL        (1u << PHASES_ALL)
+#define MIGRATIONS (1u << PHASES_MIGRATIONS)
+#define RESTART    (1u << PHASES_RESTART)
+
+static bool before(struct run *r, struct err *e)
+{
+    return database_up(r, false, e);
+}
+
+static bool after(struct run *r, struct err *e)
+{
+    return database_up(r, true, e);
+}
+
+static bool mark_good(struct run *r, struct err *e)
+{
+    return hosts_mark(r, r->to, "good", e) && hosts_prune(r, e);
+}
+
+static const struct part parts[] = {
+    {"fence", hosts_fence, ALL | MIGRATIONS | RESTART},
+    {"stage", hosts_stage, ALL},
+    {"before", before, ALL | MIGRATIONS},
+    {"waves", rollout_run, ALL | RESTART},
+    {"soak", rollout_soak, ALL | RESTART},
+    {"after", after, ALL | MIGRATIONS},
+    {"good", mark_good, ALL},
+};
+
+static bool pipeline(struct run *r, struct err *e)
+{
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (!(parts[i].phases & (1u << r->s->phases)))
+            continue;
+        failpoint("part.begin");
+        if (!parts[i].run(r, e))
+            return false;
+    }
+    return true;
+}
+
+static bool ended(struct run *r, const struct run_ending *x, struct err *e)
+{
+    struct err trouble = {0};
+
+    if (run_end(r, x, &trouble))
+        return x->ended == RUN_GOOD;
+    *e = trouble;
+    if (r->changed)
+        e->code = ERR_PARTWAY;
+    return false;
+}
+
+static bool end_good(struct run *r, struct err *e)
+{
+    struct run_ending x = {.ended = RUN_GOOD,
+                           .exit_code = 0,
+                           .live = r->s->phases == PHASES_ALL ? r->to : NULL};
+
+    return ended(r, &x, e);
+}
+
+/* Nothing was changed: the manifest is open again, the line is free. */
+static bool end_nothing(struct run *r, struct err *e)
+{
+    struct run_ending x = {.ended = RUN_NOTHING, .why = e->what};
+
+    if (e->code == ERR_FAILED)
+        e->code = ERR_REFUSED;
+    if (e->code == ERR_UNKNOWN)
+        e->code = ERR_UNREACHABLE;
+    err_fix(e, "nothing was changed. %s",
+            *e->fix ? arena_strdup(r->s->arena, e->fix) : "");
+    x.exit_code = e->code == ERR_REFUSED ? 10 : 75;
+    ended(r, &x, e);
+    return false;
+}
+
+static bool end_stopped(struct run *r, struct err *e)
+{
+    struct run_ending x = {.ended = RUN_STOPPED, .exit_code = 12};
+    bool unknown = r->unknown || e->code == ERR_UNKNOWN;
+
+    x.why = arena_printf(r->s->arena, "%s: %s", e->what, e->why);
+    if (unknown) {
+        x.ended = RUN_BROKEN;
+        x.exit_code = 13;
+    }
+    if (r->pending_after) {
+        x.ended = RUN_PENDING;
+        x.live = r->to;
+    }
+    e->code = unknown ? ERR_UNKNOWN : ERR_PARTWAY;
+    err_fix(e,
+            r->pending_after
+                ? "all hosts have %s; its \"after\" migrations wait: "
+                  "tidegate resume"
+                : "see what stands where: tidegate status; then "
+                  "tidegate resume, or tidegate rollback",
+            r->to);
+    ended(r, &x, e);
+    return false;
+}
+
+/* Rolled back: say what failed, and that the old release serves again. */
+static bool end_back(struct run *r, struct err *failed, struct err *e)
+{
+    struct run_ending x = {.ended = RUN_BACK,
+                           .exit_code = 11,
+                           .live = r->to,
+                           .bad = r->undone,
+                           .why = failed->what};
+    bool as_before;
+
+    r->kept = x.kept = back_kept(r, false);
+    if (!serve_back(r, &as_before, e) || r->unknown) {
+        x.ended = RUN_BROKEN;
+        x.exit_code = 13;
+        x.unverified = true;
+        if (e->code == ERR_NONE) {
+            *e = *failed;
+            err_fix(e, "code is back where hosts answer; others are unknown: "
+                       "tidegate status");
+        }
+        e->code = ERR_UNKNOWN;
+        ended(r, &x, e);
+        return false;
+    }
+    *e = *failed;
+    e->code = ERR_BACK;
+    err_fix(e, "%s serves again on every host; %s is marked bad", r->to,
+            r->undone);
+    ended(r, &x, e);
+    return false;
+}
+
+/* What the policy says after a failure past the first change. */
+static bool failed(struct run *r, struct err *e)
+{
+    struct err why = *e;
+    bool back =
+        r->go_back || r->s->env->rollout.on_failure == ON_FAILURE_ROLLBACK;
+
+    if (why.code == ERR_LEDGER || r->end_here) {
+        e->code = r->changed ? ERR_PARTWAY : e->code;
+        return r->end_here ? end_stopped(r, e) : false;
+    }
+    if (!r->changed)
+        return end_nothing(r, e);
+    if (why.code == ERR_INTERRUPTED || r->pending_after || r->partial ||
+        !back || !r->from || r->s->restart_only)
+        return end_stopped(r, e);
+    progress_warn(r->s->progress, NULL, "%s: %s", why.what, why.why);
+    r->undone = r->to;
+    r->to = r->from;
+    r->unknown = false;
+    err_clear(e);
+    if (back_run(r, false, why.what, e))
+        return end_back(r, &why, e);
+    r->to = r->undone;
+    return end_stopped(r, e);
+}
+
+static bool run_parts(struct run *r, struct err *e)
+{
+    bool ok = pipeline(r, e) ? end_good(r, e) : failed(r, e);
+
+    database_close(r);
+    artifact_close(&r->s->artifact);
+    return ok;
+}
+
+/* Overrides are durable before anything happens, each a statement. */
+static bool write_overrides(struct run *r, struct err *e)
+{
+    struct subject *s = r->s;
+    char nonce[33];
+
+    for (size_t i = 0; i < GATE_COUNT; i++) {
+        if (r->verdicts[i].state != VERDICT_OVERRIDDEN)
+            continue;
+        struct json *j = json_new_object();
+
+        nonce_hex(nonce, 16);
+        json_set_str(j, "environment", s->env->name);
+        json_set_str(j, "text",
+                     override_text(s->arena, s->env->name, s->release,
+                                   gates[i].name, r->reason,
+                                   ledger_who(s->arena), clock_now(), nonce));
+        json_set_str(j, "signature", "");
+        json_set_str(j, "person", ledger_who(s->arena));
+        json_set_str(j, "key", "");
+        json_set_str(j, "run", r->id);
+        if (!ledger_append(s->ledger, EVENT_STATEMENT, j, e))
+            return false;
+    }
+    return true;
+}
+
+static void wish_into(struct run *r, struct subject *s,
+                      const struct deploy_wish *wish)
+{
+    r->s = s;
+    r->kind = wish->phases == PHASES_MIGRATIONS ? RUN_MIGRATE : RUN_DEPLOY;
+    r->overridden = wish->overridden;
+    r->reason = wish->reason;
+    r->wait_ms = wish->wait_ms;
+    s->phases = wish->phases;
+    s->restart_only = wish->restart_only;
+}
+
+/* A restart or a migration alone leaves the release that is live. */
+static void aim(struct run *r)
+{
+    r->to = r->s->phases == PHASES_ALL ? r->s->release : r->s->state.live;
+    if (r->s->restart_only)
+        r->to = r->s->release;
+}
+
+bool deploy_check(struct run *r, struct subject *s,
+                  const struct deploy_wish *wish, struct err *e)
+{
+    wish_into(r, s, wish);
+    if (!subject_resolve(s, wish->release, e))
+        return false;
+    aim(r);
+    return ask_all(r, true, e);
+}
+
+static bool begin(struct run *r, struct err *e)
+{
+    const struct manifest_facts *manifest;
+
+    if (!run_open(r, r->s, r->kind, NULL, e))
+        return false;
+    if (!ask_under_lease(r, e) || !write_overrides(r, e))
+        return false;
+    manifest = manifest_pick(&r->facts);
+    r->facts.consumed = manifest ? manifest->digest : NULL;
+    serve_remember(r);
+    return run_begin(r, r->facts.consumed, NULL, e);
+}
+
+bool deploy(struct run *r, struct subject *s, const struct deploy_wish *wish,
+            struct err *e)
+{
+    wish_into(r, s, wish);
+    if (!subject_resolve(s, wish->release, e))
+        return false;
+    aim(r);
+    if (!ask_waiting(r, e))
+        return false;
+    if (gates_nothing_to_do(r->verdicts)) {
+        r->already = true;
+        return true;
+    }
+    if (wish->confirm && !wish->confirm(wish->ctx, r, e))
+        return false;
+    bool ok = begin(r, e) && run_parts(r, e);
+
+    run_close(r);
+    return ok;
+}
+
+/* The tag must still be what the run began with. */
+static bool same_release(struct run *r, const struct run_state *was,
+                         struct err *e)
+{
+    if (was->commit && strcmp(was->commit, r->s->commit) == 0 &&
+        was->artifact && strcmp(was->artifact, r->s->artifact.digest) == 0)
+        return true;
+    err_what(e, ERR_REFUSED, "%s is no longer what run %s began with",
+             was->release, was->id);
+    err_why(e, "commit was %.12s, is %.12s; artifact was %.12s, is %.12s",
+            was->commit ? was->commit : "", r->s->commit,
+            was->artifact ? was->artifact : "", r->s->artifact.digest);
+    return err_fix(e, "put the tag back, or go back: tidegate rollback");
+}
+
+static bool nothing_unfinished(const struct subject *s, struct err *e)
+{
+    err_what(e, ERR_USAGE, "nothing is unfinished in %s", s->env->name);
+    err_why(e, "the last run has ended");
+    return err_fix(e, "see it: tidegate history");
+}
+
+/* Hosts that changed behind our back: what the ledger calls done must be
+ * there. */
+static bool no_drift(struct run *r, struct err *e)
+{
+    for (size_t i = 0; i < r->s->n_hosts; i++) {
+        const char *name = fleet_name(r->s->fleet, i);
+
+        if (r->s->left_out[i] || !run_was_done(r, "flip", name) ||
+            (r->now[i] && strcmp(r->now[i], r->to) == 0))
+            continue;
+        err_what(e, ERR_UNKNOWN, "%s was changed by another", name);
+        err_why(e, "this run flipped it to %s, and it has %s", r->to,
+                r->now[i] ? r->now[i] : "something else");
+        return err_fix(e, "find out who did; then tidegate rollback");
+    }
+    return true;
+}
+
+static bool resume_forward(struct run *r, struct err *e)
+{
+    r->facts.consumed = r->before->manifest;
+    if (!hosts_look(r, e) || !no_drift(r, e))
+        return false;
+    r->batches_left = r->facts.need.batches;
+    r->changed = r->before->changed;
+    return run_parts(r, e);
+}
+
+static bool resume_back(struct run *r, struct err *e)
+{
+    struct err why = {0};
+
+    err_what(&why, ERR_BACK, "%s failed before", r->before->release);
+    r->undone = r->before->release;
+    r->to = r->before->from;
+    r->going_back = true;
+    if (!hosts_look(r, e) || !hosts_fence(r, e))
+        return false;
+    bool ok = back_run(r, false, "resumed", e);
+
+    ok = ok ? end_back(r, &why, e) : end_stopped(r, e);
+    database_close(r);
+    return ok;
+}
+
+bool resume(struct run *r, struct subject *s, run_confirm *confirm, void *ctx,
+            struct err *e)
+{
+    const struct run_state *was = s->state.unfinished;
+
+    if (!was)
+        return nothing_unfinished(s, e);
+    r->s = s;
+    r->kind = was->kind;
+    r->to = was->release;
+    r->from = was->from;
+    s->phases = was->phases;
+    s->restart_only = was->restart_only;
+    if (was->kind == RUN_ROLLBACK)
+        return rollback(r, s,
+                        &(struct rollback_wish){.to = was->release,
+                                                .reason = "resumed",
+                                                .confirm = confirm,
+                                                .ctx = ctx},
+                        e);
+    if (!was->rolling_back &&
+        (!subject_resolve(s, was->release, e) || !same_release(r, was, e)))
+        return false;
+    if (!subject_contact(s, e) || (confirm && !confirm(ctx, r, e)) ||
+        !run_open(r, s, was->kind, was, e))
+        return false;
+    bool ok =
+        r->before->rolling_back ? resume_back(r, e) : resume_forward(r, e);
+
+    run_close(r);
+    return ok;
+}

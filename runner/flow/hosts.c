@@ -1,0 +1,383 @@
+#include "runner/flow/hosts.h"
+
+#include <string.h>
+
+#include "runner/base/buf.h"
+#include "runner/base/failpoint.h"
+#include "runner/base/file.h"
+
+size_t *hosts_all(struct run *r, size_t *n)
+{
+    size_t total = r->s->n_hosts;
+    size_t *list = arena_array(r->s->arena, total, sizeof *list);
+
+    *n = 0;
+    for (size_t i = 0; i < total; i++)
+        if (!r->s->left_out[i])
+            list[(*n)++] = i;
+    return list;
+}
+
+/* Whether the effect is there after all, asked of the host itself. */
+static bool seen_done(struct run *r, const struct host_step *step, size_t host)
+{
+    struct observed seen;
+
+    if (!step->shows)
+        return false;
+    step_observe(r->s->fleet, &host, 1, r->to, &seen);
+    if (seen.outcome != OUTCOME_DONE)
+        return false;
+    r->s->observed[host] = seen;
+    return step->shows(r, step->ctx, host, &seen);
+}
+
+static bool record(struct run *r, const struct host_step *step, size_t host,
+                   struct step_result *got, struct err *e)
+{
+    const char *name = fleet_name(r->s->fleet, host);
+
+    if (got->outcome == OUTCOME_UNKNOWN && seen_done(r, step, host)) {
+        got->outcome = OUTCOME_DONE;
+        return run_done(r, step->name, name, "seen on the host", got->ms, true,
+                        e);
+    }
+    switch (got->outcome) {
+    case OUTCOME_DONE:
+        return run_done(r, step->name, name, got->why, got->ms, false, e);
+    case OUTCOME_UNKNOWN:
+        return run_unknown(r, step->name, name, got->why, e);
+    default:
+        return run_failed(r, step->name, name, got->why, e);
+    }
+}
+
+static bool complain(struct run *r, const struct host_step *step, size_t host,
+                     const struct step_result *got, struct err *e)
+{
+    static const enum err_code codes[] = {
+        [OUTCOME_NONE] = ERR_INTERRUPTED,
+        [OUTCOME_FAILED] = ERR_FAILED,
+        [OUTCOME_UNREACHABLE] = ERR_UNREACHABLE,
+        [OUTCOME_UNKNOWN] = ERR_UNKNOWN,
+    };
+
+    if (e->code != ERR_NONE)
+        return false;
+    err_what(e, codes[got->outcome], "%s: %s %s", fleet_name(r->s->fleet, host),
+             step->name,
+             got->outcome == OUTCOME_UNKNOWN ? "may or may not have happened"
+                                             : "did not happen");
+    err_why(e, "%s", got->why ? got->why : outcome_word(got->outcome));
+    return err_fix(e, "see what stands where: tidegate status");
+}
+
+bool hosts_step(struct run *r, const struct host_step *step,
+                const size_t *hosts, size_t n, struct step_result *outs,
+                struct err *e)
+{
+    struct err first = {0};
+
+    for (size_t i = 0; i < n; i++) {
+        if (!run_intent(r, step->name, fleet_name(r->s->fleet, hosts[i]),
+                        step->change, step->undo, e))
+            return false;
+        r->touched[hosts[i]] |= step->change;
+    }
+    failpoint("step.before");
+    step->act(r, step->ctx, hosts, n, outs);
+    failpoint("step.after");
+    for (size_t i = 0; i < n; i++) {
+        if (!record(r, step, hosts[i], &outs[i], e))
+            return false;
+        if (outs[i].outcome != OUTCOME_DONE)
+            complain(r, step, hosts[i], &outs[i], &first);
+    }
+    if (first.code == ERR_NONE)
+        return true;
+    *e = first;
+    return false;
+}
+
+static bool leave_out(struct run *r, size_t host, const char *why,
+                      struct err *e)
+{
+    int allowed = r->s->env->rollout.max_unreachable, out = 0;
+    const char *name = fleet_name(r->s->fleet, host);
+
+    r->s->left_out[host] = true;
+    for (size_t i = 0; i < r->s->n_hosts; i++)
+        out += r->s->left_out[i];
+    if (r->going_back || out <= allowed) {
+        progress_warn(r->s->progress, name, "left out and owing: %s", why);
+        return true;
+    }
+    err_what(e, ERR_UNREACHABLE, "cannot reach %s", name);
+    err_why(e, "%s", why);
+    return err_fix(e,
+                   "mend it (tidegate doctor), or allow it: "
+                   "max_unreachable = %d in [rollout]",
+                   out);
+}
+
+static bool check_host(struct run *r, size_t i, struct err *e)
+{
+    const struct observed *o = &r->s->observed[i];
+    const char *name = fleet_name(r->s->fleet, i);
+
+    if (o->outcome != OUTCOME_DONE)
+        return leave_out(r, i, o->why ? o->why : outcome_word(o->outcome), e);
+    if (o->missing && *o->missing) {
+        err_what(e, ERR_REFUSED, "%s is not ready for releases", name);
+        err_why(e, "missing there: %s", o->missing);
+        return err_fix(e, "mend it, then run: tidegate doctor");
+    }
+    if (!ledger_anchor(r->s->ledger, name, o->ledger, o->seq, o->head, e))
+        return false;
+    return true;
+}
+
+/* Two names of one place would be flipped twice. */
+static bool check_twins(struct run *r, struct err *e)
+{
+    const struct observed *o = r->s->observed;
+
+    for (size_t i = 0; i < r->s->n_hosts; i++)
+        for (size_t k = i + 1; k < r->s->n_hosts; k++) {
+            if (o[i].outcome != OUTCOME_DONE || o[k].outcome != OUTCOME_DONE ||
+                !*o[i].place || strcmp(o[i].machine, o[k].machine) != 0 ||
+                strcmp(o[i].place, o[k].place) != 0)
+                continue;
+            err_what(e, ERR_CONFIG, "%s and %s are one host",
+                     fleet_name(r->s->fleet, i), fleet_name(r->s->fleet, k));
+            err_why(e, "same machine id, same folder %s",
+                    fleet_path(r->s->fleet, i));
+            return err_fix(e, "list it once in [environment %s]",
+                           r->s->env->name);
+        }
+    return true;
+}
+
+bool hosts_look(struct run *r, struct err *e)
+{
+    struct subject *s = r->s;
+
+    r->now = arena_array(s->arena, s->n_hosts, sizeof *r->now);
+    r->touched = arena_array(s->arena, s->n_hosts, sizeof *r->touched);
+    for (size_t i = 0; i < s->n_hosts; i++) {
+        if (!check_host(r, i, e))
+            return false;
+        r->now[i] = s->observed[i].outcome == OUTCOME_DONE
+                        ? s->observed[i].current
+                        : NULL;
+    }
+    return check_twins(r, e);
+}
+
+static void act_fence(struct run *r, const void *ctx, const size_t *hosts,
+                      size_t n, struct step_result *outs)
+{
+    (void)ctx;
+    step_fence(r->s->fleet, hosts, n, &r->fence, r->s->state.pinned,
+               r->s->state.known_policies, outs);
+}
+
+static bool shows_fence(struct run *r, const void *ctx, size_t host,
+                        const struct observed *seen)
+{
+    (void)ctx;
+    (void)host;
+    return seen->epoch == r->fence.epoch;
+}
+
+/* A step on all hosts this run changes. Going back, a host that does not do
+ * it is left behind and owing. */
+static bool step_all(struct run *r, const struct host_step *step, struct err *e)
+{
+    size_t n;
+    size_t *hosts = hosts_all(r, &n);
+    struct step_result *outs = arena_array(r->s->arena, n, sizeof *outs);
+
+    if (n == 0 || hosts_step(r, step, hosts, n, outs, e))
+        return true;
+    if (!r->going_back || e->code == ERR_LEDGER)
+        return false;
+    err_clear(e);
+    for (size_t i = 0; i < n; i++) {
+        if (outs[i].outcome == OUTCOME_DONE)
+            continue;
+        r->s->left_out[hosts[i]] = true;
+        if (!run_owes(r, hosts[i], r->to, outs[i].why, e))
+            return false;
+    }
+    return true;
+}
+
+bool hosts_fence(struct run *r, struct err *e)
+{
+    static const struct host_step step = {
+        .name = "fence", .act = act_fence, .shows = shows_fence};
+
+    return step_all(r, &step, e);
+}
+
+static void act_stage(struct run *r, const void *ctx, const size_t *hosts,
+                      size_t n, struct step_result *outs)
+{
+    step_stage(r->s->fleet, hosts, n, &r->fence, ctx, outs);
+}
+
+static bool shows_stage(struct run *r, const void *ctx, size_t host,
+                        const struct observed *seen)
+{
+    (void)ctx;
+    (void)host;
+    for (size_t i = 0; i < seen->n; i++)
+        if (strcmp(seen->releases[i].name, r->to) == 0)
+            return strcmp(seen->releases[i].digest, r->s->artifact.digest) == 0;
+    return false;
+}
+
+/* The artifact is written once, to the run's folder, and read from there by
+ * every host; a resumed run reads what it wrote. */
+static bool artifact_ready(struct run *r, struct err *e)
+{
+    struct subject *s = r->s;
+    struct artifact *out = &s->artifact;
+    char digest[HASH_HEX];
+    const char *folder =
+        arena_printf(s->arena, "%s/runs/%s", ledger_folder(s->ledger), r->id);
+    const char *path = arena_printf(s->arena, "%s/artifact.tar", folder);
+
+    memcpy(digest, out->digest, sizeof digest);
+    if (!folder_make(folder, 0700, e))
+        return false;
+    if (file_exists(path) && artifact_open(s->arena, path, digest, out, e))
+        return true;
+    err_clear(e);
+    if (!artifact_write(s->arena, s->git, &s->env->artifact, s->config->folder,
+                        s->release, s->commit, path, out, e))
+        return false;
+    if (strcmp(out->digest, digest) == 0)
+        return true;
+    err_what(e, ERR_REFUSED, "the artifact changed while it was read");
+    err_why(e, "announced %.12s, written %.12s", digest, out->digest);
+    return err_fix(e, "see what writes to it, then announce it again");
+}
+
+static char *join_lines(struct arena *a, const char *const *list, size_t n)
+{
+    struct buf b;
+
+    buf_init(&b);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&b, "%s\n", list[i]);
+    return buf_into(&b, a);
+}
+
+bool hosts_stage(struct run *r, struct err *e)
+{
+    const struct artifact_settings *settings = &r->s->env->artifact;
+
+    if (!artifact_ready(r, e))
+        return false;
+    struct stage stage = {
+        .release = r->to,
+        .tar_fd = r->s->artifact.fd,
+        .tar_len = r->s->artifact.len,
+        .files = r->s->artifact.files,
+        .files_len = r->s->artifact.files_len,
+        .shared = join_lines(r->s->arena, settings->shared, settings->shareds),
+        .prepare = settings->prepare ? settings->prepare : "",
+        .prepare_timeout_ms = r->s->env->rollout.prepare_timeout_ms,
+    };
+    struct host_step step = {.name = "stage",
+                             .undo = "nothing to undo: not live",
+                             .act = act_stage,
+                             .shows = shows_stage,
+                             .ctx = &stage};
+
+    progress_stage(r->s->progress, "staging %s: %zu files to %zu hosts", r->to,
+                   r->s->artifact.entries, r->s->n_hosts);
+    return step_all(r, &step, e);
+}
+
+struct mark {
+    const char *release, *state;
+};
+
+static void act_mark(struct run *r, const void *ctx, const size_t *hosts,
+                     size_t n, struct step_result *outs)
+{
+    const struct mark *m = ctx;
+
+    step_mark(r->s->fleet, hosts, n, &r->fence, m->release, m->state, outs);
+}
+
+static bool shows_mark(struct run *r, const void *ctx, size_t host,
+                       const struct observed *seen)
+{
+    const struct mark *m = ctx;
+
+    (void)r;
+    (void)host;
+    for (size_t i = 0; i < seen->n; i++)
+        if (strcmp(seen->releases[i].name, m->release) == 0)
+            return strcmp(seen->releases[i].state, m->state) == 0;
+    return false;
+}
+
+bool hosts_mark(struct run *r, const char *release, const char *state,
+                struct err *e)
+{
+    struct mark mark = {release, state};
+    struct host_step step = {
+        .name = arena_printf(r->s->arena, "mark %s %s", release, state),
+        .act = act_mark,
+        .shows = shows_mark,
+        .ctx = &mark};
+
+    return step_all(r, &step, e);
+}
+
+static void act_after_begun(struct run *r, const void *ctx, const size_t *hosts,
+                            size_t n, struct step_result *outs)
+{
+    step_after_begun(r->s->fleet, hosts, n, &r->fence, ctx, outs);
+}
+
+static bool shows_after_begun(struct run *r, const void *ctx, size_t host,
+                              const struct observed *seen)
+{
+    (void)r;
+    (void)host;
+    return strcmp(seen->after_begun, ctx ? ctx : "") == 0;
+}
+
+bool hosts_after_begun(struct run *r, const char *release, struct err *e)
+{
+    struct host_step step = {.name = release ? "after-begun" : "after-undone",
+                             .act = act_after_begun,
+                             .shows = shows_after_begun,
+                             .ctx = release};
+
+    return step_all(r, &step, e);
+}
+
+static void act_prune(struct run *r, const void *ctx, const size_t *hosts,
+                      size_t n, struct step_result *outs)
+{
+    step_prune(r->s->fleet, hosts, n, &r->fence, r->s->env->artifact.keep, ctx,
+               outs);
+}
+
+bool hosts_prune(struct run *r, struct err *e)
+{
+    struct host_step step = {.name = "prune",
+                             .act = act_prune,
+                             .ctx = arena_printf(r->s->arena, "%s\n%s\n",
+                                                 r->to ? r->to : "",
+                                                 r->from ? r->from : "")};
+
+    return step_all(r, &step, e);
+}

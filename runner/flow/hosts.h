@@ -1,0 +1,48 @@
+/* hosts: one step on several hosts, with its intents and endings.
+ *
+ * Writes an intent for each host, runs the step on all of them at once, and
+ * writes what came of it. A host without an answer is asked again for what
+ * it has (observed), so that UNKNOWN stays only where nobody can tell.
+ */
+#ifndef RUNNER_FLOW_HOSTS_H
+#define RUNNER_FLOW_HOSTS_H
+
+#include "runner/flow/run.h"
+
+struct host_step {
+    const char *name; /* in the ledger: "flip" */
+    bool change;
+    const char *undo;
+    /* The step of fleet/steps.h. */
+    void (*act)(struct run *r, const void *ctx, const size_t *hosts, size_t n,
+                struct step_result *outs);
+    /* After an unknown end: does observation show the effect? NULL: cannot
+     * be told from outside. */
+    bool (*shows)(struct run *r, const void *ctx, size_t host,
+                  const struct observed *seen);
+    const void *ctx;
+};
+
+/* True when every host did it. Else e tells of the first that did not, and
+ * outs[i] what each said. r->unknown is set when some end is unknown. */
+bool hosts_step(struct run *r, const struct host_step *step,
+                const size_t *hosts, size_t n, struct step_result *outs,
+                struct err *e);
+
+/* The hosts this run changes: all but those left out. In r's arena. */
+size_t *hosts_all(struct run *r, size_t *n);
+/* Leaves out what cannot be reached, as long as max_unreachable allows
+ * (going back: always); else ERR_UNREACHABLE. Refuses two names of one host,
+ * a foreign ledger and missing tools. Fills r->now. */
+bool hosts_look(struct run *r, struct err *e);
+
+/* The steps every run begins with. */
+bool hosts_fence(struct run *r, struct err *e);
+/* Artifact written once, sent, verified, prepared on every host. */
+bool hosts_stage(struct run *r, struct err *e);
+bool hosts_mark(struct run *r, const char *release, const char *state,
+                struct err *e);
+bool hosts_after_begun(struct run *r, const char *release, struct err *e);
+bool hosts_prune(struct run *r, struct err *e);
+
+#endif

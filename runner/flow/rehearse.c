@@ -1,0 +1,88 @@
+#include "runner/flow/rehearse.h"
+
+#include <string.h>
+
+static bool no_rehearsal(const struct subject *s, struct err *e)
+{
+    err_what(e, ERR_CONFIG, "no [rehearsal] is configured for %s",
+             s->env->name);
+    err_why(e, "a rehearsal needs a clone: what it is made from, and where");
+    return err_fix(e, "add [rehearsal] with clone, from and server");
+}
+
+static struct rehearse_settings settings_of(const struct subject *s,
+                                            const char *name)
+{
+    static const enum clone_how hows[] = {
+        [CLONE_DUMP] = CLONE_BY_DUMP,
+        [CLONE_TEMPLATE] = CLONE_BY_TEMPLATE,
+        [CLONE_EXISTING] = CLONE_AS_IS,
+        [CLONE_COMMAND] = CLONE_BY_COMMAND,
+    };
+    const struct rehearsal_settings *r = &s->env->rehearsal;
+
+    return (struct rehearse_settings){
+        .how = hows[r->clone],
+        .argument = r->clone_argument,
+        .from = r->from,
+        .server = r->server,
+        .production = s->env->database,
+        .run = name,
+    };
+}
+
+static bool write_certificate(struct subject *s, const struct rehearsal *out,
+                              struct err *e)
+{
+    struct json *j = json_new_object();
+
+    json_set_str(j, "environment", s->env->name);
+    json_set_str(j, "release", s->release);
+    json_set(j, "certificate", rehearsal_to_json(out));
+    return ledger_append(s->ledger, EVENT_REHEARSAL, j, e);
+}
+
+static bool reached(const struct subject *s, struct err *e)
+{
+    if (!s->env->database) {
+        err_what(e, ERR_CONFIG, "[environment %s] names no database",
+                 s->env->name);
+        err_why(e, "there is nothing to rehearse without one");
+        return err_fix(e, "add `database`, or deploy without rehearsal");
+    }
+    if (s->pending_known)
+        return true;
+    err_what(e, ERR_UNREACHABLE, "cannot reach the database of %s",
+             s->env->name);
+    err_why(e, "%s", s->pg_why ? s->pg_why : "it was not asked");
+    return err_fix(e, "correct `database`, then run: tidegate doctor");
+}
+
+bool rehearse_release(struct subject *s, const char *release,
+                      struct rehearsal *out, struct verdict *verdict,
+                      bool *nothing, struct err *e)
+{
+    struct facts facts = {0};
+    char name[17];
+
+    if (!subject_resolve(s, release, e) || !subject_contact_database(s, e) ||
+        !reached(s, e))
+        return false;
+    *nothing = s->pending.n == 0;
+    if (*nothing)
+        return true;
+    if (!s->env->rehearsal.on)
+        return no_rehearsal(s, e);
+    nonce_hex(name, 8);
+    struct rehearse_settings settings = settings_of(s, name);
+
+    if (!rehearse_run(s->loop, s->arena, &settings, s->pending.list,
+                      s->pending.n, s->progress, out, e) ||
+        !write_certificate(s, out, e) || !subject_refresh(s, e))
+        return false;
+    facts.now = clock_now();
+    gather_release(s, &facts);
+    gather_rehearsal(s, &facts);
+    *verdict = rehearsal_judge(s->arena, &s->env->policy, &facts);
+    return true;
+}

@@ -1,0 +1,217 @@
+#include <string.h>
+
+#include "runner/base/failpoint.h"
+#include "runner/flow/back.h"
+#include "runner/flow/database.h"
+#include "runner/flow/deploy.h"
+#include "runner/flow/hosts.h"
+#include "runner/flow/rollout.h"
+#include "runner/flow/serve.h"
+
+static bool nothing_before(const struct subject *s, struct err *e)
+{
+    err_what(e, ERR_REFUSED, "there is no release to go back to");
+    err_why(e, "%s is the first that %s ever had",
+            s->state.live ? s->state.live : "none", s->env->name);
+    return err_fix(e, "roll forward: announce and deploy a release that "
+                      "mends it");
+}
+
+static bool without_reason(const char *to, struct err *e)
+{
+    err_what(e, ERR_USAGE, "%s is bad: it was rolled back before", to);
+    err_why(e, "a bad release is not chosen again without a reason");
+    return err_fix(e, "say why: tidegate rollback --to %s --reason TEXT", to);
+}
+
+/* What is undone, and where to: of the unfinished run, else of what is
+ * live. */
+static bool choose(struct run *r, const struct rollback_wish *wish,
+                   struct err *e)
+{
+    const struct environment_state *state = &r->s->state;
+    const struct run_state *open = state->unfinished;
+    const struct release_state *to;
+
+    r->from = state->live;
+    r->undone = state->live;
+    r->to = state->previous;
+    if (open) {
+        r->undoes = open->id;
+        r->undone = open->kind == RUN_ROLLBACK ? state->live : open->release;
+        r->to = open->kind == RUN_ROLLBACK ? open->release : open->from;
+    } else if (!wish->to && state->live_by_going_back) {
+        r->to = state->live;
+        r->undone = NULL;
+        r->already = true;
+    }
+    if (wish->to)
+        r->to = wish->to;
+    if (!r->to)
+        return nothing_before(r->s, e);
+    if (r->undone && strcmp(r->undone, r->to) == 0)
+        r->undone = NULL;
+    to = state_release(state, r->to);
+    if (!to) {
+        err_what(e, ERR_USAGE, "%s was never released to %s", r->to,
+                 r->s->env->name);
+        err_why(e, "the ledger knows no such release here");
+        return err_fix(e, "see which there were: tidegate history");
+    }
+    return to->is != RELEASE_BAD || (wish->to && wish->reason) ||
+           without_reason(r->to, e);
+}
+
+static const struct observed_release *release_on(const struct observed *o,
+                                                 const char *name)
+{
+    for (size_t i = 0; i < o->n; i++)
+        if (strcmp(o->releases[i].name, name) == 0)
+            return &o->releases[i];
+    return NULL;
+}
+
+/* Every reachable host must have the target, whole, before the first flip:
+ * step_observe has computed its digest again. */
+static bool prove_target(struct run *r, struct err *e)
+{
+    struct subject *s = r->s;
+    size_t n;
+    size_t *hosts = hosts_all(r, &n);
+    struct observed *seen = arena_array(s->arena, n, sizeof *seen);
+    const char *digest = NULL;
+
+    step_observe(s->fleet, hosts, n, r->to, seen);
+    for (size_t i = 0; i < n; i++) {
+        const char *name = fleet_name(s->fleet, hosts[i]);
+        const struct observed_release *found = release_on(&seen[i], r->to);
+
+        if (seen[i].outcome != OUTCOME_DONE) {
+            s->left_out[hosts[i]] = true;
+            continue;
+        }
+        s->observed[hosts[i]] = seen[i];
+        if (!found || !seen[i].verified ||
+            (digest && strcmp(digest, found->digest) != 0)) {
+            err_what(e, ERR_REFUSED, "%s cannot go back to %s", name, r->to);
+            err_why(e, "%s",
+                    !found ? "it is not there any more"
+                    : !seen[i].verified
+                        ? "its files are not those of the release"
+                        : "its digest is not that of other hosts");
+            return err_fix(e, "choose another: tidegate rollback --to "
+                              "RELEASE; or roll forward");
+        }
+        digest = found->digest;
+    }
+    return true;
+}
+
+static bool reach(struct run *r, struct err *e)
+{
+    struct subject *s = r->s;
+    size_t n;
+
+    r->going_back = true;
+    if (!subject_contact(s, e) || !hosts_look(r, e))
+        return false;
+    hosts_all(r, &n);
+    if (s->n_hosts > 0 && n == 0) {
+        err_what(e, ERR_UNREACHABLE, "no host of %s answers", s->env->name);
+        err_why(e, "%s: %s", fleet_name(s->fleet, 0),
+                s->observed[0].why ? s->observed[0].why : "no answer");
+        return err_fix(e, "mend the way to the hosts: tidegate doctor");
+    }
+    return s->n_hosts == 0 || prove_target(r, e);
+}
+
+static bool write_owing(struct run *r, struct err *e)
+{
+    for (size_t i = 0; i < r->s->n_hosts; i++)
+        if (r->s->left_out[i] &&
+            !run_owes(r, i, r->to, "not reached by the rollback", e))
+            return false;
+    return true;
+}
+
+static bool end(struct run *r, bool ok, struct err *e)
+{
+    struct run_ending x = {
+        .ended = RUN_GOOD, .live = r->to, .bad = r->undone, .kept = r->kept};
+    struct err trouble = {0};
+    bool as_before = false;
+
+    if (ok && serve_back(r, &as_before, e) && !r->unknown)
+        return write_owing(r, e) && run_end(r, &x, e);
+    if (ok || r->unknown || e->code == ERR_UNKNOWN) {
+        x.ended = as_before ? RUN_GOOD : RUN_BROKEN;
+        x.unverified = true;
+        x.exit_code = 13;
+        e->code = ERR_UNKNOWN;
+    } else {
+        x.ended = r->changed ? RUN_STOPPED : RUN_NOTHING;
+        x.live = x.bad = NULL;
+        x.exit_code = r->changed ? 12 : 10;
+        if (r->changed)
+            e->code = ERR_PARTWAY;
+    }
+    x.why = e->what;
+    if (!run_end(r, &x, &trouble))
+        *e = trouble;
+    return false;
+}
+
+/* Where we are already: proved, and nothing is touched. */
+static bool prove_only(struct run *r, struct err *e)
+{
+    bool as_before;
+
+    for (size_t i = 0; i < r->s->n_hosts; i++)
+        if (!r->s->left_out[i] &&
+            (!r->now[i] || strcmp(r->now[i], r->to) != 0)) {
+            r->already = false;
+            return true;
+        }
+    return serve_back(r, &as_before, e);
+}
+
+static bool go(struct run *r, const struct rollback_wish *wish, struct err *e)
+{
+    if (!run_open(r, r->s, RUN_ROLLBACK, NULL, e))
+        return false;
+    serve_remember(r);
+    r->from = r->s->state.live;
+    if (!run_begin(r, NULL, r->undoes, e))
+        return false;
+    bool ok =
+        hosts_fence(r, e) &&
+        back_run(r, wish->schema, wish->reason ? wish->reason : "asked for", e);
+
+    ok = end(r, ok, e);
+    database_close(r);
+    return ok;
+}
+
+bool rollback(struct run *r, struct subject *s,
+              const struct rollback_wish *wish, struct err *e)
+{
+    r->s = s;
+    r->kind = RUN_ROLLBACK;
+    r->reason = wish->reason;
+    s->phases = PHASES_ALL;
+    if (!choose(r, wish, e) || !reach(r, e))
+        return false;
+    r->kept = back_kept(r, wish->schema);
+    if (r->already && !prove_only(r, e))
+        return false;
+    if (r->already || !back_possible(r, e) || e->code != ERR_NONE)
+        return r->already;
+    if (wish->confirm && !wish->confirm(wish->ctx, r, e))
+        return false;
+    if (wish->dry_run)
+        return true;
+    bool ok = go(r, wish, e);
+
+    run_close(r);
+    return ok;
+}

@@ -1,0 +1,389 @@
+#include "runner/flow/rollout.h"
+
+#include <string.h>
+
+#include "runner/base/duration.h"
+#include "runner/base/failpoint.h"
+#include "runner/fleet/probe.h"
+#include "runner/fleet/waves.h"
+#include "runner/flow/ask.h"
+#include "runner/flow/serve.h"
+
+/* Hosts of a batch that are still in it; spared ones drop out. */
+struct hosts {
+    size_t *list;
+    size_t n;
+};
+
+/* Undoing has steps of its own in the ledger. */
+static const char *named(const struct run *r, const char *step)
+{
+    return r->going_back ? arena_printf(r->s->arena, "back-%s", step) : step;
+}
+
+/* A host that fails may be left behind: always when going back, else as far
+ * as max_failed allows. */
+static bool spare(struct run *r, size_t host, const char *why, struct err *e)
+{
+    if (!r->going_back && r->failed_hosts >= r->s->env->rollout.max_failed)
+        return false;
+    r->failed_hosts++;
+    r->s->left_out[host] = true;
+    progress_warn(r->s->progress, fleet_name(r->s->fleet, host),
+                  "left behind: %s", why);
+    return run_owes(r, host, r->to, why, e);
+}
+
+/* Runs a step on the hosts that still want it; those that fail are spared or
+ * end it. */
+static bool batch_step(struct run *r, const struct host_step *step,
+                       const struct hosts *todo, struct hosts *batch,
+                       struct err *e)
+{
+    struct step_result *outs = arena_array(r->s->arena, todo->n, sizeof *outs);
+    struct err failed = {0}, ledger = {0};
+
+    if (todo->n == 0 || hosts_step(r, step, todo->list, todo->n, outs, e))
+        return true;
+    if (e->code == ERR_LEDGER)
+        return false;
+    failed = *e;
+    err_clear(e);
+    for (size_t i = 0; i < todo->n; i++) {
+        if (outs[i].outcome == OUTCOME_DONE)
+            continue;
+        r->now[todo->list[i]] =
+            outs[i].outcome == OUTCOME_FAILED ? r->now[todo->list[i]] : NULL;
+        if (!spare(r, todo->list[i], outs[i].why ? outs[i].why : "no answer",
+                   &ledger)) {
+            *e = ledger.code ? ledger : failed;
+            return false;
+        }
+        for (size_t k = 0; k < batch->n; k++)
+            if (batch->list[k] == todo->list[i])
+                batch->list[k] = batch->list[--batch->n];
+    }
+    return true;
+}
+
+/* The hosts of a batch on which a resumed run has not done the step. */
+static struct hosts still(struct run *r, const char *step,
+                          const struct hosts *batch)
+{
+    struct hosts out = {arena_array(r->s->arena, batch->n, sizeof *out.list),
+                        0};
+
+    for (size_t i = 0; i < batch->n; i++)
+        if (!run_was_done(r, step, fleet_name(r->s->fleet, batch->list[i])))
+            out.list[out.n++] = batch->list[i];
+    return out;
+}
+
+static void act_hook(struct run *r, const void *ctx, const size_t *hosts,
+                     size_t n, struct step_result *outs)
+{
+    step_hook(r->s->fleet, hosts, n, &r->fence, ctx, outs);
+}
+
+static bool run_hook(struct run *r, const char *name, const char *command,
+                     const struct hosts *todo, struct hosts *batch,
+                     struct err *e)
+{
+    struct hook hook = {.name = name,
+                        .command = command,
+                        .release = r->to,
+                        .previous = r->from ? r->from : "",
+                        .timeout_ms = r->s->env->rollout.timeout_ms};
+    struct host_step step = {.name = named(r, name),
+                             .change = true,
+                             .undo = "flip back and restart",
+                             .act = act_hook,
+                             .ctx = &hook};
+
+    return batch_step(r, &step, todo, batch, e);
+}
+
+static bool batch_drain(struct run *r, struct hosts *batch, struct err *e)
+{
+    struct hosts todo = still(r, named(r, "drain"), batch);
+
+    if (!r->s->env->rollout.drain)
+        return true;
+    return run_hook(r, "drain", r->s->env->rollout.drain, &todo, batch, e) &&
+           serve_wait_out(r, batch->list, batch->n, e);
+}
+
+static void act_flip(struct run *r, const void *ctx, const size_t *hosts,
+                     size_t n, struct step_result *outs)
+{
+    step_flip(r->s->fleet, hosts, n, &r->fence, ctx, r->to, outs);
+}
+
+static bool shows_flip(struct run *r, const void *ctx, size_t host,
+                       const struct observed *seen)
+{
+    (void)ctx;
+    (void)host;
+    return seen->current && strcmp(seen->current, r->to) == 0;
+}
+
+/* Hosts that have the same release now are flipped together. */
+static bool flip_group(struct run *r, struct hosts *todo, struct hosts *batch,
+                       struct err *e)
+{
+    const char *from = r->now[todo->list[0]];
+    struct hosts group = {arena_array(r->s->arena, todo->n, sizeof *group.list),
+                          0};
+    size_t left = 0;
+
+    for (size_t i = 0; i < todo->n; i++) {
+        const char *now = r->now[todo->list[i]];
+
+        if (now == from || (now && from && strcmp(now, from) == 0))
+            group.list[group.n++] = todo->list[i];
+        else
+            todo->list[left++] = todo->list[i];
+    }
+    todo->n = left;
+    struct host_step step = {.name = named(r, "flip"),
+                             .change = true,
+                             .undo =
+                                 arena_printf(r->s->arena, "current back to %s",
+                                              from && *from ? from : "nothing"),
+                             .act = act_flip,
+                             .shows = shows_flip,
+                             .ctx = from ? from : ""};
+
+    return batch_step(r, &step, &group, batch, e);
+}
+
+static bool batch_flip(struct run *r, struct hosts *batch, struct err *e)
+{
+    struct hosts todo = still(r, named(r, "flip"), batch);
+
+    while (todo.n > 0)
+        if (!flip_group(r, &todo, batch, e))
+            return false;
+    for (size_t i = 0; i < batch->n; i++)
+        r->now[batch->list[i]] = r->to;
+    return true;
+}
+
+/* A restart that was begun before a crash is not begun again if its host
+ * answers for the new release by now. */
+static bool batch_restart(struct run *r, struct hosts *batch, struct err *e)
+{
+    const char *step = named(r, "restart");
+    struct hosts todo = still(r, step, batch);
+    size_t left = 0;
+
+    if (!r->s->env->rollout.restart)
+        return true;
+    for (size_t i = 0; i < todo.n; i++) {
+        const char *name = fleet_name(r->s->fleet, todo.list[i]);
+
+        if (!run_was_open(r, step, name) || !serve_answers(r, todo.list[i]))
+            todo.list[left++] = todo.list[i];
+        else if (!run_done(r, step, name, "it answers for the release", 0, true,
+                           e))
+            return false;
+    }
+    todo.n = left;
+    return run_hook(r, "restart", r->s->env->rollout.restart, &todo, batch, e);
+}
+
+static bool batch_probe(struct run *r, struct hosts *batch, struct err *e)
+{
+    struct answer_facts *answers =
+        arena_array(r->s->arena, batch->n, sizeof *answers);
+
+    if (!r->s->env->probe_host.on)
+        return true;
+    serve_ask(r, batch->list, batch->n, answers);
+    for (size_t i = 0; i < batch->n; i++) {
+        const char *name = fleet_name(r->s->fleet, batch->list[i]);
+        size_t host = batch->list[i];
+
+        if (answers[i].good) {
+            if (!run_done(r, named(r, "probe"), name, "answers as configured",
+                          0, false, e))
+                return false;
+            continue;
+        }
+        if (!run_failed(r, named(r, "probe"), name, answers[i].why, e))
+            return false;
+        if (r->going_back || spare(r, host, answers[i].why, e))
+            continue;
+        if (e->code != ERR_NONE)
+            return false;
+        err_what(e, ERR_FAILED, "%s does not answer as %s", name, r->to);
+        err_why(e, "%s", answers[i].why);
+        return err_fix(e, "read its log on %s", name);
+    }
+    return true;
+}
+
+static bool batch_undrain(struct run *r, struct hosts *batch, struct err *e)
+{
+    struct hosts todo = still(r, named(r, "undrain"), batch);
+
+    if (r->s->env->rollout.undrain &&
+        !run_hook(r, "undrain", r->s->env->rollout.undrain, &todo, batch, e))
+        return false;
+    return serve_wait_in(r, batch->list, batch->n, e);
+}
+
+static bool batch_front(struct run *r, struct hosts *batch, struct err *e)
+{
+    if (!serve_front(r, e))
+        return false;
+    for (size_t i = 0; i < batch->n; i++)
+        if (!run_done(r, named(r, "serve"),
+                      fleet_name(r->s->fleet, batch->list[i]), r->to, 0, false,
+                      e))
+            return false;
+    return true;
+}
+
+struct batch_row {
+    const char *doing;
+    bool (*run)(struct run *r, struct hosts *batch, struct err *e);
+    bool restart_only; /* part of deploy --restart-only too */
+};
+
+static const struct batch_row rows[] = {
+    {"draining", batch_drain, true},
+    {"flipping", batch_flip, false},
+    {"restarting", batch_restart, true},
+    {"probing", batch_probe, true},
+    {"putting back", batch_undrain, true},
+    {"through the front", batch_front, true},
+};
+
+static bool batch_run(struct run *r, struct hosts *batch, struct err *e)
+{
+    int64_t begun = clock_mono();
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows && batch->n > 0; i++) {
+        if (r->s->restart_only && !rows[i].restart_only)
+            continue;
+        for (size_t k = 0; k < batch->n; k++)
+            progress_live(r->s->progress,
+                          fleet_name(r->s->fleet, batch->list[k]), 0, 0, "%s",
+                          rows[i].doing);
+        failpoint("batch.step");
+        if (!rows[i].run(r, batch, e))
+            return false;
+    }
+    for (size_t k = 0; k < batch->n; k++)
+        progress_step(r->s->progress, fleet_name(r->s->fleet, batch->list[k]),
+                      "%s, answers, in the pool", r->to);
+    return run_done(r, "batch", "", "", clock_mono() - begun, false, e);
+}
+
+/* Which hosts are out of the pool already: they go first, and take nobody
+ * more out. Going back, only hosts that tidegate takes out count. */
+static bool *hosts_out(struct run *r)
+{
+    struct subject *s = r->s;
+    bool *out = arena_array(s->arena, s->n_hosts, sizeof *out);
+    struct pool_facts pool = {0};
+
+    if (r->going_back || !s->env->pool_members)
+        return out;
+    pool_read(s->fleet, s->arena, s->env, &pool);
+    for (size_t i = 0; pool.read && i < s->n_hosts; i++) {
+        enum member_state state = pool_state(&pool, s->fleet, i);
+
+        out[i] = state == MEMBER_DOWN || state == MEMBER_DRAIN;
+    }
+    return out;
+}
+
+/* Hosts that a resumed run has finished with are passed over. */
+static struct hosts to_change(struct run *r)
+{
+    struct hosts all;
+
+    all.list = hosts_all(r, &all.n);
+    struct hosts todo = still(r, named(r, "serve"), &all);
+
+    if (r->going_back && !r->s->restart_only) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < todo.n; i++) {
+            const char *now = r->now[todo.list[i]];
+            bool touched = run_touched(r, todo.list[i]);
+
+            if (touched || !now || strcmp(now, r->to) != 0)
+                todo.list[n++] = todo.list[i];
+        }
+        todo.n = n;
+    }
+    return todo;
+}
+
+static void tell_wave(struct run *r, const struct waves *w, size_t i)
+{
+    int wave = w->batches[i].wave;
+
+    if (i > 0 && w->batches[i - 1].wave == wave)
+        return;
+    progress_stage(r->s->progress, "wave %d of %d to %s%s", wave, w->count,
+                   r->to, wave == 1 && w->count > 1 ? " (canary)" : "");
+}
+
+static bool run_batches(struct run *r, const struct waves *w, struct err *e)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        struct hosts batch = {arena_copy(r->s->arena, w->batches[i].hosts,
+                                         w->batches[i].n * sizeof(size_t)),
+                              w->batches[i].n};
+
+        r->batches_left = (int64_t)(w->n - i);
+        if (!r->going_back &&
+            (run_stopped(r, e) || !ask_again(r, HOLD_BEFORE_WAVE, e)))
+            return false;
+        tell_wave(r, w, i);
+        if (!batch_run(r, &batch, e))
+            return false;
+        r->batches_done++;
+    }
+    r->batches_left = 0;
+    return true;
+}
+
+bool rollout_run(struct run *r, struct err *e)
+{
+    struct subject *s = r->s;
+    struct hosts todo = to_change(r);
+    struct waves w = waves_plan(s->arena, &s->env->rollout, s->n_hosts,
+                                todo.list, todo.n, hosts_out(r), r->going_back);
+
+    if (!run_batches(r, &w, e))
+        return false;
+    r->last_flip = true;
+    return true;
+}
+
+bool rollout_soak(struct run *r, struct err *e)
+{
+    int64_t soak = r->s->env->rollout.soak_ms;
+    int64_t end = clock_mono() + soak;
+    char text[32];
+
+    if (soak > 0)
+        progress_stage(r->s->progress, "soaking for %s",
+                       duration_text(soak, text, sizeof text));
+    for (;;) {
+        if (run_stopped(r, e) || !serve_all(r, e))
+            return false;
+        int64_t left = end - clock_mono();
+
+        if (left <= 0)
+            return true;
+        progress_live(r->s->progress, "soak", soak - left, soak, "%s left",
+                      duration_text(left, text, sizeof text));
+        loop_sleep(r->s->loop, left < 5000 ? left : 5000);
+    }
+}
