@@ -56,6 +56,10 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# `tidegate --version` says what it was built with.
+LIBRARIES = $(foreach p,$(PACKAGES),$(p) $(shell pkg-config --modversion $(p)))
+$(B)/runner/command/usage.o: ALL_CFLAGS += -DTIDEGATE_LIBRARIES='"$(LIBRARIES)"'
+
 # Files compiled into the program: the sh that runs on hosts, tidegate's own
 # tables, the policy presets.
 $(B)/gen/remote_scripts.c: scripts/embed $(wildcard scripts/remote/*.sh)
