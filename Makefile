@@ -98,6 +98,10 @@ $(B)/unit/migrations/%: $(B)/tests/unit/migrations/%.o $(link_migrations)
 $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libtidegate.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) $(call wraps,$*) -o $@ $^ $(DEPS_LIBS) -lcmocka
+# Programs that integration scripts run against real servers.
+$(B)/integration/%: $(B)/tests/integration/%.o $(B)/libtidegate.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) -lcmocka
 $(B)/libtidegate.a: $(ALL)
 	rm -f $@ && ar rcs $@ $^
 
