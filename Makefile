@@ -56,6 +56,10 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# `tidegate --version` says what it was built with.
+LIBRARIES = $(foreach p,$(PACKAGES),$(p) $(shell pkg-config --modversion $(p)))
+$(B)/runner/command/usage.o: ALL_CFLAGS += -DTIDEGATE_LIBRARIES='"$(LIBRARIES)"'
+
 # Files compiled into the program: the sh that runs on hosts, tidegate's own
 # tables, the policy presets.
 $(B)/gen/remote_scripts.c: scripts/embed $(wildcard scripts/remote/*.sh)
@@ -94,6 +98,10 @@ $(B)/unit/migrations/%: $(B)/tests/unit/migrations/%.o $(link_migrations)
 $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libtidegate.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) $(call wraps,$*) -o $@ $^ $(DEPS_LIBS) -lcmocka
+# Programs that integration scripts run against real servers.
+$(B)/integration/%: $(B)/tests/integration/%.o $(B)/libtidegate.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) -lcmocka
 $(B)/libtidegate.a: $(ALL)
 	rm -f $@ && ar rcs $@ $^
 

@@ -1,6 +1,7 @@
 #include "runner/base/hash.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -83,6 +84,15 @@ bool hash_hex_valid(const char *text)
 {
     return strlen(text) == HASH_HEX - 1 &&
            strspn(text, "0123456789abcdef") == HASH_HEX - 1;
+}
+
+void hash_hmac_sha1(const void *key, size_t key_len, const void *bytes,
+                    size_t len, unsigned char out[20])
+{
+    unsigned n = 20;
+
+    must(HMAC(EVP_sha1(), key, (int)key_len, bytes, len, out, &n) != NULL,
+         "keyed digest");
 }
 
 void nonce_hex(char *out, size_t n)

@@ -27,6 +27,10 @@ char *hash_to_hex(const unsigned char raw[HASH_BYTES], char out[HASH_HEX]);
 /* Exactly 64 lower case hex digits. */
 bool hash_hex_valid(const char *text);
 
+/* HMAC-SHA1 (RFC 2104): what OpenSSH hashes host names with, nothing else. */
+void hash_hmac_sha1(const void *key, size_t key_len, const void *bytes,
+                    size_t len, unsigned char out[20]);
+
 /* n random bytes from the kernel (getrandom) as 2n hex digits and a NUL. */
 void nonce_hex(char *out, size_t n);
 

@@ -50,6 +50,9 @@ static const char *nearest_section(const char *written, bool policy)
     for (const struct key_section *s = key_sections; s->name; s++)
         if (in_file(s, policy))
             names[n++] = s->name;
+    for (size_t i = 0; i < n; i++) /* "[probe]" */
+        if (strncmp(names[i], written, strlen(written)) == 0)
+            return names[i];
     best = nearest(written, names, n);
     if (best || !written[first])
         return best;

@@ -46,6 +46,11 @@ const char *fleet_path(const struct fleet *f, size_t i); /* %h filled in */
  * fleet_count when there is none. */
 size_t fleet_find(const struct fleet *f, const char *name);
 
+/* What it was last reached as: "10.0.0.5:22" and the key's fingerprint; NULL
+ * before that. */
+const char *fleet_address(const struct fleet *f, size_t i);
+const char *fleet_key(const struct fleet *f, size_t i);
+
 struct param {
     const char *bytes; /* any bytes, NUL-closed for our own reading */
     size_t len;
@@ -66,13 +71,19 @@ struct answer {
     enum outcome outcome;
     const char **keys, **values; /* "current" -> "releases/v1.0" */
     size_t n;
-    const char *why; /* not DONE: in words, escaped */
+    const char *why;  /* not DONE: in words, escaped */
+    const char *fix;  /* what to do about it, or NULL */
+    bool key_refused; /* UNREACHABLE, because its host key is not known, has
+                         changed or is revoked: a person must look */
     int64_t ms;
+    int64_t ended_wall_ms; /* our clock when the end of the answer came */
 };
 
 /* Runs the loop until every call has an answer. answers[i] belongs to
- * calls[i]; one call per host at a time. A stop signal starts no further
- * call (those are OUTCOME_NONE) and lets running ones end. */
+ * calls[i]; several calls on one host run one after the other, in order. A
+ * stop signal starts no further call (those are OUTCOME_NONE) and lets
+ * running ones end; a second one leaves those at once (UNKNOWN, or
+ * UNREACHABLE if nothing was sent). */
 void fleet_run(struct fleet *f, const struct call *calls, size_t n,
                struct answer *answers);
 const char *answer_get(const struct answer *a, const char *key); /* or NULL */

@@ -26,7 +26,14 @@ struct fence {
 
 struct step_result {
     enum outcome outcome;
-    const char *why;
+    const char *why; /* not DONE */
+    const char *fix; /* or NULL */
+    /* FAILED for one of these reasons, else "": "foreign" (another ledger),
+     * "superseded" (a higher epoch), "forked" (our epoch, another run),
+     * "locked", "moved" (current is not what was expected), "policy". */
+    const char *refused;
+    bool key_refused; /* as in struct answer */
+    bool present;     /* step_stage: it was there and equal already */
     int64_t ms;
 };
 
@@ -39,22 +46,27 @@ struct observed_release {
 
 struct observed {
     enum outcome outcome;
-    const char *why;
+    const char *why, *fix;
+    bool key_refused;
     const char *current;     /* release name `current` resolves to; "" when
                                 there is none; NULL: something else */
     const char *current_raw; /* the link text, or what it is instead */
-    bool verified;           /* digest re-computed equals the recorded one */
+    const char *verify;      /* the release that was looked at, or "" */
+    bool verified;           /* its tree is what its .files says */
+    const char *wrong;       /* !verified: the first entry that differs */
+    int64_t extra;           /* entries that .files does not know */
     const struct observed_release *releases;
     size_t n;
     const char *ledger, *policy; /* fence's ledger id, policy digest; "" */
     int64_t epoch, seq;
-    const char *head;
+    const char *head, *run;
     const char *after_begun;     /* release, or "" */
     const char *machine, *place; /* machine id, device:inode of path */
     int64_t free_bytes;
     int64_t skew_ms;     /* host clock less ours, round trip halved */
-    const char *missing; /* tools or rights that are missing; "" */
-    const char *shared;  /* lines of shared items: "NAME TYPE" */
+    const char *missing; /* tools or rights that are missing, one a line; "" */
+    const char *shared;  /* one line an item: "NAME TYPE"; TYPE is folder,
+                            file, other or absent */
     const char *boot;
 };
 
@@ -68,10 +80,13 @@ void step_fence(struct fleet *f, const size_t *hosts, size_t n,
                 const struct fence *fence, const char *policy,
                 const char *known, struct step_result *outs);
 /* Uploads the artifact tar (from fd), extracts under a temporary name, checks
- * every entry against `files` (the text of <release>.files), links shared
- * items, runs prepare, renames. Present and equal: done at once. */
+ * every entry against `files` (the text of <release>.files), renames, links
+ * shared items, runs prepare (in the folder's final name, which builds write
+ * into their output), and writes the state that makes it a release. Present
+ * and equal: done at once. */
 struct stage {
     const char *release;
+    const char *previous; /* for TIDEGATE_PREVIOUS; "" or NULL */
     int tar_fd;
     int64_t tar_len;
     const char *files;
@@ -88,8 +103,10 @@ void step_stage(struct fleet *f, const size_t *hosts, size_t n,
 void step_flip(struct fleet *f, const size_t *hosts, size_t n,
                const struct fence *fence, const char *from, const char *to,
                struct step_result *outs);
-/* One of the commands of [rollout]; "on H: CMD" runs on another host (each
- * host's own settings go along in TIDEGATE_*). */
+/* One of the commands of [rollout]; "on H: CMD" runs on another host, for
+ * each of hosts in turn (TIDEGATE_HOST is the host it is about). DONE when it
+ * ended with 0, FAILED with any other status, UNKNOWN when it had to be
+ * stopped. */
 struct hook {
     const char *name;    /* "drain", "restart", "undrain" */
     const char *command; /* with %h, %v already allowed: filled per host */
@@ -112,12 +129,15 @@ void step_after_begun(struct fleet *f, const size_t *hosts, size_t n,
 void step_prune(struct fleet *f, const size_t *hosts, size_t n,
                 const struct fence *fence, int keep, const char *needed,
                 struct step_result *outs);
-/* Takes over a tree that stands: `current` (absolute link too) becomes
- * releases/<release>, digested, marked good; commit is the text of REVISION,
- * "" when there is none. */
+/* Takes over a tree that stands: what `current` (absolute link too) shows
+ * becomes releases/<release> (another name for the same files: the folder
+ * being served stays), digested, marked good; release NULL: the folder's own
+ * name. revision is the text of REVISION, "" when there is none. look_only:
+ * nothing is changed, fence may be NULL. */
 struct adopted {
     enum outcome outcome;
-    const char *why;
+    const char *why, *fix, *refused;
+    bool key_refused;
     const char *digest, *revision, *folder;
 };
 void step_adopt(struct fleet *f, const size_t *hosts, size_t n,

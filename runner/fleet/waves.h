@@ -19,12 +19,16 @@ struct batch {
 struct waves {
     const struct batch *batches;
     size_t n;
-    int count; /* waves */
+    int count;   /* waves */
+    size_t left; /* hosts in no batch: so many are out already that taking
+                    one more would break max_out */
 };
 
-/* total: hosts of the environment; order: the hosts to change, in order;
- * out[i]: host i (by index into the fleet) is out of the pool already.
- * one_wave: the rollback's plan, all in batches of max_out. */
+/* The totals of waves are of the n hosts to change; a last wave takes what the
+ * settings leave over. total: hosts of the environment; order: the hosts to
+ * change, in order; out[i]: host i (by index into the fleet) is out of the pool
+ * already. one_wave: the rollback's plan, all in batches of max_out, where only
+ * hosts that we take out count. out may be NULL. */
 struct waves waves_plan(struct arena *a, const struct rollout_settings *r,
                         size_t total, const size_t *order, size_t n,
                         const bool *out, bool one_wave);

@@ -34,10 +34,13 @@ struct output {
     bool err_terminal;     /* a live line may be drawn */
     int width;             /* columns of the terminal, or 80 */
     int verbose;
+    int patience; /* ms to wait for a reader that is stuck; -1: for ever */
     bool answered; /* the document was written */
     bool live;     /* a live line stands on stderr */
 };
 
+/* Patience is -1; a run that changes something sets its own, so that a full
+ * pipe cannot stop it half way. */
 void output_init(struct output *o, bool json, bool no_color, int verbose);
 
 /* Text for stdout; with --format json nothing. */
@@ -48,6 +51,8 @@ void output_style(struct output *o, enum style style, const char *fmt, ...)
 /* Text for stderr, the live line put aside. */
 void output_note(struct output *o, enum style style, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* Replaces the live line on a terminal; see report_sink. */
+void output_live(struct output *o, const char *text);
 /* The one document of --format json; takes j over. Without json: nothing. */
 void output_json(struct output *o, struct json *j);
 

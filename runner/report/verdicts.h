@@ -25,6 +25,7 @@ int64_t report_retry_at(const struct verdict verdicts[GATE_COUNT]);
 /* The first STOP, else the first HOLD, as an error: ERR_REFUSED or ERR_HELD,
  * with the others named in why; false. All pass: true. */
 bool report_verdict_err(const struct verdict verdicts[GATE_COUNT],
+                        const char *release, const char *environment,
                         struct err *e);
 
 #endif

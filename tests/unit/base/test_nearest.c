@@ -7,15 +7,14 @@
 
 #include "runner/base/nearest.h"
 
+/* longer than any slip of the finger */
+#define LONG_OF(last)                           \
+    "averyveryveryveryveryveryveryveryveryvery" \
+    "veryveryveryveryverylongcandidat" last
+
 static const char *const keys[] = {
-    "confirm",
-    NULL,
-    "approvals",
-    "signatures",
-    "max_out",
-    "max_failed",
-    "on",
-    "averyveryveryveryveryveryveryveryveryveryveryveryveryverylongcandidate",
+    "confirm", NULL,         "approvals", "signatures",
+    "max_out", "max_failed", "on",        LONG_OF("e"),
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 
@@ -39,13 +38,7 @@ static void slips_are_recognised(void **state)
 static void strangers_are_not(void **state)
 {
     static const char *const words[] = {
-        "",
-        "x",
-        "xy",
-        "window",
-        "cinfirned",
-        "averyveryveryveryveryveryveryveryveryveryveryveryveryverylongcandidat"
-        "f",
+        "", "x", "xy", "window", "cinfirned", LONG_OF("f"),
     };
 
     (void)state;

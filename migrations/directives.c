@@ -1,0 +1,206 @@
+#include "migrations/directives.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "migrations/lexer.h"
+#include "runner/base/duration.h"
+#include "runner/base/escape.h"
+#include "runner/base/nearest.h"
+
+#define MARK       "tidegate:"
+#define MAX_WAIT   ((int64_t)24 * 3600 * 1000)
+#define REASON_MAX 500
+
+struct reader {
+    struct directives *out;
+    struct arena *a;
+    const char *file;
+    int line;
+    bool down;
+    unsigned seen; /* rows, as bits */
+    struct err *e;
+};
+
+/* ---- the rows ---- */
+
+static bool is_phase(struct reader *r, const char *value)
+{
+    r->out->after = strcmp(value, "after") == 0;
+    return r->out->after || strcmp(value, "before") == 0;
+}
+
+static bool is_transaction(struct reader *r, const char *value)
+{
+    r->out->no_transaction = true;
+    return strcmp(value, "none") == 0;
+}
+
+static bool is_span(const char *value, int64_t *out)
+{
+    return duration_parse(value, out) && *out > 0 && *out <= MAX_WAIT;
+}
+
+static bool is_lock_timeout(struct reader *r, const char *value)
+{
+    return is_span(value, &r->out->lock_timeout_ms);
+}
+
+static bool is_statement_timeout(struct reader *r, const char *value)
+{
+    return is_span(value, &r->out->statement_timeout_ms);
+}
+
+static bool is_reason(const char *value)
+{
+    return *value && strlen(value) <= REASON_MAX;
+}
+
+static bool is_compatible(struct reader *r, const char *value)
+{
+    r->out->compatible = value;
+    return is_reason(value);
+}
+
+static bool is_forward_only(struct reader *r, const char *value)
+{
+    r->out->forward_only = value;
+    return is_reason(value);
+}
+
+static const struct row {
+    const char *name;
+    bool reason; /* takes the rest of the line */
+    bool in_down;
+    bool (*take)(struct reader *r, const char *value);
+    const char *takes;
+} rows[] = {
+    {"phase", false, false, is_phase, "before or after"},
+    {"transaction", false, true, is_transaction, "none"},
+    {"lock_timeout", false, true, is_lock_timeout,
+     "a duration from 1ms to 24h, such as 2s"},
+    {"statement_timeout", false, true, is_statement_timeout,
+     "a duration from 1ms to 24h, such as 10m"},
+    {"compatible", true, false, is_compatible, "a reason after a blank"},
+    {"forward-only", true, false, is_forward_only, "a reason after a blank"},
+};
+#define ROWS (sizeof rows / sizeof *rows)
+
+/* ---- reading ---- */
+
+static bool bad(struct reader *r, const char *fix, const char *why,
+                const char *word)
+{
+    err_what(r->e, ERR_INPUT, "%s:%d: %s", r->file, r->line,
+             escape(r->a, word));
+    err_why(r->e, "%s", why);
+    return err_fix(r->e, "%s", fix);
+}
+
+static bool unknown(struct reader *r, const char *name)
+{
+    const char *names[ROWS], *near;
+
+    for (size_t i = 0; i < ROWS; i++)
+        names[i] = rows[i].name;
+    near = nearest(name, names, ROWS);
+    if (near)
+        return bad(r, arena_printf(r->a, "did you mean `%s`?", near),
+                   "tidegate knows no such directive", name);
+    return bad(r,
+               "known are phase, transaction, lock_timeout, "
+               "statement_timeout, compatible, forward-only",
+               "tidegate knows no such directive", name);
+}
+
+static bool take(struct reader *r, const char *name, const char *value,
+                 bool reason)
+{
+    const struct row *row = NULL;
+    size_t i;
+
+    for (i = 0; i < ROWS && !row; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            row = &rows[i];
+    if (!row)
+        return unknown(r, name);
+    if (r->down && !row->in_down)
+        return bad(r, "write it in the up file",
+                   "this directive has no meaning in a down file", name);
+    if (r->seen & 1u << (i - 1))
+        return bad(r, "keep one of them", "the directive stands twice", name);
+    r->seen |= 1u << (i - 1);
+    if (row->reason != reason || !row->take(r, value))
+        return bad(r, arena_printf(r->a, "it takes %s", row->takes),
+                   "the directive's value cannot be read", name);
+    return true;
+}
+
+static char *word_of(struct reader *r, const char **text)
+{
+    size_t n = strcspn(*text, " \t");
+    char *word = arena_strndup(r->a, *text, n);
+
+    *text += n;
+    *text += strspn(*text, " \t");
+    return word;
+}
+
+/* The text after the mark, one line. */
+static bool read_line(struct reader *r, const char *text)
+{
+    text += strspn(text, " \t");
+    if (!*text)
+        return bad(r, "delete the line, or name a directive",
+                   "no directive follows", "-- " MARK);
+    while (*text) {
+        char *word = word_of(r, &text);
+        char *value = strchr(word, '=');
+        if (!value)
+            return take(r, word, text, true);
+        *value++ = '\0';
+        if (!take(r, word, value, false))
+            return false;
+    }
+    return true;
+}
+
+/* The text after "-- tidegate:" of a comment, or NULL: any other comment. */
+static const char *marked(struct arena *a, const char *comment, size_t len)
+{
+    const char *p = comment + 2 + strspn(comment + 2, " \t");
+    char *text;
+
+    if (comment[0] != '-' || strncmp(p, MARK, strlen(MARK)) != 0)
+        return NULL;
+    text = arena_strndup(a, p + strlen(MARK),
+                         (size_t)(comment + len - p) - strlen(MARK));
+    for (size_t n = strlen(text); n && strchr(" \t", text[n - 1]); n--)
+        text[n - 1] = '\0';
+    return text;
+}
+
+bool directives_read(struct directives *out, struct arena *a, const char *file,
+                     const char *text, bool down, struct err *e)
+{
+    struct reader r = {.out = out, .a = a, .file = file, .down = down, .e = e};
+    bool begun = false; /* a statement has been seen */
+    struct token t;
+
+    *out =
+        (struct directives){.lock_timeout_ms = -1, .statement_timeout_ms = -1};
+    r.line = 1;
+    for (; (t = lexer_token(text)).kind != TOKEN_END; text += t.len) {
+        const char *rest =
+            t.kind == TOKEN_COMMENT ? marked(a, text, t.len) : NULL;
+        if (rest && begun)
+            return bad(&r, "move it to the top of the file",
+                       "directives stand before the first statement",
+                       "-- " MARK);
+        if (rest && !read_line(&r, rest))
+            return false;
+        begun |= t.kind != TOKEN_COMMENT && t.kind != TOKEN_BLANK;
+        r.line += lexer_line(text, t.len) - 1;
+    }
+    return true;
+}

@@ -1,0 +1,34 @@
+/* directives: what a migration says of itself, in comment lines before its
+ * first statement.
+ *
+ *     -- tidegate: phase=after
+ *     -- tidegate: transaction=none
+ *     -- tidegate: lock_timeout=2s statement_timeout=10m
+ *     -- tidegate: compatible REASON
+ *     -- tidegate: forward-only REASON
+ *
+ * A line holds several of the form key=value, or one that takes a reason. A
+ * down file has transaction and the timeouts only.
+ */
+#ifndef MIGRATIONS_DIRECTIVES_H
+#define MIGRATIONS_DIRECTIVES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runner/base/arena.h"
+#include "runner/base/err.h"
+
+struct directives {
+    bool after;
+    bool no_transaction;
+    int64_t lock_timeout_ms, statement_timeout_ms; /* -1: not said */
+    const char *compatible, *forward_only;         /* reasons, or NULL */
+};
+
+/* text is normalised. Unknown, doubled, misplaced or malformed ones are
+ * ERR_INPUT with file:line and the nearest name. */
+bool directives_read(struct directives *out, struct arena *a, const char *file,
+                     const char *text, bool down, struct err *e);
+
+#endif

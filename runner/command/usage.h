@@ -1,0 +1,28 @@
+/* usage: help and manual, printed from the tables of commands, options, exit
+ * codes and configuration keys.
+ */
+#ifndef RUNNER_COMMAND_USAGE_H
+#define RUNNER_COMMAND_USAGE_H
+
+#include "runner/base/buf.h"
+#include "runner/command/cmd.h"
+
+#define USAGE_WIDTH 78
+
+void usage_overview(struct buf *out);
+void usage_command(struct buf *out, const struct cmd *c);
+void usage_config(struct buf *out);
+void usage_exits(struct buf *out);
+void usage_version(struct buf *out);
+/* mdoc(7), for man 1 tidegate. */
+void usage_manual(struct buf *out);
+
+/* "RELEASE [--dry-run] ..." of a command, without its name. */
+void usage_synopsis(struct buf *out, const struct cmd *c);
+/* "-C, --directory DIR" */
+void usage_option(struct buf *out, const struct opt *o);
+/* Words of text in lines of USAGE_WIDTH, further lines indented. The first
+ * begins at column `at`. Ends with a newline. */
+void usage_wrap(struct buf *out, const char *text, size_t at, size_t indent);
+
+#endif

@@ -1,0 +1,549 @@
+#include "runner/fleet/session.h"
+
+#include <errno.h>
+#include <libssh2.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runner/base/escape.h"
+#include "runner/base/file.h"
+#include "runner/fleet/base64.h"
+#include "runner/fleet/kexinit.h"
+
+#define TAPE_LIMIT   8192
+#define RECEIVE_ONCE (64 * 1024)
+#define CLOSE_TRIES  16
+#define AGENT_TRIES  5 /* sshd's MaxAuthTries is 6 */
+#define OLDEST       0x010a00
+#define OLDEST_WORDS "1.10.0"
+
+const char *const session_key_types[] = {"ssh-ed25519", "ecdsa-sha2-nistp256",
+                                         "ecdsa-sha2-nistp384",
+                                         "ecdsa-sha2-nistp521", NULL};
+
+/* What we ask for, by libssh2's method number and by place in KEXINIT. ecdh
+ * on nistp256 first: it costs a tenth less than curve25519 here. No CBC, no
+ * SHA-1; neither chacha20 nor -etm without strict key exchange. */
+static const struct {
+    int method;
+    enum kex_list place;
+    const char *names;
+} preferences[] = {
+    {LIBSSH2_METHOD_KEX, KEX_EXCHANGE,
+     "ecdh-sha2-nistp256,curve25519-sha256,curve25519-sha256@libssh.org,"
+     "ecdh-sha2-nistp384,ecdh-sha2-nistp521"},
+    {LIBSSH2_METHOD_CRYPT_CS, KEX_CIPHER_OUT,
+     "aes128-ctr,aes256-ctr,aes192-ctr"},
+    {LIBSSH2_METHOD_CRYPT_SC, KEX_CIPHER_IN,
+     "aes128-ctr,aes256-ctr,aes192-ctr"},
+    {LIBSSH2_METHOD_MAC_CS, KEX_MAC_OUT, "hmac-sha2-256,hmac-sha2-512"},
+    {LIBSSH2_METHOD_MAC_SC, KEX_MAC_IN, "hmac-sha2-256,hmac-sha2-512"},
+};
+#define PREFERENCES (sizeof preferences / sizeof *preferences)
+
+enum login_part { LOGIN_AGENT, LOGIN_FILES };
+
+struct session {
+    struct arena *a;
+    int fd;
+    LIBSSH2_SESSION *ssh;
+    LIBSSH2_CHANNEL *channel;
+    LIBSSH2_AGENT *agent;
+    struct libssh2_agent_publickey *agent_key; /* being tried */
+    const char *key_types;                     /* as asked for */
+    unsigned char tape[TAPE_LIMIT];            /* the server's first bytes */
+    size_t taped;
+    bool shaken, hungry;
+    enum login_part part;
+    size_t file, agent_tries;
+    struct buf tried; /* keys, for the message */
+    int last;         /* libssh2's last answer */
+};
+
+bool session_library_open(struct err *e)
+{
+    if (!libssh2_version(OLDEST)) {
+        err_what(e, ERR_CONFIG, "libssh2 is too old");
+        err_why(e,
+                "it is %s; %s is the oldest with the security fixes we "
+                "count on",
+                libssh2_version(0), OLDEST_WORDS);
+        return err_fix(e, "upgrade the package libssh2-1");
+    }
+    if (libssh2_init(0) != 0)
+        BUG("libssh2 does not start");
+    return true;
+}
+
+void session_library_close(void)
+{
+    libssh2_exit();
+}
+
+/* Until the handshake is done, what the server says is kept: a failed
+ * negotiation can then say which algorithm is missing. */
+static ssize_t receive_taped(libssh2_socket_t fd, void *bytes, size_t len,
+                             int flags, void **ctx)
+{
+    struct session *s = *ctx;
+    ssize_t n = recv(fd, bytes, len, flags);
+
+    if (n < 0)
+        return -errno;
+    if (!s->shaken && s->taped < TAPE_LIMIT) {
+        size_t room = TAPE_LIMIT - s->taped;
+        size_t kept = (size_t)n < room ? (size_t)n : room;
+        memcpy(s->tape + s->taped, bytes, kept);
+        s->taped += kept;
+    }
+    return n;
+}
+
+struct session *session_open(struct arena *a, int fd, const char *key_types)
+{
+    struct session *s = must_malloc(sizeof *s);
+    struct buf all;
+
+    memset(s, 0, sizeof *s);
+    buf_init(&s->tried);
+    s->a = a;
+    s->fd = fd;
+    s->ssh = libssh2_session_init_ex(NULL, NULL, NULL, s);
+    if (!s->ssh)
+        BUG("libssh2 has no memory for a session");
+    buf_init(&all);
+    for (size_t i = 0; !*key_types && session_key_types[i]; i++)
+        buf_printf(&all, "%s%s", i ? "," : "", session_key_types[i]);
+    s->key_types = arena_strdup(a, *key_types ? key_types : all.data);
+    buf_release(&all);
+    libssh2_session_set_blocking(s->ssh, 0);
+    libssh2_session_callback_set(s->ssh, LIBSSH2_CALLBACK_RECV,
+                                 (void *)receive_taped);
+    for (size_t i = 0; i < PREFERENCES; i++)
+        if (libssh2_session_method_pref(s->ssh, preferences[i].method,
+                                        preferences[i].names) != 0)
+            BUG("libssh2 knows none of %s", preferences[i].names);
+    if (libssh2_session_method_pref(s->ssh, LIBSSH2_METHOD_HOSTKEY,
+                                    s->key_types) != 0)
+        BUG("libssh2 knows none of %s", s->key_types);
+    return s;
+}
+
+static void agent_end(struct session *s)
+{
+    if (!s->agent)
+        return;
+    libssh2_agent_disconnect(s->agent);
+    libssh2_agent_free(s->agent);
+    s->agent = NULL;
+}
+
+void session_close(struct session *s)
+{
+    if (!s)
+        return;
+    agent_end(s);
+    if (s->shaken && !session_dropped(s))
+        libssh2_session_disconnect(s->ssh, "done");
+    /* freeing says EAGAIN while it waits for the other side's close; on a
+     * connection that is shut down it cannot wait */
+    shutdown(s->fd, SHUT_RDWR);
+    for (int i = 0; i < CLOSE_TRIES; i++)
+        if (libssh2_session_free(s->ssh) != LIBSSH2_ERROR_EAGAIN)
+            break;
+    close(s->fd);
+    buf_release(&s->tried);
+    free(s);
+}
+
+short session_events(const struct session *s)
+{
+    int blocked = libssh2_session_block_directions(s->ssh);
+
+    return blocked & LIBSSH2_SESSION_BLOCK_OUTBOUND ? POLLOUT : POLLIN;
+}
+
+bool session_dropped(const struct session *s)
+{
+    switch (s->last) {
+    case LIBSSH2_ERROR_SOCKET_SEND:
+    case LIBSSH2_ERROR_SOCKET_RECV:
+    case LIBSSH2_ERROR_SOCKET_DISCONNECT:
+    case LIBSSH2_ERROR_BANNER_RECV:
+    case LIBSSH2_ERROR_BANNER_SEND:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* libssh2's own words for its last error, in the arena. */
+static const char *words(struct session *s)
+{
+    char *text = NULL;
+
+    libssh2_session_last_error(s->ssh, &text, NULL, 0);
+    return escape(s->a, text && *text ? text : "no reason given");
+}
+
+static enum turn lost(struct session *s, const char *doing, struct err *e)
+{
+    err_what(e, ERR_UNREACHABLE, "%s failed", doing);
+    if (session_dropped(s))
+        err_why(e, "the connection was lost (%s)", words(s));
+    else
+        err_why(e, "%s", words(s));
+    err_fix(e, "look at sshd's log on the host");
+    return TURN_FAIL;
+}
+
+static const char *ours(const struct session *s, int place)
+{
+    if (place == KEX_HOSTKEY)
+        return s->key_types;
+    for (size_t i = 0; i < PREFERENCES; i++)
+        if ((int)preferences[i].place == place)
+            return preferences[i].names;
+    BUG("no preference for list %d", place);
+}
+
+/* Names the first kind of algorithm that we have not in common. */
+static bool explained(struct session *s, struct err *e)
+{
+    struct kexinit theirs;
+
+    if (!kexinit_parse(s->a, s->tape, s->taped, &theirs))
+        return false;
+    for (int i = 0; i < KEX_LISTS; i++) {
+        if (kex_share(ours(s, i), theirs.lists[i]))
+            continue;
+        err_what(e, ERR_UNREACHABLE, "no %s algorithm in common", kex_word(i));
+        err_why(e, "the host offers %.250s; we accept %s",
+                escape(s->a, theirs.lists[i]), ours(s, i));
+        if (i == KEX_HOSTKEY)
+            err_fix(e, "put one of the host's own key types that we accept "
+                       "into known_hosts: ssh-keyscan -t ed25519,ecdsa HOST, "
+                       "and compare the fingerprint");
+        else
+            err_fix(e, "allow one of ours in the host's sshd_config (%s)",
+                    i == KEX_EXCHANGE ? "KexAlgorithms"
+                    : i == KEX_CIPHER_OUT || i == KEX_CIPHER_IN ? "Ciphers"
+                                                                : "MACs");
+        return true;
+    }
+    return false;
+}
+
+enum turn session_handshake(struct session *s, struct err *e)
+{
+    s->last = libssh2_session_handshake(s->ssh, s->fd);
+    if (s->last == LIBSSH2_ERROR_EAGAIN)
+        return TURN_WAIT;
+    if (s->last == 0) {
+        s->shaken = true;
+        return TURN_DONE;
+    }
+    if (explained(s, e)) {
+        s->last = LIBSSH2_ERROR_KEX_FAILURE;
+        return TURN_FAIL;
+    }
+    return lost(s, "agreeing on keys", e);
+}
+
+const unsigned char *session_host_key(struct session *s, size_t *len)
+{
+    int type;
+
+    return (const unsigned char *)libssh2_session_hostkey(s->ssh, len, &type);
+}
+
+const char *session_methods(struct session *s)
+{
+    static const int shown[] = {LIBSSH2_METHOD_KEX, LIBSSH2_METHOD_HOSTKEY,
+                                LIBSSH2_METHOD_CRYPT_CS, LIBSSH2_METHOD_MAC_CS};
+    struct buf out;
+
+    buf_init(&out);
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        const char *name = libssh2_session_methods(s->ssh, shown[i]);
+        buf_printf(&out, "%s%s", i ? ", " : "", name ? name : "none");
+    }
+    return buf_into(&out, s->a);
+}
+
+/* libssh2 1.10 signs with RSA as SHA-1 only, which no current sshd takes, and
+ * knows no hardware keys: offering them would use up the tries. */
+static bool usable(const char *type, size_t len)
+{
+    for (size_t i = 0; session_key_types[i]; i++)
+        if (strlen(session_key_types[i]) == len &&
+            memcmp(type, session_key_types[i], len) == 0)
+            return true;
+    return false;
+}
+
+static bool blob_usable(const unsigned char *blob, size_t len)
+{
+    size_t n = len > 4 ? (size_t)(blob[2] << 8 | blob[3]) : 0;
+
+    return n && n <= len - 4 && usable((const char *)blob + 4, n);
+}
+
+static void tried(struct session *s, const char *key, const char *why)
+{
+    buf_printf(&s->tried, "%s%s (%s)", s->tried.len ? ", " : "", key, why);
+}
+
+/* The public half beside a key file, as bytes; NULL when there is none. */
+static unsigned char *public_half(struct session *s, const char *path,
+                                  size_t *len)
+{
+    const char *name = arena_printf(s->a, "%s.pub", path);
+    struct err ignored = {0};
+    char *text;
+    size_t n;
+
+    if (!file_read(name, 16 * 1024, ERR_CONFIG, s->a, &text, &n, &ignored))
+        return NULL;
+    text += strcspn(text, " \n");
+    text += strspn(text, " ");
+    return base64_decode(s->a, text, strcspn(text, " \r\n"), len);
+}
+
+static bool among_files(struct session *s, const struct login *login,
+                        const struct libssh2_agent_publickey *key)
+{
+    for (size_t i = 0; i < login->n_files; i++) {
+        size_t len;
+        unsigned char *blob = public_half(s, login->files[i], &len);
+        if (blob && len == key->blob_len && memcmp(blob, key->blob, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Moves on to the agent's next key worth trying; false at the end. */
+static bool agent_next(struct session *s, const struct login *login)
+{
+    while (s->agent_tries < AGENT_TRIES &&
+           libssh2_agent_get_identity(s->agent, &s->agent_key, s->agent_key) ==
+               0) {
+        if (!blob_usable(s->agent_key->blob, s->agent_key->blob_len))
+            continue;
+        if (login->files_only && !among_files(s, login, s->agent_key))
+            continue;
+        s->agent_tries++;
+        return true;
+    }
+    return false;
+}
+
+static bool agent_begin(struct session *s, const struct login *login)
+{
+    if (!login->agent)
+        return false;
+    s->agent = libssh2_agent_init(s->ssh);
+    if (!s->agent)
+        BUG("libssh2 has no memory for the agent");
+    libssh2_agent_set_identity_path(s->agent, login->agent);
+    if (libssh2_agent_connect(s->agent) != 0 ||
+        libssh2_agent_list_identities(s->agent) != 0) {
+        tried(s, "the SSH agent", "it does not answer");
+        return false;
+    }
+    if (!agent_next(s, login)) {
+        tried(s, "the SSH agent", "it holds no key for this");
+        return false;
+    }
+    return true;
+}
+
+/* TURN_FAIL here means: none of the agent's keys; the files are next. */
+static enum turn login_agent(struct session *s, const struct login *login)
+{
+    if (!s->agent && !agent_begin(s, login))
+        return TURN_FAIL;
+    do {
+        s->last = libssh2_agent_userauth(s->agent, login->user, s->agent_key);
+        if (s->last == LIBSSH2_ERROR_EAGAIN)
+            return TURN_WAIT;
+        if (s->last == 0)
+            return TURN_DONE;
+        tried(s,
+              key_fingerprint(s->a, s->agent_key->blob, s->agent_key->blob_len),
+              "agent, refused");
+    } while (!session_dropped(s) && agent_next(s, login));
+    return TURN_FAIL;
+}
+
+/* Why a key file is not worth trying, or NULL. */
+static const char *file_unusable(struct session *s, const char *path)
+{
+    struct stat st;
+    size_t len;
+    unsigned char *blob;
+
+    if (stat(path, &st) != 0)
+        return strerror(errno);
+    if (!S_ISREG(st.st_mode))
+        return "not a file";
+    if (st.st_mode & 077)
+        return "others may read it: chmod 0600";
+    blob = public_half(s, path, &len);
+    if (blob && !blob_usable(blob, len))
+        return "its type is not supported: use ed25519 or ecdsa";
+    return NULL;
+}
+
+static enum turn login_files(struct session *s, const struct login *login)
+{
+    for (; s->file < login->n_files; s->file++) {
+        const char *path = login->files[s->file];
+        const char *bad = file_unusable(s, path);
+        if (bad) {
+            if (access(path, F_OK) == 0 || login->n_files == 1)
+                tried(s, path, bad);
+            continue;
+        }
+        s->last = libssh2_userauth_publickey_fromfile_ex(
+            s->ssh, login->user, (unsigned)strlen(login->user), NULL, path, "");
+        if (s->last == LIBSSH2_ERROR_EAGAIN)
+            return TURN_WAIT;
+        if (s->last == 0)
+            return TURN_DONE;
+        if (session_dropped(s))
+            return TURN_FAIL;
+        tried(s, path,
+              s->last == LIBSSH2_ERROR_AUTHENTICATION_FAILED ||
+                      s->last == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED
+                  ? "refused"
+                  : "not readable without a passphrase: ssh-add it");
+    }
+    return TURN_FAIL;
+}
+
+enum turn session_login(struct session *s, const struct login *login,
+                        struct err *e)
+{
+    enum turn got = TURN_FAIL;
+
+    if (s->part == LOGIN_AGENT) {
+        got = login_agent(s, login);
+        if (got == TURN_FAIL && !session_dropped(s))
+            s->part = LOGIN_FILES;
+    }
+    if (s->part == LOGIN_FILES)
+        got = login_files(s, login);
+    if (got == TURN_WAIT)
+        return got;
+    agent_end(s);
+    if (got == TURN_DONE)
+        return got;
+    if (session_dropped(s) && !s->tried.len)
+        return lost(s, "logging in", e);
+    err_what(e, ERR_UNREACHABLE, "login as %s refused", login->user);
+    err_why(e, "tried: %s%s", s->tried.len ? s->tried.data : "no key at all",
+            session_dropped(s) ? "; then the host closed the connection" : "");
+    err_fix(e,
+            "put the public key into ~%s/.ssh/authorized_keys on the host, "
+            "or name another key: `identity`, ssh-add",
+            login->user);
+    return TURN_FAIL;
+}
+
+enum turn session_channel_open(struct session *s, struct err *e)
+{
+    s->channel = libssh2_channel_open_session(s->ssh);
+    if (s->channel)
+        return TURN_DONE;
+    s->last = libssh2_session_last_errno(s->ssh);
+    if (s->last == LIBSSH2_ERROR_EAGAIN)
+        return TURN_WAIT;
+    return lost(s, "opening a channel", e);
+}
+
+enum turn session_exec(struct session *s, const char *command, struct err *e)
+{
+    s->last = libssh2_channel_exec(s->channel, command);
+    if (s->last == LIBSSH2_ERROR_EAGAIN)
+        return TURN_WAIT;
+    return s->last == 0 ? TURN_DONE : lost(s, "starting the remote shell", e);
+}
+
+enum turn session_send(struct session *s, const char *bytes, size_t len,
+                       size_t *sent, struct err *e)
+{
+    ssize_t n = libssh2_channel_write(s->channel, bytes, len);
+
+    *sent = 0;
+    s->last = n < 0 ? (int)n : 0;
+    if (s->last == LIBSSH2_ERROR_EAGAIN || n == 0)
+        return TURN_WAIT;
+    if (n < 0)
+        return lost(s, "sending", e);
+    *sent = (size_t)n;
+    return TURN_DONE;
+}
+
+enum turn session_send_eof(struct session *s, struct err *e)
+{
+    s->last = libssh2_channel_send_eof(s->channel);
+    if (s->last == LIBSSH2_ERROR_EAGAIN)
+        return TURN_WAIT;
+    return s->last == 0 ? TURN_DONE : lost(s, "sending", e);
+}
+
+/* One stream, at most RECEIVE_ONCE of it; false when the connection is lost.
+ */
+static bool receive(struct session *s, int stream, struct buf *into)
+{
+    size_t got = 0;
+
+    while (got < RECEIVE_ONCE) {
+        char *room = buf_room(into, 8192);
+        ssize_t n = libssh2_channel_read_ex(s->channel, stream, room, 8192);
+        if (n > 0) {
+            buf_wrote(into, (size_t)n);
+            got += (size_t)n;
+            continue;
+        }
+        s->last = (int)n;
+        return n == 0 || n == LIBSSH2_ERROR_EAGAIN;
+    }
+    s->hungry = true;
+    return true;
+}
+
+enum turn session_receive(struct session *s, struct buf *out, struct buf *err,
+                          struct err *e)
+{
+    s->hungry = false;
+    if (!receive(s, 0, out) || !receive(s, SSH_EXTENDED_DATA_STDERR, err))
+        return lost(s, "receiving", e);
+    if (!s->hungry && libssh2_channel_eof(s->channel))
+        return TURN_DONE;
+    return TURN_WAIT;
+}
+
+bool session_hungry(const struct session *s)
+{
+    return s->hungry;
+}
+
+enum turn session_channel_close(struct session *s, struct err *e)
+{
+    s->last = libssh2_channel_close(s->channel);
+    if (s->last == LIBSSH2_ERROR_EAGAIN)
+        return TURN_WAIT;
+    if (s->last == 0)
+        s->last = libssh2_channel_free(s->channel);
+    if (s->last == LIBSSH2_ERROR_EAGAIN)
+        return TURN_WAIT;
+    if (s->last != 0)
+        return lost(s, "closing a channel", e);
+    s->channel = NULL;
+    return TURN_DONE;
+}

@@ -1,0 +1,543 @@
+/* Reading migrations: names, bytes, statements, refusals, digests. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "migrations/migration.h"
+
+struct fixture {
+    struct arena a;
+    struct err e;
+    struct migrations m;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+
+    arena_init(&f->a);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    arena_release(&f->a);
+    free(f);
+    return 0;
+}
+
+static bool read_one(struct fixture *f, const char *text)
+{
+    struct sql_file file = {"0001_a.up.sql", text, strlen(text)};
+
+    err_clear(&f->e);
+    return migrations_read(&f->m, &f->a, "auto", &file, 1, &f->e);
+}
+
+static const struct script *script_of(struct fixture *f, const char *text)
+{
+    if (!read_one(f, text))
+        err_print(&f->e, stderr);
+    assert_int_equal(f->e.code, ERR_NONE);
+    return &f->m.list[0].up;
+}
+
+static void assert_complete(const struct err *e)
+{
+    assert_true(e->what[0] && e->why[0] && e->fix[0]);
+}
+
+/* ---- statements ---- */
+
+static void statements_are_cut_where_the_grammar_says(void **state)
+{
+    static const char *const one[] = {
+        "SELECT $a$;$b$;$a$",
+        "SELECT 'a;''b', E'\\';', \"x;\"",
+        "SELECT /* ; /* ; */ ; */ 1 -- ;",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql\n"
+        "BEGIN ATOMIC SELECT 1; SELECT 2; END",
+        "CREATE RULE r AS ON INSERT TO t DO ALSO (SELECT 1; SELECT 2)",
+        "DO $$ BEGIN PERFORM 1; END $$",
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof one / sizeof *one; i++) {
+        const struct script *s =
+            script_of(f, arena_printf(&f->a, "%s\n;SELECT 7;;\n", one[i]));
+        assert_int_equal(s->n, 2);
+        assert_string_equal(s->statements[1].text, "SELECT 7");
+    }
+}
+
+static void every_statement_knows_its_line_and_text(void **state)
+{
+    struct fixture *f = *state;
+    const struct script *s = script_of(f, "-- first\n\n/* a\n b */ SELECT 1\n"
+                                          " + 1 -- end\n;\n\nSELECT\n2;");
+
+    assert_int_equal(s->n, 2);
+    assert_int_equal(s->statements[0].line, 4);
+    assert_string_equal(s->statements[0].text, "SELECT 1\n + 1");
+    assert_int_equal(s->statements[1].line, 8);
+    assert_string_equal(s->statements[1].text, "SELECT\n2");
+    assert_memory_equal(s->text + s->statements[1].offset, "SELECT\n2", 8);
+}
+
+static void byte_order_mark_and_line_ends_do_not_count(void **state)
+{
+    struct fixture *f = *state;
+    char first[HASH_HEX];
+
+    script_of(f, "SELECT 1;\nSELECT 2;\n");
+    memcpy(first, f->m.list[0].checksum, sizeof first);
+    script_of(f, "\xef\xbb\xbfSELECT 1;\r\nSELECT 2;\r\n");
+    assert_string_equal(f->m.list[0].checksum, first);
+    assert_int_equal(f->m.list[0].up.n, 2);
+    script_of(f, "SELECT 1;\rSELECT 2;\r");
+    assert_string_equal(f->m.list[0].checksum, first);
+    script_of(f, "SELECT 1;\nSELECT 3;\n");
+    assert_string_not_equal(f->m.list[0].checksum, first);
+}
+
+static void many_statements_take_no_quadratic_time(void **state)
+{
+    struct fixture *f = *state;
+    char *text = malloc(1000000), *p = text;
+    const struct script *s;
+
+    for (int i = 0; i < 60000; i++)
+        p += snprintf(p, 20, "SELECT %d;\n", i);
+    s = script_of(f, text);
+    assert_int_equal(s->n, 60000);
+    assert_int_equal(s->statements[59999].line, 60000);
+    free(text);
+}
+
+static void deep_expressions_are_refused_not_crashed_on(void **state)
+{
+    struct fixture *f = *state;
+    char *text = malloc(400010), *p = text + snprintf(text, 9, "SELECT 1");
+
+    for (int i = 0; i < 190000; i++)
+        p += snprintf(p, 3, "+1");
+    assert_false(read_one(f, text));
+    assert_int_equal(f->e.code, ERR_INPUT);
+    assert_non_null(strstr(f->e.why, "nest"));
+    free(text);
+}
+
+/* ---- what the bytes may be ---- */
+
+static void bad_bytes_are_refused(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *at;
+    } bad[] = {
+        {"SELECT 1;\nSELECT \0 2;", 20, ":2:"},
+        {"SELECT 1;\n\nSELECT '\xff';", 22, ":3:"},
+        {"", 0, "no statement"},
+        {"-- only\n/* this */\n", 19, "no statement"},
+        {";;", 2, "no statement"},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct sql_file file = {"0001_a.up.sql", bad[i].bytes, bad[i].len};
+        assert_false(migrations_read(&f->m, &f->a, "auto", &file, 1, &f->e));
+        assert_int_equal(f->e.code, ERR_INPUT);
+        assert_non_null(strstr(f->e.what, "0001_a.up.sql"));
+        assert_non_null(strstr(f->e.what, bad[i].at));
+        assert_complete(&f->e);
+    }
+}
+
+static void a_file_over_the_limit_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    size_t len = MIGRATION_LIMIT + 1;
+    char *bytes = malloc(len);
+    struct sql_file file = {"0001_a.up.sql", bytes, len};
+
+    memset(bytes, ' ', len);
+    assert_false(migrations_read(&f->m, &f->a, "auto", &file, 1, &f->e));
+    assert_int_equal(f->e.code, ERR_INPUT);
+    assert_complete(&f->e);
+    free(bytes);
+}
+
+static void what_does_not_parse_is_named_with_its_line(void **state)
+{
+    static const struct {
+        const char *text, *what, *fix;
+    } bad[] = {
+        {"SELECT 1;\nSELEC 2;", "0001_a.up.sql:2: the file does not parse", ""},
+        {"SELECT 'a", "0001_a.up.sql:1:", ""},
+        {"SELECT '\xc3\xa4\xc3\xa4';\n\nFOO", "0001_a.up.sql:3:", ""},
+        {"SELECT 1;\n\\i other.sql\n", "0001_a.up.sql:2: not SQL: psql's \\i",
+         "included"},
+        {"\\! rm -rf /\n", "0001_a.up.sql:1: not SQL: psql's \\!", "psql"},
+        {"\\copy t from 'x'\n", "0001_a.up.sql:1: not SQL: psql's \\copy",
+         "INSERT"},
+        {"COPY t FROM stdin;\n1\t2\n\\.\nSELECT 1;", "data of a COPY",
+         "INSERT"},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_false(read_one(f, bad[i].text));
+        assert_int_equal(f->e.code, ERR_INPUT);
+        assert_non_null(strstr(f->e.what, bad[i].what));
+        assert_non_null(strstr(f->e.fix, bad[i].fix));
+        assert_complete(&f->e);
+    }
+}
+
+/* ---- what may stand in a migration ---- */
+
+static void refused_statements(void **state)
+{
+    static const struct {
+        const char *text;
+        enum err_code code;
+    } refused[] = {
+        {"BEGIN", ERR_INPUT},
+        {"START TRANSACTION", ERR_INPUT},
+        {"COMMIT", ERR_INPUT},
+        {"END", ERR_INPUT},
+        {"ROLLBACK", ERR_INPUT},
+        {"ABORT", ERR_INPUT},
+        {"PREPARE TRANSACTION 'x'", ERR_INPUT},
+        {"COMMIT PREPARED 'x'", ERR_INPUT},
+        {"/* ; */ SELECT $$;$$; COMMIT", ERR_INPUT},
+        {"SET ROLE bob", ERR_REFUSED},
+        {"SET LOCAL ROLE bob", ERR_REFUSED},
+        {"SET SESSION AUTHORIZATION bob", ERR_REFUSED},
+        {"SET search_path = evil", ERR_REFUSED},
+        {"RESET search_path", ERR_REFUSED},
+        {"RESET ALL", ERR_REFUSED},
+        {"DISCARD ALL", ERR_REFUSED},
+        {"SET lock_timeout = 0", ERR_REFUSED},
+        {"SET LOCAL lock_timeout = 0", ERR_REFUSED},
+        {"SET Statement_Timeout = 0", ERR_REFUSED},
+        {"SET session_replication_role = replica", ERR_REFUSED},
+        {"SELECT pg_catalog.set_config('search_path', 'x', false)",
+         ERR_REFUSED},
+        {"ALTER TABLE t DISABLE TRIGGER ALL", ERR_REFUSED},
+        {"ALTER TABLE t ADD c int, DISABLE TRIGGER USER", ERR_REFUSED},
+        {"DROP DATABASE shop", ERR_REFUSED},
+        {"COPY t FROM PROGRAM 'id'", ERR_REFUSED},
+        {"COPY t TO PROGRAM 'id'", ERR_REFUSED},
+        {"COPY t FROM '/etc/passwd'", ERR_REFUSED},
+        {"COPY t TO '/tmp/x'", ERR_REFUSED},
+        {"SELECT pg_read_file('/etc/passwd')", ERR_REFUSED},
+        {"INSERT INTO t SELECT pg_catalog.lo_import('/etc/passwd')",
+         ERR_REFUSED},
+        {"SELECT * FROM dblink('x', 'y') AS t(a int)", ERR_REFUSED},
+        {"LOAD 'x'", ERR_REFUSED},
+        {"INSERT INTO tidegate.migration VALUES (1)", ERR_INPUT},
+        {"SELECT * FROM tidegate.fence", ERR_INPUT},
+        {"DROP SCHEMA tidegate CASCADE", ERR_INPUT},
+        {"DROP TABLE tidegate.migration", ERR_INPUT},
+        {"ALTER TABLE tidegate.migration ADD x int", ERR_INPUT},
+        {"CREATE SCHEMA tidegate", ERR_INPUT},
+        {"ALTER SCHEMA tidegate RENAME TO x", ERR_INPUT},
+        {"ALTER SCHEMA tidegate OWNER TO bob", ERR_INPUT},
+        {"GRANT USAGE ON SCHEMA tidegate TO bob", ERR_INPUT},
+        {"GRANT ALL ON ALL TABLES IN SCHEMA tidegate TO bob", ERR_INPUT},
+        {"SELECT tidegate.f()", ERR_INPUT},
+        {"CREATE FUNCTION tidegate.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+         ERR_INPUT},
+        {"WITH x AS (DELETE FROM tidegate.migration RETURNING 1) SELECT 1",
+         ERR_INPUT},
+        {"ALTER TABLE t SET SCHEMA tidegate", ERR_INPUT},
+        {"CREATE INDEX CONCURRENTLY ON t (a)", ERR_INPUT},
+        {"SELECT 1; VACUUM t", ERR_INPUT},
+        {"SELECT 1; ALTER SYSTEM SET work_mem = 1", ERR_INPUT},
+        {"SELECT 1; CREATE DATABASE x", ERR_INPUT},
+        {"SELECT 1; CREATE INDEX CONCURRENTLY i ON t (a)", ERR_INPUT},
+        {"COPY t FROM stdin", ERR_INPUT},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        if (read_one(f, refused[i].text))
+            fail_msg("allowed: %s", refused[i].text);
+        if (f->e.code != refused[i].code)
+            fail_msg("code %d: %s", f->e.code, refused[i].text);
+        assert_non_null(strstr(f->e.what, "0001_a.up.sql:1"));
+        assert_complete(&f->e);
+    }
+}
+
+static void allowed_statements(void **state)
+{
+    static const char *const allowed[] = {
+        "SAVEPOINT a; ROLLBACK TO a; RELEASE a",
+        "SELECT 'COMMIT; tidegate.migration'",
+        "DO $$ BEGIN NULL; END $$",
+        "SET LOCAL search_path = public",
+        "SELECT set_config('search_path', 'public', true)",
+        "SET LOCAL timezone = 'UTC'",
+        "SET client_min_messages = warning",
+        "CREATE TABLE tidegate (a int)",
+        "SELECT tidegate.a FROM tidegate",
+        "COPY (SELECT 1) TO STDOUT",
+        "ALTER TABLE t ENABLE TRIGGER ALL",
+        "INSERT INTO t VALUES ('tidegate')",
+        "COMMENT ON TABLE t IS 'tidegate'",
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
+        if (!read_one(f, allowed[i]))
+            fail_msg("refused: %s (%s)", allowed[i], f->e.what);
+}
+
+static void what_cannot_run_in_a_transaction_is_found(void **state)
+{
+    static const char *const alone[] = {
+        "CREATE INDEX CONCURRENTLY i ON t (a)",
+        "CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)",
+        "DROP INDEX CONCURRENTLY i",
+        "REINDEX (CONCURRENTLY) TABLE t",
+        "REINDEX INDEX CONCURRENTLY i",
+        "REINDEX DATABASE shop",
+        "VACUUM",
+        "VACUUM (FULL) t",
+        "CLUSTER",
+        "CREATE DATABASE x",
+        "ALTER DATABASE x SET TABLESPACE y",
+        "ALTER SYSTEM SET work_mem = '1MB'",
+        "CREATE TABLESPACE x LOCATION '/y'",
+        "DROP TABLESPACE x",
+        "CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p",
+        "DROP SUBSCRIPTION s",
+        "ALTER SUBSCRIPTION s REFRESH PUBLICATION",
+        "ALTER TABLE t DETACH PARTITION p CONCURRENTLY",
+    };
+    static const char *const together[] = {
+        "CREATE INDEX i ON t (a)",
+        "DROP INDEX i",
+        "REINDEX TABLE t",
+        "ANALYZE t",
+        "CLUSTER t USING i",
+        "REFRESH MATERIALIZED VIEW CONCURRENTLY v",
+        "ALTER TYPE e ADD VALUE 'x'",
+        "ALTER DATABASE x SET work_mem = 1",
+        "ALTER TABLE t DETACH PARTITION p",
+        "CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p "
+        "WITH (connect = false)",
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof alone / sizeof *alone; i++) {
+        const struct script *s = script_of(f, alone[i]);
+        if (!s->statements[0].needs_no_transaction || s->transaction)
+            fail_msg("in a transaction: %s", alone[i]);
+    }
+    for (size_t i = 0; i < sizeof together / sizeof *together; i++) {
+        const struct script *s = script_of(f, together[i]);
+        if (s->statements[0].needs_no_transaction || !s->transaction)
+            fail_msg("outside a transaction: %s", together[i]);
+    }
+    assert_false(script_of(f, "-- tidegate: transaction=none\nSELECT 1; VACUUM")
+                     ->transaction);
+}
+
+static void what_the_old_code_would_not_survive_is_found(void **state)
+{
+    static const char *const breaks[] = {
+        "DROP TABLE t",
+        "DROP VIEW v",
+        "DROP MATERIALIZED VIEW v",
+        "DROP FUNCTION f(int)",
+        "DROP TYPE e",
+        "DROP SCHEMA s CASCADE",
+        "DROP SEQUENCE s",
+        "ALTER TABLE t DROP COLUMN c",
+        "ALTER TABLE t ADD a int, DROP c",
+        "ALTER TABLE t ALTER c TYPE bigint",
+        "ALTER TABLE t ALTER c SET NOT NULL",
+        "ALTER TABLE t ADD c int NOT NULL",
+        "ALTER TABLE t RENAME TO u",
+        "ALTER TABLE t RENAME COLUMN a TO b",
+        "ALTER VIEW v RENAME TO w",
+        "ALTER FUNCTION f() RENAME TO g",
+        "ALTER TYPE e RENAME TO g",
+        "ALTER TYPE e RENAME VALUE 'a' TO 'b'",
+        "ALTER TABLE t SET SCHEMA s",
+    };
+    static const char *const keeps[] = {
+        "CREATE TABLE t (a int NOT NULL)",
+        "CREATE TABLE t (a int); ALTER TABLE t ALTER a SET NOT NULL; "
+        "DROP INDEX i",
+        "ALTER TABLE t ADD c int",
+        "ALTER TABLE t ADD c int NOT NULL DEFAULT 1",
+        "ALTER TABLE t ADD c bigserial NOT NULL",
+        "ALTER TABLE t ADD c int NOT NULL GENERATED ALWAYS AS (a) STORED",
+        "ALTER TABLE t DROP CONSTRAINT k",
+        "ALTER INDEX i RENAME TO j",
+        "ALTER TABLE t RENAME CONSTRAINT a TO b",
+        "ALTER TYPE e ADD VALUE 'x'",
+        "DROP INDEX i",
+        "DROP TRIGGER x ON t",
+        "UPDATE t SET a = 1",
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof breaks / sizeof *breaks; i++) {
+        script_of(f, arena_printf(&f->a, "SELECT 1;\n%s", breaks[i]));
+        if (!f->m.list[0].breaks)
+            fail_msg("survives: %s", breaks[i]);
+        assert_int_equal(strncmp(f->m.list[0].breaks, "2: ", 3), 0);
+    }
+    for (size_t i = 0; i < sizeof keeps / sizeof *keeps; i++) {
+        script_of(f, keeps[i]);
+        if (f->m.list[0].breaks)
+            fail_msg("%s: %s", keeps[i], f->m.list[0].breaks);
+    }
+    script_of(f, "ALTER TABLE shop.t DROP COLUMN \"No te\"");
+    assert_string_equal(f->m.list[0].breaks, "1: DROP COLUMN No te of shop.t");
+}
+
+static void kinds_are_words(void **state)
+{
+    static const char *const kinds[][2] = {
+        {"ALTER TABLE t ADD a int", "ALTER TABLE"},
+        {"ALTER VIEW v ALTER a SET DEFAULT 1", "ALTER VIEW"},
+        {"CREATE INDEX CONCURRENTLY i ON t (a)", "CREATE INDEX CONCURRENTLY"},
+        {"DROP INDEX i", "DROP INDEX"},
+        {"CREATE TABLE t (a int)", "CREATE TABLE"},
+        {"CREATE TABLE t AS SELECT 1", "CREATE TABLE AS"},
+        {"CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+         "CREATE FUNCTION"},
+        {"SELECT 1", "SELECT"},
+        {"ANALYZE t", "ANALYZE"},
+        {"VACUUM t", "VACUUM"},
+        {"ALTER TYPE e ADD VALUE 'x'", "ALTER TYPE"},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        assert_string_equal(script_of(f, kinds[i][0])->statements[0].kind,
+                            kinds[i][1]);
+}
+
+/* ---- files ---- */
+
+static struct sql_file file(const char *name)
+{
+    return (struct sql_file){name, "SELECT 1;", 9};
+}
+
+static void files_are_paired_and_ordered_by_number(void **state)
+{
+    struct fixture *f = *state;
+    struct sql_file files[] = {file("10_c.up.sql"), file("README.md"),
+                               file("9_b.down.sql"), file("9_b.up.sql"),
+                               file("0001_a.up.sql")};
+
+    assert_true(migrations_read(&f->m, &f->a, "auto", files, 5, &f->e));
+    assert_int_equal(f->m.n, 3);
+    assert_string_equal(f->m.list[0].name, "0001_a");
+    assert_string_equal(f->m.list[1].name, "9_b");
+    assert_string_equal(f->m.list[2].name, "10_c");
+    assert_true(f->m.list[1].has_down);
+    assert_false(f->m.list[2].has_down);
+    assert_ptr_equal(migrations_find(&f->m, "10_c"), &f->m.list[2]);
+    assert_null(migrations_find(&f->m, "10_d"));
+    assert_int_equal(f->m.list[2].number, 10);
+}
+
+static void names_that_mean_nothing_are_refused(void **state)
+{
+    static const char *const names[][2] = {
+        {"a.up.sql", NULL},
+        {"1.up.sql", NULL},
+        {"1_.up.sql", NULL},
+        {"1_a.sql", NULL},
+        {"1_a b.up.sql", NULL},
+        {"1_a\n.up.sql", NULL},
+        {"1_a.down.sql", NULL},         /* no up */
+        {"2_a.up.sql", "002_b.up.sql"}, /* the same number */
+        {"1111111111111111111_a.up.sql", NULL},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct sql_file files[] = {file(names[i][0]),
+                                   file(names[i][1] ? names[i][1] : "readme")};
+        if (migrations_read(&f->m, &f->a, "auto", files, 2, &f->e))
+            fail_msg("accepted: %s", names[i][0]);
+        assert_int_equal(f->e.code, ERR_INPUT);
+        assert_complete(&f->e);
+    }
+}
+
+static void the_digest_covers_names_texts_and_order(void **state)
+{
+    struct fixture *f = *state;
+    struct sql_file files[] = {file("1_a.up.sql"), file("2_b.up.sql")};
+    char first[HASH_HEX];
+
+    assert_true(migrations_read(&f->m, &f->a, "auto", files, 2, &f->e));
+    memcpy(first, f->m.digest, sizeof first);
+    files[1].name = "2_c.up.sql";
+    assert_true(migrations_read(&f->m, &f->a, "auto", files, 2, &f->e));
+    assert_string_not_equal(f->m.digest, first);
+    files[1] = (struct sql_file){"2_b.up.sql", "SELECT 2;", 9};
+    assert_true(migrations_read(&f->m, &f->a, "auto", files, 2, &f->e));
+    assert_string_not_equal(f->m.digest, first);
+    files[1] = file("2_b.up.sql");
+    assert_true(migrations_read(&f->m, &f->a, "tidegate", files, 2, &f->e));
+    assert_string_equal(f->m.digest, first);
+}
+
+static void an_unknown_layout_is_configuration(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_false(migrations_read(&f->m, &f->a, "tidegat", NULL, 0, &f->e));
+    assert_int_equal(f->e.code, ERR_CONFIG);
+    assert_non_null(strstr(f->e.fix, "tidegate"));
+    assert_true(migrations_read(&f->m, &f->a, "auto", NULL, 0, &f->e));
+    assert_int_equal(f->m.n, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+        TEST(statements_are_cut_where_the_grammar_says),
+        TEST(every_statement_knows_its_line_and_text),
+        TEST(byte_order_mark_and_line_ends_do_not_count),
+        TEST(many_statements_take_no_quadratic_time),
+        TEST(deep_expressions_are_refused_not_crashed_on),
+        TEST(bad_bytes_are_refused),
+        TEST(a_file_over_the_limit_is_refused),
+        TEST(what_does_not_parse_is_named_with_its_line),
+        TEST(refused_statements),
+        TEST(allowed_statements),
+        TEST(what_cannot_run_in_a_transaction_is_found),
+        TEST(what_the_old_code_would_not_survive_is_found),
+        TEST(kinds_are_words),
+        TEST(files_are_paired_and_ordered_by_number),
+        TEST(names_that_mean_nothing_are_refused),
+        TEST(the_digest_covers_names_texts_and_order),
+        TEST(an_unknown_layout_is_configuration),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
