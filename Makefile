@@ -19,11 +19,13 @@ FLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
               -fno-sanitize-recover=undefined -DARENA_BLOCK=0 \
               -DTIDEGATE_FAILPOINTS
 FLAGS_coverage := -O0 -g --coverage -DTIDEGATE_FAILPOINTS
+FLAGS_clang := -O1 -g $(HARDEN)
 FLAGS_test := -O1 -g $(HARDEN) -DTIDEGATE_FAILPOINTS
 LINK_release := -pie -Wl,-z,relro,-z,now
 LINK_asan := -fsanitize=address,undefined
 LINK_coverage := --coverage
 LINK_test := $(LINK_release)
+LINK_clang := $(LINK_release)
 
 CFLAGS ?=
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -DTIDEGATE_VERSION='"$(VERSION)"' \
@@ -46,7 +48,7 @@ ALL := $(foreach r,$(ROOMS),$(call objects,$(r))) $(EMBEDDED)
 
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/test_*.c))
 
-.PHONY: all unit test integration demo install clean lint rooms coverage bench
+.PHONY: all unit units test integration demo install clean rooms coverage
 all: $(B)/tidegate
 
 $(B)/tidegate: $(ALL) $(B)/runner/main.o
@@ -114,6 +116,17 @@ $(B)/integration/migrations/%: $(B)/tests/integration/migrations/%.o $(link_migr
 # the totals.
 unit: $(if $(ROOM),$(filter $(B)/unit/$(ROOM)/%,$(TESTS)),$(TESTS))
 	scripts/unit $(B)/unit $(ROOM)
+
+units: $(TESTS)
+
+test:
+	scripts/test
+integration:
+	scripts/test integration
+demo:
+	scripts/demo
+rooms: all
+	scripts/rooms $(B)/tidegate
 
 # Lines that the unit tests reach: all of base and policies, or it fails; the
 # rest as a table.

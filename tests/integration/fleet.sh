@@ -1,7 +1,9 @@
 #!/bin/sh
-# Usage: fleet.sh PROGRAM: the fleet's tests against five real sshd.
+# The fleet's tests against five real sshd. FLAVOUR names the build.
 set -eu
 TOP=$(cd "$(dirname "$0")/../.." && pwd)
+flavour=${FLAVOUR:-test}
+make -s -C "$TOP" -j2 "build/$flavour/integration/test_fleet"
 export TOP
 # shellcheck source=tests/harness/sshd.sh
 . "$TOP/tests/harness/sshd.sh"
@@ -11,4 +13,4 @@ chmod 0755 "$FLEET"
 trap 'sshd_stop "$FLEET"; rm -rf "$FLEET"' EXIT
 trap 'exit 130' INT TERM HUP
 sshd_start "$FLEET" 5
-"$1"
+"$TOP/build/$flavour/integration/test_fleet"
