@@ -128,16 +128,17 @@ demo:
 rooms: all
 	scripts/rooms $(B)/tidegate
 
-# Lines that the unit tests reach: all of base and policies, or it fails; the
-# rest as a table.
-COVERED := runner/base policies
+# Lines that the unit tests reach: a table of all rooms, then the floor: every
+# line of base and policies, or it fails and names the lines.
+GCOVR := gcovr --root . --object-directory build/coverage
 coverage:
 	find build/coverage -name '*.gcda' -delete 2>/dev/null || true
 	$(MAKE) FLAVOUR=coverage unit
-	gcovr --root . --filter runner/ --filter policies/ --filter migrations/ \
-	    --object-directory build/coverage build/coverage
-	gcovr --root . $(patsubst %,--filter %/,$(COVERED)) --fail-under-line 100 \
-	    --object-directory build/coverage build/coverage >build/coverage/floor.txt
+	$(GCOVR) --filter runner/ --filter policies/ --filter migrations/ \
+	    build/coverage | cut -c1-72
+	$(GCOVR) --filter runner/base/ --filter policies/ --fail-under-line 100 \
+	    build/coverage >build/coverage/floor.txt || \
+	    { grep -v '100%' build/coverage/floor.txt; false; }
 
 clean:
 	rm -rf build

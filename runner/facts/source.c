@@ -136,7 +136,7 @@ static bool read_http(struct subject *s, const char *rest, int64_t *value,
     }
     if (!hash || hash[1] == '\0')
         return whole_number(body, value) || not_a_number(e, body);
-    struct json *j = json_parse(body, len, e);
+    struct json *j = json_parse_foreign(body, len, e);
 
     if (!j)
         return false;

@@ -121,6 +121,33 @@ static void nonces_differ(void **state)
     assert_int_equal(strlen(longest), 128);
 }
 
+/* RFC 2202, test cases 1, 2 and 6. */
+static void known_keyed_digests(void **state)
+{
+    char key[80], text[] = "Test Using Larger Than Block-Size Key - Hash Key "
+                           "First";
+    unsigned char out[20];
+
+    (void)state;
+    memset(key, 0x0b, 20);
+    hash_hmac_sha1(key, 20, "Hi There", 8, out);
+    assert_memory_equal(out,
+                        "\xb6\x17\x31\x86\x55\x05\x72\x64\xe2\x8b"
+                        "\xc0\xb6\xfb\x37\x8c\x8e\xf1\x46\xbe\x00",
+                        20);
+    hash_hmac_sha1("Jefe", 4, "what do ya want for nothing?", 28, out);
+    assert_memory_equal(out,
+                        "\xef\xfc\xdf\x6a\xe5\xeb\x2f\xa2\xd2\x74"
+                        "\x16\xd5\xf1\x84\xdf\x9c\x25\x9a\x7c\x79",
+                        20);
+    memset(key, 0xaa, 80);
+    hash_hmac_sha1(key, 80, text, strlen(text), out);
+    assert_memory_equal(out,
+                        "\xaa\x4a\xe5\xe1\x52\x72\xd0\x0e\x95\x70"
+                        "\x56\x37\xce\x8a\x3b\x55\xed\x40\x21\x12",
+                        20);
+}
+
 static void without_entropy(void *arg)
 {
     no_entropy = true;
@@ -152,6 +179,7 @@ int main(void)
         cmocka_unit_test(fields_are_not_confused),
         cmocka_unit_test(hex_is_checked),
         cmocka_unit_test(nonces_differ),
+        cmocka_unit_test(known_keyed_digests),
         cmocka_unit_test(no_weak_answer_when_the_library_fails),
     };
 
