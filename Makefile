@@ -51,7 +51,7 @@ TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/test_*.c)
 .PHONY: all unit units test integration demo install clean rooms coverage
 all: $(B)/tidegate
 
-$(B)/tidegate: $(ALL) $(B)/runner/main.o
+$(B)/tidegate: $(B)/runner/main.o $(B)/libtidegate.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS)
 
 $(B)/%.o: %.c

@@ -69,7 +69,6 @@ static bool freeze_run(struct tidegate *t, void *p, struct err *e)
                             t->env->name));
     else
         good = false;
-    state_drop(&state);
     return good;
 }
 
@@ -92,7 +91,6 @@ static bool thaw_run(struct tidegate *t, void *p, struct err *e)
                             frozen_text(t, &state)));
     else
         good = false;
-    state_drop(&state);
     return good;
 }
 

@@ -4,20 +4,8 @@
 
 #include "runner/config/keys.h"
 
-/* Text for a line of mdoc: a backslash and a leading dot have a meaning. */
-static void say(struct buf *out, const char *text)
-{
-    if (*text == '.' || *text == '\'')
-        buf_str(out, "\\&");
-    for (; *text; text++) {
-        if (*text == '\\')
-            buf_str(out, "\\e");
-        else
-            buf_char(out, *text);
-    }
-}
-
-/* A sentence, or several: each begins a line, as mdoc wants it. */
+/* A sentence, or several: each begins a line, as mdoc wants it. No text of
+ * the tables holds a backslash. */
 static void sentences(struct buf *out, const char *text)
 {
     while (*text) {
@@ -25,9 +13,9 @@ static void sentences(struct buf *out, const char *text)
         size_t n = stop ? (size_t)(stop - text) + 1 : strlen(text);
         char line[1024];
 
-        snprintf(line, sizeof line, "%.*s", (int)n, text);
-        say(out, line);
-        buf_char(out, '\n');
+        snprintf(line, sizeof line, "%s%.*s",
+                 *text == '.' || *text == '\'' ? "\\&" : "", (int)n, text);
+        usage_wrap(out, line, 0, 0);
         text += n + (stop != NULL);
     }
 }
@@ -114,11 +102,10 @@ static void keys(struct buf *out)
                  "Settings stand in\n.Pa tidegate.ini\n"
                  "and in the policy files that it names.\n");
     for (const struct key_section *s = key_sections; s->name; s++) {
-        buf_printf(out, ".Ss [%s%s]\n", s->name,
-                   s->scope == SCOPE_ENVIRONMENT ? " NAME" : "");
+        buf_printf(out, ".Ss [%s%s] in %s\n", s->name,
+                   s->scope == SCOPE_ENVIRONMENT ? " NAME" : "",
+                   s->scope == SCOPE_POLICY ? "a policy file" : CONFIG_FILE);
         sentences(out, s->help);
-        buf_str(out, s->scope == SCOPE_POLICY ? "It stands in a policy file.\n"
-                                              : "");
         buf_str(out, ".Bl -tag -width Ds\n");
         for (const struct key *k = s->keys; k->name; k++)
             key_item(out, &a, k);
@@ -136,8 +123,8 @@ void usage_manual(struct buf *out)
                  ".Sh SYNOPSIS\n.Nm tidegate\n.Op Ar \"global options\"\n"
                  ".Ar command\n.Op Ar arguments\n"
                  ".Sh DESCRIPTION\n"
-                 "Takes a release to production, or back, and refuses to do "
-                 "so at the wrong moment.\n"
+                 "Takes a release to production, or back,\n"
+                 "and refuses to do so at the wrong moment.\n"
                  ".Pp\nGlobal options stand before or after the command:\n");
     options(out, global_opts);
     buf_str(out, ".Sh COMMANDS\n");

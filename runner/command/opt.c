@@ -58,7 +58,7 @@ static bool put_value(struct opt_reader *r, const struct found *f,
         return refuse(r, f, e, "a duration has a unit, such as 30s or 2h");
     switch (f->row->kind) {
     case OPT_KIND_STR:
-        if (strchr(f->row->value, '|') && !one_of(f->row->value, value))
+        if (f->row->value[0] >= 'a' && !one_of(f->row->value, value))
             return refuse(r, f, e, "the value is none of these words");
         *(const char **)at = value;
         break;
@@ -252,7 +252,7 @@ bool arg_place(struct arena *a, const struct arg *rows, void *base,
                 (struct opt_list){.words = words->words + i, .n = words->n - i};
             i = words->n;
         } else if (i < words->n) {
-            if (strchr(row->name, '|') && !one_of(row->name, words->words[i]))
+            if (row->name[0] >= 'a' && !one_of(row->name, words->words[i]))
                 return verb_refuse(a, row, words->words[i], command, e);
             *(const char **)at = words->words[i++];
         }

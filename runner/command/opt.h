@@ -34,7 +34,8 @@ struct opt_span {
 enum opt_kind {
     OPT_KIND_BOOL,     /* bool; no value */
     OPT_KIND_COUNT,    /* int, one more each time; no value */
-    OPT_KIND_STR,      /* const char *; "a|b" as value name: one of these */
+    OPT_KIND_STR,      /* const char *; a value name in small letters lists
+                          what is allowed: "text|json" */
     OPT_KIND_INT,      /* int, 0..1000000 */
     OPT_KIND_LIST,     /* struct opt_list; repeatable */
     OPT_KIND_DURATION, /* int64_t, ms */
@@ -55,7 +56,7 @@ struct opt {
 #define OPT_INT(args, member)   OPT_KIND_INT, offsetof(struct args, member)
 #define OPT_LIST(args, member)  OPT_KIND_LIST, offsetof(struct args, member)
 #define OPT_SPAN(args, member)  OPT_KIND_SPAN, offsetof(struct args, member)
-#define OPT_DURATION(args, member)                                             \
+#define OPT_DURATION(args, member) \
     OPT_KIND_DURATION, offsetof(struct args, member)
 
 /* What stands beside the options: "RELEASE", or one verb of "show|accept". */
@@ -66,7 +67,8 @@ enum arg_how {
     ARG_ANY,   /* struct opt_list, none or more; the last row */
 };
 struct arg {
-    const char *name; /* capitals; "a|b|c": one of these words */
+    const char *name; /* capitals; in small letters, "show|accept": one of
+                         these words */
     const char *help; /* one sentence, ends in a full stop */
     enum arg_how how;
     size_t at;

@@ -4,13 +4,7 @@
 
 #include "runner/command/cmd.h"
 
-#define COMMANDS(row)                                                          \
-    row(init)                                                                  \
-    row(policy)                                                                \
-    row(when)                                                                  \
-    row(freeze)                                                                \
-    row(thaw)                                                                  \
-    row(help)
+#define COMMANDS(row) row(policy) row(when) row(freeze) row(thaw) row(help)
 
 #define COMMAND_DECLARE(name) extern const struct cmd cmd_##name;
 COMMANDS(COMMAND_DECLARE)
