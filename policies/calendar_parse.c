@@ -272,8 +272,7 @@ static bool read_weekly(struct reader *r)
 static bool read_item(struct calendar_item *item, struct err *e)
 {
     struct reader r = {item, item->text, e};
-    bool dated = strlen(item->text) > 4 && isdigit((unsigned char)r.at[0]) &&
-                 strchr(item->text, '-') == item->text + 4;
+    bool dated = strspn(r.at, "0123456789") == 4 && r.at[4] == '-';
 
     if (strcmp(item->text, "always") == 0) {
         item->form = ITEM_ALWAYS;
