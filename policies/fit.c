@@ -22,12 +22,12 @@ int64_t need_seconds(const struct need_facts *need)
 
 static struct bounds bounds_open(struct arena *scratch,
                                  const struct policy_settings *policy,
-                                 const struct facts *facts)
+                                 const struct facts *facts, int64_t at)
 {
     const struct manifest_facts *m = manifest_pick(facts);
     struct bounds b = {scratch, policy, INT64_MAX, false, {0}};
 
-    if (m && facts->now < m->expires)
+    if (m && at < m->expires)
         b.expires = m->expires;
     b.forecast = policy->users.on && policy->users.forecast;
     if (b.forecast)
@@ -106,7 +106,7 @@ static bool find(const struct bounds *b, int64_t at, int64_t need,
 bool fit_next(struct arena *scratch, const struct policy_settings *policy,
               const struct facts *facts, int64_t at, struct fit_slot *slot)
 {
-    struct bounds b = bounds_open(scratch, policy, facts);
+    struct bounds b = bounds_open(scratch, policy, facts, at);
 
     return find(&b, at, need_seconds(&facts->need), slot);
 }
@@ -120,7 +120,7 @@ static bool now_open(const struct bounds *b, int64_t at, struct fit_slot *slot)
 int64_t fit_close(struct arena *scratch, const struct policy_settings *policy,
                   const struct facts *facts, const char **which)
 {
-    struct bounds b = bounds_open(scratch, policy, facts);
+    struct bounds b = bounds_open(scratch, policy, facts, facts->now);
     struct fit_slot slot;
 
     if (!now_open(&b, facts->now, &slot)) {
@@ -131,7 +131,6 @@ int64_t fit_close(struct arena *scratch, const struct policy_settings *policy,
     return slot.closes ? slot.until : 0;
 }
 
-/* The last field of the sentence: how long the work is. */
 static struct verdict fits(const struct policy_settings *policy, int64_t at,
                            int64_t need, const struct fit_slot *slot)
 {
@@ -152,40 +151,60 @@ static struct verdict fits(const struct policy_settings *policy, int64_t at,
     return v;
 }
 
-static struct verdict misfit(const struct bounds *b, int64_t at, int64_t need,
-                             const char *left)
+static struct verdict later(const struct bounds *b, int64_t at, int64_t need,
+                            const char *left, bool as_usual)
 {
     const struct policy_settings *policy = b->policy;
-    bool expiring = b->expires != INT64_MAX;
     struct fit_slot next;
     struct verdict v;
 
-    if (find(b, at, need, &next)) {
-        v = verdict_hold("fit.later", next.from,
-                         "needs %s, way back and margin included; %s; next it "
-                         "fits from %s, last safe start %s",
-                         say_span(need).text, left,
-                         say_time(policy, at, next.from).text,
-                         say_time(policy, at, next.last_start).text);
-        verdict_fix(&v, "wait, or use: tidegate deploy --wait");
-        return v;
-    }
-    v = verdict_stop("fit.never",
-                     "needs %s, way back and margin included; %s; no opening "
-                     "%s is that long",
+    if (!find(b, at, need, &next))
+        return verdict_stop("fit.never", " ");
+    v = verdict_hold("fit.later", next.from,
+                     "needs %s, way back and margin included; %s; next it "
+                     "fits%s from %s, last safe start %s",
                      say_span(need).text, left,
-                     expiring ? "before the announcement expires"
-                              : "within 14 days");
+                     as_usual ? ", with as many users as usual," : "",
+                     say_time(policy, at, next.from).text,
+                     say_time(policy, at, next.last_start).text);
+    verdict_fix(&v, "wait, or use: tidegate deploy --wait");
+    return v;
+}
+
+static struct verdict never(const struct bounds *b, int64_t need,
+                            const char *left)
+{
+    bool expiring = b->expires != INT64_MAX;
+    struct verdict v = verdict_stop(
+        "fit.never",
+        "needs %s, way back and margin included; %s; no opening %s is that "
+        "long",
+        say_span(need).text, left,
+        expiring ? "before the announcement expires" : "within 14 days");
+
     verdict_fix(&v, "%smake the release smaller, or have the window widened",
                 expiring ? "announce it for longer (`expect --for`), " : "");
     return v;
+}
+
+/* More users than usual pass: they alone make it never fit, which is HOLD. */
+static struct verdict misfit(struct bounds *b, int64_t at, int64_t need,
+                             const char *left)
+{
+    struct verdict v = later(b, at, need, left, false);
+
+    if (v.is == STOP && b->forecast) {
+        b->users = forecast_usual(b->scratch, &b->users);
+        v = later(b, at, need, left, true);
+    }
+    return v.is == STOP ? never(b, need, left) : v;
 }
 
 struct verdict fit_at(struct arena *scratch,
                       const struct policy_settings *policy,
                       const struct facts *facts, int64_t at)
 {
-    struct bounds b = bounds_open(scratch, policy, facts);
+    struct bounds b = bounds_open(scratch, policy, facts, at);
     int64_t need = need_seconds(&facts->need);
     const char *left = "closed now";
     struct fit_slot slot;

@@ -64,6 +64,14 @@ struct forecast forecast_open(const struct users_facts *users,
     return f;
 }
 
+struct forecast forecast_usual(struct arena *scratch, const struct forecast *f)
+{
+    struct users_facts *usual = arena_copy(scratch, f->users, sizeof(*usual));
+
+    usual->live.is = FACT_UNREAD;
+    return forecast_open(usual, f->zone, f->now);
+}
+
 /* Past week w's number, raised as live stands above that week; -1: missing. */
 static int64_t week_users(const struct forecast *f, int w, int64_t then)
 {

@@ -6,6 +6,7 @@
 #define POLICIES_FORECAST_H
 
 #include "policies/facts.h"
+#include "runner/base/arena.h"
 #include "runner/base/zone.h"
 
 #define FORECAST_WEEKS 4
@@ -25,6 +26,8 @@ struct forecast_point {
 
 struct forecast forecast_open(const struct users_facts *users,
                               const struct zone *zone, int64_t now);
+/* The same as usual: the live count scales nothing. */
+struct forecast forecast_usual(struct arena *scratch, const struct forecast *f);
 struct forecast_point forecast_point(const struct forecast *f, int64_t when);
 
 /* Instants are visited at `from`, each quarter hour (of UTC) and `until`. */

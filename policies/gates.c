@@ -95,6 +95,22 @@ bool gates_nothing_to_do(const struct verdict out[GATE_COUNT])
            strcmp(out[GATE_EXPECTED].rule, EXPECTED_ALREADY_LIVE) == 0;
 }
 
+/* What fit is asked by: who goes out outside the window, or in spite of the
+ * users, is not held by the same bound a second time. */
+static struct policy_settings fit_policy(const struct policy_settings *policy,
+                                         const struct verdict *out)
+{
+    const struct verdict *window = &out[GATE_WINDOW];
+    struct policy_settings p = *policy;
+
+    if (window->state == VERDICT_OVERRIDDEN &&
+        strcmp(window->rule, WINDOW_SKEW) != 0)
+        p.window.on = false;
+    if (out[GATE_USERS].state == VERDICT_OVERRIDDEN)
+        p.users.forecast = false;
+    return p;
+}
+
 enum verdict_is gates_ask(struct arena *scratch,
                           const struct policy_settings *policy,
                           const struct facts *facts, enum gates_scope scope,
@@ -104,10 +120,12 @@ enum verdict_is gates_ask(struct arena *scratch,
         out[i] = verdict_not_asked();
     for (int i = 0; i < GATE_COUNT && !gates_nothing_to_do(out); i++) {
         enum gate_id id = (enum gate_id)i;
+        struct policy_settings p =
+            id == GATE_FIT ? fit_policy(policy, out) : *policy;
 
         if (!in_scope(&gates[i], scope))
             continue;
-        out[i] = gates[i].judge(scratch, policy, facts);
+        out[i] = gates[i].judge(scratch, &p, facts);
         if (out[i].is != PASS && (overridden & (1u << i)) &&
             gate_may_override(id, policy))
             lift(&out[i]);
@@ -126,7 +144,7 @@ enum verdict_is gates_plan(struct arena *scratch,
     for (int i = 0; i < GATE_COUNT; i++)
         out[i] = verdict_not_asked();
     out[GATE_WINDOW] = window_at(scratch, policy, &usual, at);
-    out[GATE_USERS] = users_at(policy, &usual, at);
+    out[GATE_USERS] = users_at(scratch, policy, &usual, at);
     out[GATE_FIT] = fit_at(scratch, policy, &usual, at);
     return worst(out);
 }

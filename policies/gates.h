@@ -75,7 +75,8 @@ enum gates_scope { GATES_LOCAL, GATES_ALL, GATES_AGAIN };
 /* Ask the gates of a scope in order. Fills all GATE_COUNT rows; what is not
  * in scope is VERDICT_NOT_ASKED. overridden is a bit set of 1 << gate_id: a
  * HOLD or STOP of such a gate becomes PASS, VERDICT_OVERRIDDEN, where
- * gate_may_override allows it. The return is the whole: STOP before HOLD
+ * gate_may_override allows it; fit then leaves out the bound (closed window,
+ * users forecast) that was lifted. The return is the whole: STOP before HOLD
  * before PASS. Once facts->changing, ask GATES_AGAIN. */
 enum verdict_is gates_ask(struct arena *scratch,
                           const struct policy_settings *policy,
@@ -85,7 +86,8 @@ enum verdict_is gates_ask(struct arena *scratch,
 /* What `expect` judges a planned time by: window, users as usual, and fit, as
  * if now were `at`; never the live count. facts->now stays the real now. Put
  * the draft of the manifest into facts->manifests when its expiry is to bound
- * fit. The other rows are VERDICT_NOT_ASKED. */
+ * fit; one that ends before `at` bounds nothing. The other rows are
+ * VERDICT_NOT_ASKED. */
 enum verdict_is gates_plan(struct arena *scratch,
                            const struct policy_settings *policy,
                            const struct facts *facts, int64_t at,

@@ -8,11 +8,14 @@
 
 #include "policies/gates.h"
 
+#define WINDOW_SKEW "window.skew"
+
 struct verdict window_at(struct arena *scratch,
                          const struct policy_settings *policy,
                          const struct facts *facts, int64_t at);
 /* Usual users alone: facts->users.live must not be FACT_KNOWN. */
-struct verdict users_at(const struct policy_settings *policy,
+struct verdict users_at(struct arena *scratch,
+                        const struct policy_settings *policy,
                         const struct facts *facts, int64_t at);
 struct verdict fit_at(struct arena *scratch,
                       const struct policy_settings *policy,

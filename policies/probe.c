@@ -73,8 +73,13 @@ struct verdict probe_judge(struct arena *scratch,
             return wrong(p, a);
         broken++;
     }
-    if (!p->n)
-        return verdict_hold("probe.unread", 0, "nothing was probed");
+    if (!p->n) {
+        struct verdict v =
+            verdict_hold("probe.unread", 0, "nothing was probed");
+
+        verdict_fix(&v, "make the probes answer: tidegate doctor");
+        return v;
+    }
     if (broken)
         return verdict_pass("probe.repairs",
                             "%zu of %zu answers are wrong, and this release "

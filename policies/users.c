@@ -33,14 +33,22 @@ static struct forecast forecast_of(const struct policy_settings *policy,
     return forecast_open(&facts->users, policy_zone(policy), facts->now);
 }
 
-static int64_t retry_at(const struct policy_settings *policy,
+/* While more are on than usual, the forecast may say "never": then it may
+ * change when they are as many as usual. */
+static int64_t retry_at(struct arena *scratch,
+                        const struct policy_settings *policy,
                         const struct facts *facts, int64_t after)
 {
     struct forecast f = forecast_of(policy, facts);
+    int64_t need = need_seconds(&facts->need), quiet;
 
     if (!policy->users.forecast)
         return 0;
-    return quiet_from(&f, after, need_seconds(&facts->need), policy->users.max);
+    quiet = quiet_from(&f, after, need, policy->users.max);
+    if (quiet)
+        return quiet;
+    f = forecast_usual(scratch, &f);
+    return quiet_from(&f, after, need, policy->users.max);
 }
 
 static void fix_wait(struct verdict *v)
@@ -52,7 +60,8 @@ static void fix_wait(struct verdict *v)
 }
 
 /* False: the live count speaks against it, *v says how. */
-static bool live_fits(const struct policy_settings *policy,
+static bool live_fits(struct arena *scratch,
+                      const struct policy_settings *policy,
                       const struct facts *facts, struct verdict *v)
 {
     const struct fact *live = &facts->users.live;
@@ -73,7 +82,7 @@ static bool live_fits(const struct policy_settings *policy,
         bool surge = facts->changing && users_surge(policy, facts);
 
         *v = verdict_hold(surge ? "users.abort_at" : "users.max",
-                          retry_at(policy, facts, facts->now + 1),
+                          retry_at(scratch, policy, facts, facts->now + 1),
                           "%lld users are on, limit %lld",
                           (long long)live->value,
                           (long long)(surge ? limits->abort_at : limits->max));
@@ -105,7 +114,8 @@ static bool zero_fits(const struct facts *facts, struct verdict *v)
     return false;
 }
 
-static struct verdict above(const struct policy_settings *policy,
+static struct verdict above(struct arena *scratch,
+                            const struct policy_settings *policy,
                             const struct facts *facts, int64_t from,
                             const struct forecast_point *p)
 {
@@ -113,14 +123,15 @@ static struct verdict above(const struct policy_settings *policy,
     struct verdict v;
 
     if (p->week)
-        v = verdict_hold("users.forecast", retry_at(policy, facts, from + 1),
-                         "%s %s %lld users, limit %lld (week of %s)",
-                         say_weekly(policy, p->at).text,
-                         live ? "will have" : "usually has",
-                         (long long)p->users, (long long)policy->users.max,
-                         say_date(policy, p->week).text);
+        v = verdict_hold(
+            "users.forecast", retry_at(scratch, policy, facts, from + 1),
+            "%s %s %lld users, limit %lld (week of %s)",
+            say_weekly(policy, p->at).text, live ? "will have" : "usually has",
+            (long long)p->users, (long long)policy->users.max,
+            say_date(policy, p->week).text);
     else
-        v = verdict_hold("users.forecast", retry_at(policy, facts, from + 1),
+        v = verdict_hold("users.forecast",
+                         retry_at(scratch, policy, facts, from + 1),
                          "%s will have %lld users, limit %lld (slope of the "
                          "last hour)",
                          say_weekly(policy, p->at).text, (long long)p->users,
@@ -148,7 +159,8 @@ static struct verdict untold(const struct policy_settings *policy,
 }
 
 /* From `from` until the run would end. */
-static struct verdict forecast_judge(const struct policy_settings *policy,
+static struct verdict forecast_judge(struct arena *scratch,
+                                     const struct policy_settings *policy,
                                      const struct facts *facts, int64_t from)
 {
     struct forecast f = forecast_of(policy, facts);
@@ -169,10 +181,11 @@ static struct verdict forecast_judge(const struct policy_settings *policy,
     }
     p = forecast_point(&f, broken);
     return p.users < 0 ? untold(policy, facts, broken)
-                       : above(policy, facts, from, &p);
+                       : above(scratch, policy, facts, from, &p);
 }
 
-static struct verdict judge_from(const struct policy_settings *policy,
+static struct verdict judge_from(struct arena *scratch,
+                                 const struct policy_settings *policy,
                                  const struct facts *facts, int64_t from)
 {
     const struct users_facts *u = &facts->users;
@@ -186,10 +199,11 @@ static struct verdict judge_from(const struct policy_settings *policy,
         verdict_fix(&v, "make its source answer: tidegate doctor");
         return v;
     }
-    return forecast_judge(policy, facts, from);
+    return forecast_judge(scratch, policy, facts, from);
 }
 
-struct verdict users_at(const struct policy_settings *policy,
+struct verdict users_at(struct arena *scratch,
+                        const struct policy_settings *policy,
                         const struct facts *facts, int64_t at)
 {
     struct verdict v;
@@ -199,7 +213,7 @@ struct verdict users_at(const struct policy_settings *policy,
     if (!policy->users.forecast)
         return verdict_pass("users.no_forecast", "`forecast = no`: judged by "
                                                  "the live count alone");
-    v = judge_from(policy, facts, at);
+    v = judge_from(scratch, policy, facts, at);
     verdict_limit(&v, "max = %lld users", (long long)policy->users.max);
     if (!*v.source)
         verdict_source(&v, policy->users.history, -1);
@@ -213,14 +227,14 @@ struct verdict users_judge(struct arena *scratch,
     const struct users_settings *limits = &policy->users;
     struct verdict v, now;
 
-    (void)scratch;
     if (!limits->on)
         return verdict_off();
-    if (live_fits(policy, facts, &v) && zero_fits(facts, &v)) {
+    if (live_fits(scratch, policy, facts, &v) && zero_fits(facts, &v)) {
         now = verdict_pass("users.max", "%lld users are on, limit %lld",
                            (long long)facts->users.live.value,
                            (long long)limits->max);
-        v = limits->forecast ? judge_from(policy, facts, facts->now) : now;
+        v = limits->forecast ? judge_from(scratch, policy, facts, facts->now)
+                             : now;
         if (v.is == PASS && limits->forecast)
             v = verdict_pass("users.forecast", "%lld users are on; %s",
                              (long long)facts->users.live.value, v.because);

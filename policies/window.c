@@ -71,7 +71,7 @@ struct verdict window_judge(struct arena *scratch,
 
     if (!clock->worst_who || (skew <= SKEW_MOST && skew >= -SKEW_MOST))
         return window_at(scratch, policy, facts, facts->now);
-    v = verdict_hold("window.skew", 0,
+    v = verdict_hold(WINDOW_SKEW, 0,
                      "the clocks of this machine and of %s "
                      "are %s apart, limit 5 s",
                      clock->worst_who, say_ms(skew < 0 ? -skew : skew).text);

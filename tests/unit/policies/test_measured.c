@@ -1,0 +1,355 @@
+/* policy, line, rehearsal, way back, backup, replicas, probe, pool, proven. */
+#include "tests/unit/policies/world.h"
+
+static void test_policy(void **state)
+{
+    struct world *w = *state;
+    struct policy_facts *p = &w->facts.policy;
+
+    expect_verdict(w, GATE_POLICY, PASS, "policy.pinned",
+                   "policy eeeeeeeeeeee is the pinned one");
+    p->now = HEX("f");
+    expect_verdict(w, GATE_POLICY, STOP, "policy.changed",
+                   "policy changed: was eeeeeeeeeeee, is ffffffffffff");
+    p->changes = "[window] allow: was always";
+    expect_verdict(w, GATE_POLICY, STOP, "policy.changed",
+                   "is ffffffffffff: [window] allow: was always");
+    p->pinned = NULL;
+    expect_verdict(w, GATE_POLICY, STOP, "policy.unpinned", "no policy");
+    p->now = NULL;
+    expect_verdict(w, GATE_POLICY, STOP, "policy.unread", "not known");
+}
+
+static void test_line(void **state)
+{
+    struct world *w = *state;
+    struct line_facts *line = &w->facts.line;
+
+    expect_verdict(w, GATE_LINE, PASS, "line.free", "");
+    line->other_run = "r9";
+    line->other_who = "jaak@ci";
+    line->other_since = NOW - 10 * MINUTE;
+    expect_verdict(w, GATE_LINE, HOLD, "line.busy",
+                   "run r9 of jaak@ci holds the environment since 22:50 EET");
+    line->other_who = NULL;
+    expect_verdict(w, GATE_LINE, HOLD, "line.busy", "of somebody");
+    line->unfinished = "r8";
+    expect_verdict(w, GATE_LINE, STOP, "line.unfinished",
+                   "run r8 stopped part-way");
+    w->facts.changing = true; /* then it is our own */
+    expect_verdict(w, GATE_LINE, HOLD, "line.busy", "");
+    line->frozen_by = "anna";
+    line->frozen_at = NOW - DAY;
+    expect_verdict(w, GATE_LINE, STOP, "line.frozen",
+                   "anna froze production at Mon 2026-11-23 23:00 EET: no "
+                   "reason given");
+    line->frozen_why = "auditors";
+    expect_verdict(w, GATE_LINE, STOP, "line.frozen", ": auditors");
+    line->lease_lost = true;
+    expect_verdict(w, GATE_LINE, STOP, "line.lease", "superseded");
+}
+
+static void test_backup(void **state)
+{
+    struct world *w = *state;
+    struct fact *age = &w->facts.backup_age;
+
+    expect_verdict(w, GATE_BACKUP, PASS, "backup.fresh", "4 h");
+    assert_string_equal(world_ask(w, GATE_BACKUP).limit, "max_age = 12 h");
+    assert_string_equal(world_ask(w, GATE_BACKUP).source,
+                        "command: bin/backup-age");
+    age->at = NOW;
+    age->value = 12 * HOUR;
+    expect_verdict(w, GATE_BACKUP, PASS, "backup.fresh", "12 h");
+    age->at = NOW - 1; /* it grew older since it was measured */
+    expect_verdict(w, GATE_BACKUP, HOLD, "backup.max_age", "limit 12 h");
+    age->at = NOW + 5; /* measured while we asked */
+    expect_verdict(w, GATE_BACKUP, PASS, "backup.fresh", "12 h");
+    assert_int_equal(world_ask(w, GATE_BACKUP).age, -1);
+    age->value = -1;
+    expect_verdict(w, GATE_BACKUP, HOLD, "backup.unreadable", "reads -1");
+    *age = (struct fact){.is = FACT_UNREADABLE, .why = "exit 1"};
+    expect_verdict(w, GATE_BACKUP, HOLD, "backup.unreadable", "exit 1");
+    w->policy.backup.on = false;
+    expect_verdict(w, GATE_BACKUP, PASS, "off", "");
+}
+
+static void test_replicas(void **state)
+{
+    struct world *w = *state;
+    struct replicas_facts *r = &w->facts.replicas, good = *r;
+
+    expect_verdict(w, GATE_REPLICAS, PASS, "replicas.streaming",
+                   "2 replicas stream, at most 120 ms behind");
+    assert_string_equal(world_ask(w, GATE_REPLICAS).limit,
+                        "min = 1, max_lag = 10 s");
+    r->lag_ms.value = 10000;
+    expect_verdict(w, GATE_REPLICAS, PASS, "replicas.streaming", "");
+    r->lag_ms.value = 10001;
+    expect_verdict(w, GATE_REPLICAS, HOLD, "replicas.max_lag", "limit 10 s");
+    r->lag_ms.is = FACT_UNREADABLE;
+    expect_verdict(w, GATE_REPLICAS, HOLD, "replicas.lag_unreadable", "");
+    *r = good;
+    r->streaming.value = 0;
+    expect_verdict(w, GATE_REPLICAS, HOLD, "replicas.min",
+                   "0 replicas stream, at least 1");
+    r->streaming.is = FACT_UNREAD;
+    expect_verdict(w, GATE_REPLICAS, HOLD, "replicas.unreadable", "");
+    *r = good;
+    w->policy.replicas.min = 0;
+    r->streaming.value = 0;
+    r->lag_ms.is = FACT_UNREADABLE; /* nobody lags */
+    expect_verdict(w, GATE_REPLICAS, PASS, "replicas.none_asked", "");
+    w->policy.replicas.on = false;
+    expect_verdict(w, GATE_REPLICAS, PASS, "off", "");
+}
+
+static void test_proven(void **state)
+{
+    struct world *w = *state;
+    struct proven_facts *p = &w->facts.proven;
+
+    expect_verdict(w, GATE_PROVEN, PASS, "proven.good",
+                   "good in staging for 2 d (run r7)");
+    p->good_at = NOW - DAY;
+    expect_verdict(w, GATE_PROVEN, PASS, "proven.good", "");
+    p->good_at = NOW - DAY + 1;
+    expect_verdict(w, GATE_PROVEN, HOLD, "proven.younger", "are asked for");
+    assert_int_equal(world_ask(w, GATE_PROVEN).retry_at, NOW + 1);
+    assert_string_equal(world_ask(w, GATE_PROVEN).limit,
+                        "in = staging, for = 1 d");
+    p->good = false;
+    expect_verdict(w, GATE_PROVEN, STOP, "proven.bad",
+                   "ended bad in staging (run r7)");
+    p->run = NULL;
+    expect_verdict(w, GATE_PROVEN, STOP, "proven.bad", "(run ?)");
+    p->known = false;
+    expect_verdict(w, GATE_PROVEN, HOLD, "proven.unknown", "never ended good");
+    w->policy.proven.on = false;
+    expect_verdict(w, GATE_PROVEN, PASS, "off", "");
+}
+
+#define rehearsed(is, rule, says) \
+    expect_verdict(w, GATE_REHEARSAL, is, rule, says)
+
+static void test_rehearsal(void **state)
+{
+    struct world *w = *state;
+    struct rehearsal_facts *r = &w->facts.rehearsal;
+
+    rehearsed(PASS, "rehearsal.kept",
+              "takes 20 s to 1 min, likely 40 s; users wait up to 300 ms");
+    assert_int_equal(world_ask(w, GATE_REHEARSAL).age, 2 * HOUR);
+    r->at = NOW + 1;
+    assert_int_equal(world_ask(w, GATE_REHEARSAL).age, -1);
+    r->at = NOW - DAY;
+    rehearsed(PASS, "rehearsal.kept", "");
+    r->at--;
+    rehearsed(HOLD, "rehearsal.stale", "limit 1 d");
+    r->at = NOW;
+    r->clone_share = 0.01;
+    rehearsed(PASS, "rehearsal.kept", "");
+    r->clone_share = 0.0099;
+    rehearsed(HOLD, "rehearsal.clone", "the clone was 0.99 % of production");
+    assert_string_equal(world_ask(w, GATE_REHEARSAL).fix,
+                        "run: tidegate rehearse, with a larger clone");
+    r->clone_share = 0.0 / 0.0;
+    rehearsed(HOLD, "rehearsal.clone", "");
+    r->same = false;
+    rehearsed(HOLD, "rehearsal.other", "of other migrations");
+    r->differs = "0013 is new";
+    rehearsed(HOLD, "rehearsal.other", ": 0013 is new");
+    assert_string_equal(world_ask(w, GATE_REHEARSAL).fix,
+                        "run: tidegate rehearse");
+    r->present = false;
+    rehearsed(HOLD, "rehearsal.none", "never rehearsed");
+    r->needed = false;
+    rehearsed(PASS, "rehearsal.not_needed", "no migration is pending");
+    w->policy.budget.on = false;
+    rehearsed(PASS, "off", "");
+}
+
+/* A broken budget is STOP, also of an old rehearsal on a small clone. */
+static void test_budgets(void **state)
+{
+    struct world *w = *state;
+    struct rehearsal_facts *r = &w->facts.rehearsal;
+
+    r->at = NOW - 2 * DAY;
+    r->clone_share = 0;
+    r->high = 600000;
+    r->blocked = 2000;
+    rehearsed(HOLD, "rehearsal.stale", "");
+    r->high = 600001;
+    rehearsed(STOP, "rehearsal.total", "budget 10 min");
+    assert_string_equal(world_ask(w, GATE_REHEARSAL).limit, "total = 10 min");
+    r->blocked = 2001;
+    rehearsed(STOP, "rehearsal.blocked", "budget 2 s: a table is locked");
+    r->blocked_by = "0012_x.up.sql:3 ACCESS EXCLUSIVE on orders";
+    rehearsed(STOP, "rehearsal.blocked", ": 0012_x.up.sql:3 ACCESS EXCLUSIVE");
+    r->safer = "add the column without a default";
+    assert_string_equal(world_ask(w, GATE_REHEARSAL).fix,
+                        "safer: add the column without a default");
+    r->rewrite = "0012_x.up.sql:3";
+    rehearsed(STOP, "rehearsal.rewrite", "rewritten: 0012_x.up.sql:3");
+    r->failed = "syntax error";
+    rehearsed(STOP, "rehearsal.failed", "failed: syntax error");
+    /* limits that are not set */
+    r->failed = NULL;
+    r->at = NOW;
+    r->clone_share = 1;
+    w->policy.budget.rewrite_forbidden = false;
+    w->policy.budget.blocked_ms = w->policy.budget.total_ms = -1;
+    rehearsed(PASS, "rehearsal.kept", "");
+}
+
+#define back(is, rule, says) expect_verdict(w, GATE_WAY_BACK, is, rule, says)
+
+static void test_way_back(void **state)
+{
+    struct world *w = *state;
+    struct migration_facts *m = w->migrations;
+    struct way_back_facts *facts = &w->facts.way_back;
+
+    back(PASS, "way_back.code", "code only");
+    facts->migrations = m;
+    facts->n = 1;
+    m[0] = (struct migration_facts){.name = "0012_x"};
+    back(PASS, "way_back.open", "1 \"before\" migrations are kept");
+    m[0].breaks = "drops column total";
+    back(STOP, "way_back.breaks",
+         "the old code would not run with 0012_x: drops column total");
+    m[0].compatible = "nobody reads it";
+    back(PASS, "way_back.open", "");
+
+    facts->n = 2;
+    m[1] = (struct migration_facts){
+        .name = "0013_y", .after = true, .breaks = "drops table old"};
+    back(STOP, "way_back.no_down", "0013_y has no down");
+    m[1].has_down = true;
+    back(STOP, "way_back.not_rehearsed", "the down of 0013_y");
+    m[1].down_rehearsed = true;
+    back(PASS, "way_back.open", "1 \"after\" ones go down, 0 are forward-only");
+    m[1].forward_only = "data is gone";
+    back(STOP, "way_back.backup",
+         "0013_y is forward-only, and no fresh "
+         "backup");
+    facts->backup_fresh = true;
+    back(PASS, "way_back.open", "0 \"after\" ones go down, 1 are forward-only");
+}
+
+#define probed(is, rule, says) expect_verdict(w, GATE_PROBE, is, rule, says)
+
+static void test_probe(void **state)
+{
+    struct world *w = *state;
+    struct answer_facts *a = w->answers;
+    struct probe_facts *p = &w->facts.probe;
+
+    probed(PASS, "probe.answers", "2 of 2 answer for v1.4.1");
+    a[0].named = a[1].named = "v1.4.1";
+    probed(PASS, "probe.answers", "");
+    a[0].named = "v1.4.0";
+    probed(HOLD, "probe.release",
+           "web1 answers as v1.4.0, it should be "
+           "v1.4.1");
+    a[0].expected = "v1.4.0"; /* mid-run each host has its own */
+    probed(PASS, "probe.answers", "");
+    a[0].named = "v1.4.1";
+    probed(HOLD, "probe.release", "it should be v1.4.0");
+    a[0].named = "v1.4.0";
+    a[1].named = "v1.4.2";
+    probed(HOLD, "probe.release", "front answers as v1.4.2");
+    p->other = "v1.4.2"; /* the front alone may name either */
+    probed(PASS, "probe.answers", "");
+    a[0].named = "v1.4.2";
+    probed(HOLD, "probe.release", "web1");
+    a[0].excepted = true;
+    probed(PASS, "probe.answers",
+           "1 of 2 answer for v1.4.1; the rest is left "
+           "out");
+    a[1].good = false;
+    probed(HOLD, "probe.fails",
+           "front does not answer as it should: no "
+           "reason known");
+    a[1].why = "status 500";
+    probed(HOLD, "probe.fails", ": status 500");
+    p->n = 0;
+    probed(HOLD, "probe.unread", "nothing was probed");
+    p->expected = NULL; /* nothing live yet */
+    probed(PASS, "not asked", "");
+    assert_int_equal(world_ask(w, GATE_PROBE).state, VERDICT_NOT_ASKED);
+    p->configured = false;
+    probed(PASS, "off", "");
+}
+
+static void test_probe_repairs(void **state)
+{
+    struct world *w = *state;
+    struct answer_facts *a = w->answers;
+
+    a[0].good = false;
+    probed(HOLD, "probe.fails", "");
+    w->manifests[0].repairs = true;
+    probed(PASS, "probe.repairs", "1 of 2 answers are wrong");
+    /* what has the new release must answer, what waits for it may be broken */
+    w->facts.changing = true;
+    w->facts.consumed = HEX("1");
+    a[0].expected = "v1.4.1";
+    probed(PASS, "probe.repairs", "");
+    a[0].expected = "v1.4.2";
+    probed(HOLD, "probe.fails", "");
+    a[0].good = true;
+    w->facts.probe.expected = NULL;
+    a[1].named = NULL;
+    probed(PASS, "probe.answers", "2 of 2 answer for their release");
+}
+
+#define pooled(is, rule, says) expect_verdict(w, GATE_POOL, is, rule, says)
+
+static void test_pool(void **state)
+{
+    struct world *w = *state;
+    struct pool_facts *p = &w->facts.pool;
+    struct member_facts *m = w->members;
+
+    pooled(PASS, "pool.whole", "2 of 2 members serve");
+    assert_int_equal(world_ask(w, GATE_POOL).age, 1);
+    m[1].state = MEMBER_DOWN;
+    pooled(HOLD, "pool.member", "1 of 2 members do not serve: web2 is down");
+    m[0].state = MEMBER_DRAIN;
+    pooled(HOLD, "pool.member", "web1 is draining, web2 is down");
+    m[0].state = MEMBER_UNKNOWN;
+    pooled(HOLD, "pool.member", "web1 is in an unknown state");
+    m[0].excepted = true;
+    pooled(HOLD, "pool.member", "1 of 2 members do not serve: web2 is down");
+    w->manifests[0].repairs = true;
+    pooled(PASS, "pool.repairs", "web2 is down; this release is announced");
+    m[1].state = MEMBER_UP;
+    pooled(PASS, "pool.whole", "1 of 2 members serve; the rest is left out");
+    p->n = 0;
+    pooled(HOLD, "pool.empty", "no member");
+    p->read = false;
+    pooled(HOLD, "pool.unreadable", "it was not asked");
+    p->why = "no such socket";
+    pooled(HOLD, "pool.unreadable", "no such socket");
+    assert_int_equal(world_ask(w, GATE_POOL).age, -1);
+    w->facts.live.release = NULL;
+    pooled(PASS, "not asked", "");
+    p->configured = false;
+    pooled(PASS, "off", "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        world_test(test_policy),  world_test(test_line),
+        world_test(test_backup),  world_test(test_replicas),
+        world_test(test_proven),  world_test(test_rehearsal),
+        world_test(test_budgets), world_test(test_way_back),
+        world_test(test_probe),   world_test(test_probe_repairs),
+        world_test(test_pool),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
