@@ -11,14 +11,9 @@
 static int64_t quiet_from(const struct forecast *f, int64_t from, int64_t need,
                           int64_t max)
 {
-    int64_t last = from + AHEAD;
+    int64_t last = from + AHEAD, loud;
 
-    while (from && from <= last) {
-        int64_t loud;
-
-        from = forecast_search(f, from, last, max, FORECAST_AT_MOST);
-        if (!from)
-            return 0;
+    while ((from = forecast_search(f, from, last, max, FORECAST_AT_MOST))) {
         loud = forecast_search(f, from, from + need, max, FORECAST_NOT_WITHIN);
         if (!loud)
             return from;
