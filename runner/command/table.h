@@ -4,7 +4,17 @@
 
 #include "runner/command/cmd.h"
 
-#define COMMANDS(row) row(policy) row(when) row(freeze) row(thaw) row(help)
+/* clang-format off */
+#define COMMANDS(row) \
+    row(policy) \
+    row(expect) \
+    row(approve) \
+    row(withdraw) \
+    row(when) \
+    row(freeze) \
+    row(thaw) \
+    row(help)
+/* clang-format on */
 
 #define COMMAND_DECLARE(name) extern const struct cmd cmd_##name;
 COMMANDS(COMMAND_DECLARE)
