@@ -125,6 +125,8 @@ static void test_refused(void **state)
         {"22:00-", "'22:00-'", "time of day"},
         {"Mon 22:00-02:00x", "'Mon 22:00-02:00x'", "'x'"},
         {"Mon 22:00-02:00 UTC", "'Mon 22:00-02:00 UTC'", "' UTC'"},
+        {"Mon 22:00-02:00,Sun 01:00-06:00", "Sun 01:00-06:00'",
+         "',Sun 01:00-06:00' is not"},
         {"always open", "'always open'", "days are"},
         {"Always", "'Always'", "days are"},
         {"mon 22:00-02:00", "'mon 22:00-02:00'", "days are"},
