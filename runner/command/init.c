@@ -50,11 +50,11 @@ static bool file_missing(struct init *i, const char *path, const char *text,
     return true;
 }
 
+/* One person and one machine are what is found here; the others of a team
+ * have to be named first. */
 static const char *preset_name(const struct init *i)
 {
-    if (i->args->preset)
-        return i->args->preset;
-    return i->found.signer ? "standard" : "solo";
+    return i->args->preset ? i->args->preset : "solo";
 }
 
 static bool make_policy(struct init *i, const char *path, struct err *e)
@@ -69,24 +69,33 @@ static bool make_policy(struct init *i, const char *path, struct err *e)
                         e);
 }
 
+/* A key file that the policy names, unless it is there. */
+static bool make_key_file(struct init *i, const struct ini_file *policy,
+                          const char *key, const char *text, const char *more,
+                          struct err *e)
+{
+    const struct ini_entry *entry = ini_entry_find(policy, "expected", key);
+
+    return !entry ||
+           file_missing(i, path_join(i->t->arena, i->folder, entry->value),
+                        text, more, e);
+}
+
 static bool make_signers(struct init *i, const char *policy, struct err *e)
 {
-    struct arena *a = i->t->arena;
-    const struct ini_entry *signers;
+    const char *signer = i->found.signer;
     struct ini_file f;
-    const char *text = i->found.signer;
 
-    if (!ini_file_read(&f, a, policy, shown(i, policy), e))
-        return false;
-    signers = ini_entry_find(&f, "expected", "signers");
-    if (!signers)
-        return true;
-    if (!text)
-        text = "# anna@example.net namespaces=\"tidegate\" ssh-ed25519 AAAA\n";
-    return file_missing(i, path_join(a, i->folder, signers->value), text,
-                        i->found.signer ? " (with your key)"
-                                        : " (no key was found: add yours)",
-                        e);
+    return ini_file_read(&f, i->t->arena, policy, shown(i, policy), e) &&
+           make_key_file(i, &f, "signers",
+                         signer ? signer
+                                : "# anna@example.net "
+                                  "namespaces=\"tidegate\" ssh-ed25519 AAAA\n",
+                         signer ? " (with your key)"
+                                : " (no key was found: add yours)",
+                         e) &&
+           make_key_file(i, &f, "revoked", "# public keys, one a line\n", "",
+                         e);
 }
 
 /* The policies that tidegate.ini names, and their signers. */
@@ -291,7 +300,7 @@ static const struct opt init_opts[] = {
      "The database; default: what PGSERVICE, PGHOST and such say.",
      OPT_STR(init_args, database)},
     {"preset", 0, "NAME",
-     "The policy to start from: careful, standard or solo.",
+     "The policy to start from: solo (default), standard or careful.",
      OPT_STR(init_args, preset)},
     {0},
 };
@@ -303,9 +312,9 @@ const struct cmd cmd_init = {
     .help = "Makes what is missing and overwrites nothing: tidegate.ini and "
             "policies/ENV.ini with what git, the PG* variables and ssh's "
             "configuration tell, the signers file with your key, the ledger, "
-            "and the pin of each environment's first policy. Without --preset "
-            "the policy is `standard` when a signing key is found, else "
-            "`solo`.",
+            "and the pin of each environment's first policy. The preset "
+            "`standard` wants signatures and an approval, `careful` more; "
+            "`solo`, the default, is for one person.",
     .opts = init_opts,
     .args_size = sizeof(struct init_args),
     .run = init_run,
