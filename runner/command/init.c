@@ -166,23 +166,69 @@ static bool pin(struct init *i, const struct environment *env, struct err *e)
     return true;
 }
 
+/* How many different persons the signers file names. */
+static size_t persons(struct tidegate *t, const char *text)
+{
+    static const char mark[] = "[signers] ";
+    const char **names = NULL;
+    size_t n = 0;
+
+    for (const char *at = text; (at = strstr(at, mark));) {
+        size_t i = 0, len = strcspn(at += sizeof mark - 1, " \t\n");
+        const char *name = arena_strndup(t->arena, at, len);
+
+        while (i < n && strcmp(names[i], name) != 0)
+            i++;
+        if (i < n)
+            continue;
+        names = arena_grow(t->arena, names, n, n + 1, sizeof *names);
+        names[n++] = name;
+    }
+    return n;
+}
+
+/* Once pinned, a policy is changed only by those it names: with too few it
+ * could never be used, nor mended. */
+static bool enough_people(struct init *i, const struct environment *env,
+                          bool *enough, struct err *e)
+{
+    const struct expected_settings *x = &env->policy.expected;
+    const char *text = config_policy_text(i->t->arena, env, e);
+    size_t want = (size_t)x->approvals + 1, have;
+
+    if (!text)
+        return false;
+    have = persons(i->t, text);
+    *enough = !x->signatures_required || have >= want;
+    if (!*enough)
+        output_style(i->t->out, STYLE_WARN,
+                     "%-7s the policy of %s: it wants %zu person%s, and %s "
+                     "names %zu.\n        Add them, then run `tidegate init` "
+                     "once more.\n",
+                     "not yet", env->name, want, want == 1 ? "" : "s",
+                     shown(i, x->signers), have);
+    return true;
+}
+
 /* The first policy of each environment; a pinned one is changed by nobody but
  * `policy accept`. */
 static bool pin_first(struct init *i, struct err *e)
 {
     struct tidegate *t = i->t;
     struct environment_state state;
+    bool enough;
 
     for (size_t n = 0; n < t->config.n_environments; n++) {
         const struct environment *env = &t->config.environments[n];
 
         if (!state_read(&state, t->arena, t->ledger, env->name, e))
             return false;
-        if (!state.pinned && !pin(i, env, e))
-            return false;
         if (state.pinned)
             output_text(t->out, "%-7s the pinned policy of %s (%.12s)\n",
                         "kept", env->name, state.pinned);
+        else if (!enough_people(i, env, &enough, e) ||
+                 (enough && !pin(i, env, e)))
+            return false;
     }
     return true;
 }
