@@ -250,7 +250,7 @@ static bool read_dated(struct reader *r)
     if (last < r->item->date)
         return bad(r, "the last date lies before the first",
                    "write the earlier date first");
-    r->item->end = (int)(last - r->item->date + 1) * DAY_MINUTES;
+    r->item->end = (last - r->item->date + 1) * DAY_MINUTES;
     return true;
 }
 
