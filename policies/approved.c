@@ -39,6 +39,8 @@ static const char *discounted(const struct manifest_facts *m, size_t i)
 
     if (!same(a->manifest, m->digest))
         return "approved.other_manifest";
+    if (!a->person || !a->key)
+        return "approved.unnamed";
     if (same(a->person, m->person) || same(a->key, m->key))
         return "approved.own";
     for (size_t j = 0; j < i; j++) {
@@ -85,6 +87,7 @@ static struct verdict too_few(const struct manifest_facts *m, int have,
         const char *rule, *why;
     } words[] = {
         {"approved.other_manifest", "was given for another announcement"},
+        {"approved.unnamed", "names no person or no key"},
         {"approved.own", "does not count: they announced it"},
         {"approved.same_person", "counts once for one person"},
         {"approved.same_key", "counts once for one key"},

@@ -60,9 +60,9 @@ struct question {
 };
 
 static struct zone_readings reading(const struct zone *zone, int64_t day,
-                                    int minute)
+                                    int64_t minute)
 {
-    struct civil local = civil_from_utc(day * DAY + minute * INT64_C(60));
+    struct civil local = civil_from_utc(day * DAY + minute * 60);
 
     return zone_utc(zone, &local);
 }

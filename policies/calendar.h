@@ -3,7 +3,8 @@
  * Items (the grammar of `allow` and `freeze`): `always`; `HH:MM-HH:MM`;
  * `Mon-Thu 22:00-02:00`; `Tue,Thu 22:00 for 6h` (elapsed time);
  * `Sat 20:00-Sun 08:00`; `2026-10-24 22:00-04:00`;
- * `2026-12-20..2027-01-03` and `Fri` (whole local days). A comma without a
+ * `2026-12-20..2027-01-03` and `Fri` (whole local days). `for 6h` may follow
+ * any start (none, days or a date before it), 1s to 7d. A comma without a
  * blank after it joins days; a comma with a blank, or the end of a line,
  * separates items. A bare day followed by an item that is a day with a time
  * is an error. A day name belongs to the START; `22:00-02:00` ends the next

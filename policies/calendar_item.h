@@ -14,13 +14,13 @@ struct calendar_item {
         ITEM_WEEKLY, /* begins on each of `days` */
         ITEM_DATED   /* begins once, on `date` */
     } form;
-    unsigned days;   /* bit 0 = Sunday .. bit 6 = Saturday */
-    int64_t date;    /* days since 1970-01-01 */
-    int start, end;  /* minutes after the local midnight of the day it begins
-                        on; end may lie on a later day */
-    int64_t elapsed; /* seconds that it lasts; 0: until local time `end` */
-    bool bare;       /* days without a time, "Fri" */
-    bool timed_day;  /* a day with a time, "Sun 01:00-06:00" */
+    unsigned days;      /* bit 0 = Sunday .. bit 6 = Saturday */
+    int64_t date;       /* days since 1970-01-01 */
+    int64_t start, end; /* minutes after the local midnight of the day it
+                           begins on; end may lie on a later day */
+    int64_t elapsed;    /* seconds that it lasts; 0: until local time `end` */
+    bool bare;          /* days without a time, "Fri" */
+    bool timed_day;     /* a day with a time, "Sun 01:00-06:00" */
 };
 
 #endif

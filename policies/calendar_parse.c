@@ -39,6 +39,9 @@ static bool bad_tail(struct reader *r)
 {
     err_what(r->e, ERR_CONFIG, "bad window item '%s'", r->item->text);
     err_why(r->e, "'%s' is not understood", r->at);
+    if (*r->at == ',')
+        return err_fix(r->e, "a comma without a blank joins days; write ', ' "
+                             "between items");
     return err_fix(r->e, "write it like 'Mon-Thu 22:00-02:00', 'Tue,Thu 22:00 "
                          "for 6h', 'Sat 20:00-Sun 08:00', '2026-10-24 "
                          "22:00-04:00', '2026-12-20..2027-01-03', 'Fri' or "
@@ -247,7 +250,7 @@ static bool read_dated(struct reader *r)
     if (last < r->item->date)
         return bad(r, "the last date lies before the first",
                    "write the earlier date first");
-    r->item->end = (int)(last - r->item->date + 1) * DAY_MINUTES;
+    r->item->end = (last - r->item->date + 1) * DAY_MINUTES;
     return true;
 }
 

@@ -244,7 +244,8 @@ static bool check_older(const struct question *q, struct verdict *v)
 static bool check_ancestry(const struct question *q, struct verdict *v)
 {
     const struct live_facts *live = &q->f->live;
-    bool unknown = live->ancestry == ANCESTRY_UNKNOWN;
+    bool unknown = live->ancestry == ANCESTRY_UNKNOWN ||
+                   (live->ancestry == ANCESTRY_NOTHING_LIVE && live->release);
 
     if ((live->ancestry != ANCESTRY_DIVERGED && !unknown) ||
         same(q->m->replaces, live->release))

@@ -31,7 +31,7 @@ static struct bounds bounds_open(struct arena *scratch,
         b.expires = m->expires;
     b.forecast = policy->users.on && policy->users.forecast;
     if (b.forecast)
-        b.users = forecast_open(&facts->users, policy_zone(policy), facts->now);
+        b.users = forecast_open(&facts->users, say_zone(policy), facts->now);
     return b;
 }
 

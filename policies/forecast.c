@@ -1,9 +1,6 @@
 #include "policies/forecast.h"
 
-#include "policies/gates.h"
-
 #define WEEK  INT64_C(604800)
-#define DAY   INT64_C(86400)
 #define HOUR  INT64_C(3600)
 #define NEAR  INT64_C(900) /* a sample further away is missing */
 #define FLOOR 10           /* below it a ratio of live to usual tells nothing */

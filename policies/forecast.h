@@ -1,6 +1,10 @@
-/* forecast: how many users there will be, many instants at once.
+/* forecast: how many users there will be, from how many there were.
  *
- * Private to the policies; others call forecast_at and forecast_next.
+ * Over the last four weeks w, same weekday and local time: the highest
+ * history_w(when) x max(1, live / max(history_w(now), 10)). A week without a
+ * sample within 15 min does not count. Fewer than two weeks: the slope of the
+ * last hour, at most 2 h ahead. A live count that is not FACT_KNOWN scales
+ * nothing: users as usual. Users of -1: it cannot be told.
  */
 #ifndef POLICIES_FORECAST_H
 #define POLICIES_FORECAST_H
@@ -12,6 +16,17 @@
 #define FORECAST_WEEKS 4
 #define FORECAST_STEP  INT64_C(900)
 
+/* The forecast at `when`, or -1. zone NULL: UTC. *week is the instant of the
+ * sample that spoke; 0: the slope. */
+int64_t forecast_at(const struct users_facts *users, const struct zone *zone,
+                    int64_t now, int64_t when, int64_t *week);
+/* The first instant in (now, until] at which the forecast is at most max (or
+ * above it, with above), in steps of 15 minutes; 0: none. Where it cannot be
+ * told it is neither. */
+int64_t forecast_next(const struct users_facts *users, const struct zone *zone,
+                      int64_t now, int64_t until, int64_t max, bool above);
+
+/* The same for many instants at once: opened for one `now`. */
 struct forecast {
     const struct users_facts *users; /* borrowed */
     const struct zone *zone;         /* borrowed; NULL: UTC */

@@ -7,6 +7,9 @@
 #define POLICIES_GATES_H
 
 #include "policies/facts.h"
+#include "policies/fit.h"
+#include "policies/forecast.h"
+#include "policies/manifest.h"
 #include "policies/settings.h"
 #include "policies/verdict.h"
 #include "runner/base/arena.h"
@@ -60,15 +63,6 @@ bool gate_may_override(enum gate_id id, const struct policy_settings *policy);
  * While release.pending_read is false the answer is HOLD, never this. */
 bool gates_nothing_to_do(const struct verdict out[GATE_COUNT]);
 
-/* The manifest that the run would consume: the one it has consumed, else the
- * open one of this release and environment whose phases are asked, else the
- * newest that is not open any more (then `expected` says why not); NULL: none.
- * approved, fit and the flow use the same. */
-const struct manifest_facts *manifest_pick(const struct facts *facts);
-/* Not used, withdrawn, replaced or expired. */
-bool manifest_open(const struct manifest_facts *m, int64_t now);
-enum phases release_phases(const struct release_facts *release);
-
 /* Which gates a call asks. */
 enum gates_scope { GATES_LOCAL, GATES_ALL, GATES_AGAIN };
 
@@ -93,46 +87,6 @@ enum verdict_is gates_plan(struct arena *scratch,
                            const struct facts *facts, int64_t at,
                            struct verdict out[GATE_COUNT]);
 
-/* Milliseconds the whole work needs: "before" + rollout + soak + "after" +
- * way back + margin (20 %, at least 5 min), each at its high estimate. */
-int64_t need_total(const struct need_facts *need);
-/* What finishing the waves and the "before" migrations takes, soak included,
- * and what going back from here takes: for hold_decide. */
-int64_t need_finish(const struct need_facts *need);
-int64_t need_back(const struct need_facts *need);
-
-/* A time in which all of the work fits. */
-struct fit_slot {
-    int64_t from;       /* begin at the earliest */
-    int64_t last_start; /* and at the latest */
-    int64_t until;
-    const char *closes; /* what ends it: "window end", "freeze", "expiry of
-                           the announcement", "users above max" */
-};
-/* The first at or after `at` (looked for 14 days ahead); false: none. For
- * `expect` without --at, and to name the next that fits. */
-bool fit_next(struct arena *scratch, const struct policy_settings *policy,
-              const struct facts *facts, int64_t at, struct fit_slot *slot);
-/* The earliest of window end, freeze, manifest expiry and forecast crossing
- * max, seen from facts->now; now itself when closed; 0 when nothing bounds it.
- * *which names it. */
-int64_t fit_close(struct arena *scratch, const struct policy_settings *policy,
-                  const struct facts *facts, const char **which);
-
-/* The forecast of users at `when`, or -1 when it cannot be told. Over the last
- * four weeks w, same weekday and local time (zone NULL: UTC): the highest
- * history_w(when) x max(1, live / max(history_w(now), 10)); a week without a
- * sample within 15 min does not count. Fewer than two weeks: the slope of the
- * last hour, at most 2 h ahead. A live count that is not FACT_KNOWN scales
- * nothing: users as usual. *week is the instant of the sample that spoke;
- * 0: the slope. */
-int64_t forecast_at(const struct users_facts *users, const struct zone *zone,
-                    int64_t now, int64_t when, int64_t *week);
-/* The first instant in (now, until] at which the forecast is at most max (or
- * above it, with above), in steps of 15 minutes; 0: none. Where it cannot be
- * told it is neither. */
-int64_t forecast_next(const struct users_facts *users, const struct zone *zone,
-                      int64_t now, int64_t until, int64_t max, bool above);
 /* Whether the live count is known and above `abort_at`. */
 bool users_surge(const struct policy_settings *policy,
                  const struct facts *facts);

@@ -1,6 +1,6 @@
-#include <string.h>
+#include "policies/manifest.h"
 
-#include "policies/gates.h"
+#include <string.h>
 
 static bool same(const char *a, const char *b)
 {

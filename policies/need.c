@@ -1,4 +1,4 @@
-#include "policies/gates.h"
+#include "policies/fit.h"
 
 #define MARGIN_LEAST INT64_C(300000)    /* 5 min */
 #define TOO_LONG     (INT64_MAX / 1024) /* sums of a dozen cannot overflow */

@@ -9,14 +9,14 @@
 static const char weekdays[7][4] = {"Sun", "Mon", "Tue", "Wed",
                                     "Thu", "Fri", "Sat"};
 
-const struct zone *policy_zone(const struct policy_settings *policy)
+const struct zone *say_zone(const struct policy_settings *policy)
 {
     return policy->window.calendar.zone;
 }
 
 static struct civil local(const struct policy_settings *policy, int64_t at)
 {
-    const struct zone *zone = policy_zone(policy);
+    const struct zone *zone = say_zone(policy);
 
     return zone ? zone_local(zone, at) : civil_from_utc(at);
 }
@@ -24,7 +24,7 @@ static struct civil local(const struct policy_settings *policy, int64_t at)
 static const char *abbreviation(const struct policy_settings *policy,
                                 int64_t at)
 {
-    const struct zone *zone = policy_zone(policy);
+    const struct zone *zone = say_zone(policy);
 
     return zone ? zone_abbreviation(zone, at) : "UTC";
 }

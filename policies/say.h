@@ -28,6 +28,6 @@ struct say say_ms(int64_t ms);
 struct say say_digest(const char *digest);
 
 /* The zone of [window], or NULL: UTC. */
-const struct zone *policy_zone(const struct policy_settings *policy);
+const struct zone *say_zone(const struct policy_settings *policy);
 
 #endif

@@ -25,7 +25,7 @@ static int64_t quiet_from(const struct forecast *f, int64_t from, int64_t need,
 static struct forecast forecast_of(const struct policy_settings *policy,
                                    const struct facts *facts)
 {
-    return forecast_open(&facts->users, policy_zone(policy), facts->now);
+    return forecast_open(&facts->users, say_zone(policy), facts->now);
 }
 
 /* While more are on than usual, the forecast may say "never": then it may

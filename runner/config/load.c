@@ -78,7 +78,8 @@ bool load_section(const struct load *l, const struct ini_file *f,
         at = ini_section_find(f, s->name);
     if (at && s->on != KEY_NOWHERE) {
         *(bool *)((char *)base + s->on) = true;
-        buf_printf(pinned, "[%s]\n", s->name);
+        if (s->pinned)
+            buf_printf(pinned, "[%s]\n", s->name);
     }
     for (const struct key *k = s->keys; k->name; k++) {
         put.key = k;

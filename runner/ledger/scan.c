@@ -111,6 +111,8 @@ enum scan_is scan_next(struct scan *s, struct record *out)
 
     if (!p)
         return SCAN_FAILED;
+    if (s->follows && (got == 0 || p[0] == 0))
+        return SCAN_END;
     len = got == RECORD_HEAD ? record_length(p) : 0;
     if (len == 0)
         return tail_judge(s, "there is no head of a record");

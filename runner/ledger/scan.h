@@ -8,8 +8,11 @@
 #include "runner/ledger/record.h"
 
 struct scan {
-    int fd;         /* borrowed */
-    bool quick;     /* trust: check neither hashes nor the chain */
+    int fd;     /* borrowed */
+    bool quick; /* trust: check neither hashes nor the chain */
+    /* The reserve was looked through before, by this process: what was torn
+     * since shows at its first byte. */
+    bool follows;
     int64_t offset; /* where the next record should begin */
     int64_t seq;    /* of the last record read; 0: none */
     int64_t epoch;  /* highest so far */

@@ -42,8 +42,10 @@ enum scan_is store_read_on(struct ledger *l, int64_t *torn, struct err *e)
     enum scan_is got;
 
     scan_from(&s, l->file, l->end, l->seq, l->epoch, l->last);
+    s.follows = l->looked;
     while ((got = scan_next(&s, &r)) == SCAN_RECORD)
         lease_seen(l, &r);
+    l->looked = got == SCAN_END;
     l->end = s.offset;
     l->seq = s.seq;
     l->epoch = s.epoch;
@@ -95,6 +97,7 @@ bool store_attach(struct ledger *l, struct err *e)
     l->ino = st.st_ino;
     good = scan_init(&s, l->file, &l->head);
     if (good) {
+        l->looked = false;
         l->end = FILE_HEAD;
         l->seq = l->epoch = 0;
         memcpy(l->last, l->head.hash, HASH_BYTES);

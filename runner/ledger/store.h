@@ -28,6 +28,7 @@ struct ledger {
     dev_t dev;
     ino_t ino;
     struct file_head head;
+    bool looked; /* the reserve behind the end was, once */
     /* Behind the last record that was verified. */
     int64_t end, seq, epoch;
     unsigned char last[HASH_BYTES];

@@ -51,7 +51,8 @@ static void test_same(void **state)
 
     text_of(state, INI, POLICY, SIGNERS, one);
     text_of(state,
-            INI "[rollout]\nmax_out = 25% ; as ever\n[artifact]\nkeep = 9\n",
+            INI "[rollout]\nmax_out = 25% ; as ever\n[artifact]\nkeep = "
+                "9\n[rehearsal]\nclone = existing\nserver = service=x\n",
             "; hello\n[window]\nallow = Mon 10:00-12:00\nzone = UTC\n"
             "override = no\n[expected]\nsignatures = required\n"
             "signers = policies/signers\n",

@@ -38,6 +38,8 @@ static void test_not_counted(void **state)
         {"mari", "SHA256:mari", NULL, "approved.other_manifest",
          "another announcement"},
         {NULL, NULL, HEX("2"), "approved.other_manifest", "by somebody"},
+        {NULL, "SHA256:mari", HEX("1"), "approved.unnamed", "by somebody"},
+        {"mari", NULL, HEX("1"), "approved.unnamed", "by mari names no"},
     };
     struct world *w = *state;
 

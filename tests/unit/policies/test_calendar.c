@@ -365,6 +365,26 @@ static const struct row jumps[] = {
      "2026-10-03T00:00:00Z",
      "2026-10-05T00:00:00Z",
      {"2026-10-03T15:45:00Z 2026-10-03T17:00:00Z"}},
+    /* Cairo jumps at midnight: Friday begins at 01:00 */
+    {"Africa/Cairo",
+     "Fri",
+     NULL,
+     "2026-04-22T00:00:00Z",
+     "2026-04-26T00:00:00Z",
+     {"2026-04-23T22:00:00Z 2026-04-24T21:00:00Z"}},
+    /* Samoa went without 2011-12-30, a Friday, at 10:00Z */
+    {"Pacific/Apia",
+     "Thu,Sat",
+     NULL,
+     "2011-12-28T00:00:00Z",
+     "2012-01-02T00:00:00Z",
+     {"2011-12-29T10:00:00Z 2011-12-31T10:00:00Z"}},
+    {"Pacific/Apia",
+     "Fri",
+     NULL,
+     "2011-12-28T00:00:00Z",
+     "2012-01-02T00:00:00Z",
+     {NULL}},
 };
 
 static void test_jumps(void **state)

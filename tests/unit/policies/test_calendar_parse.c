@@ -46,7 +46,6 @@ static void test_forms(void **state)
 
         if (!calendar_parse(&a, rows[i].text, &items, &n, &e))
             fail_msg("%s: %s", e.what, e.why);
-        print_message("%s\n", rows[i].text);
         assert_int_equal(n, 1);
         assert_string_equal(items->text, rows[i].text);
         assert_int_equal(items->form, rows[i].form);
@@ -125,6 +124,8 @@ static void test_refused(void **state)
         {"22:00-", "'22:00-'", "time of day"},
         {"Mon 22:00-02:00x", "'Mon 22:00-02:00x'", "'x'"},
         {"Mon 22:00-02:00 UTC", "'Mon 22:00-02:00 UTC'", "' UTC'"},
+        {"Mon 22:00-02:00,Sun 01:00-06:00", "Sun 01:00-06:00'",
+         "',Sun 01:00-06:00' is not"},
         {"always open", "'always open'", "days are"},
         {"Always", "'Always'", "days are"},
         {"mon 22:00-02:00", "'mon 22:00-02:00'", "days are"},
@@ -197,13 +198,80 @@ static void test_bare_day_fix(void **state)
     arena_release(&a);
 }
 
+static uint64_t seed = 1;
+
+static unsigned pick(unsigned n)
+{
+    seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    return (unsigned)(seed >> 33) % n;
+}
+
+/* A good list with a few bytes changed, dropped or doubled. */
+static void spoil(char *text, size_t size)
+{
+    static const char *const good[] = {
+        "Mon-Thu 22:00-02:00, Sun 01:00-06:00",
+        "2026-12-20..2027-01-03, Fri\n00:00-24:00",
+        "Tue,Thu 22:00 for 1h30m, 2026-10-24 22:00-04:00",
+        "Sat 20:00-Sun 08:00, always",
+    };
+    static const char bytes[] = "0123456789:-,. \nMonTueSatforhms\xc3\x01";
+
+    snprintf(text, size, "%s", good[pick(4)]);
+    for (unsigned n = 1 + pick(3); n > 0; n--) {
+        size_t len = strlen(text), at = pick((unsigned)len + 1);
+
+        switch (pick(3)) {
+        case 0:
+            text[at] = at < len ? bytes[pick(sizeof(bytes) - 1)] : '\0';
+            break;
+        case 1:
+            memmove(text + at, text + at + (at < len),
+                    len + 1 - at - (at < len));
+            break;
+        default:
+            memmove(text + at + 1, text + at, len + 1 - at);
+        }
+    }
+}
+
+/* Whatever is written there: items that can be reckoned with, or an error
+ * that says what, why and what to do. */
+static void test_spoiled(void **state)
+{
+    char text[128];
+    int taken = 0;
+
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        struct calendar c = {.zone = NULL};
+        struct err e = {0};
+        struct arena a;
+
+        arena_init(&a);
+        spoil(text, sizeof(text));
+        if (calendar_parse(&a, text, &c.allow, &c.allows, &e)) {
+            assert_true(c.allows > 0);
+            for (size_t k = 0; k < c.allows; k++)
+                assert_true(c.allow[k].form == ITEM_ALWAYS ||
+                            c.allow[k].elapsed ||
+                            c.allow[k].end > c.allow[k].start);
+            taken++;
+        } else {
+            assert_int_equal(e.code, ERR_CONFIG);
+            assert_true(*e.what && *e.why && *e.fix);
+        }
+        arena_release(&a);
+    }
+    assert_in_range(taken, 100, 19000); /* both kinds were tried */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_bare_day_fix),
+        cmocka_unit_test(test_forms),   cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_bare_day_fix),
+        cmocka_unit_test(test_spoiled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -187,6 +187,13 @@ static void test_ancestry(void **state)
     m->replaces = "v1.4.1";
     ask(PASS, "expected.announced", "");
 
+    /* live, and nobody compared the two */
+    live->ancestry = ANCESTRY_NOTHING_LIVE;
+    m->replaces = NULL;
+    ask(STOP, "expected.ancestry_unknown", "");
+    m->replaces = "v1.4.1";
+    live->ancestry = ANCESTRY_UNKNOWN;
+
     live->release = NULL;
     ask(STOP, "expected.replaces", "live is nothing");
     assert_non_null(strstr(world_ask(w, GATE_EXPECTED).fix, "LIVE"));
