@@ -140,7 +140,7 @@ static char *reasons(struct draft *d)
     buf_init(&all);
     for (size_t i = 0; i < GATE_COUNT; i++)
         if (d->verdicts[i].state == VERDICT_ASKED && d->verdicts[i].is != PASS)
-            buf_printf(&all, "%s%s: %s", all.len ? "\n" : "", gates[i].name,
+            buf_printf(&all, "%s%s: %s", all.len ? "; " : "", gates[i].name,
                        d->verdicts[i].because);
     return buf_into(&all, d->t->arena);
 }
@@ -188,11 +188,28 @@ static bool refuse(struct draft *d, enum verdict_is is, struct err *e)
     return false;
 }
 
+/* --for must leave room for the work, whenever it opens. */
+static bool long_enough(const struct draft *d, struct err *e)
+{
+    int64_t need = need_total(&d->f.need);
+    char lasts[32], wanted[32];
+
+    if (d->args->lasts >= need)
+        return true;
+    err_what(e, ERR_REFUSED, "%s is not announced for %s", d->m.release,
+             duration_text(d->args->lasts, lasts, sizeof lasts));
+    err_why(e, "the work needs %s, way back and margin included",
+            duration_text(need, wanted, sizeof wanted));
+    return err_fix(e, "give it longer with --for; nothing was recorded");
+}
+
 static bool choose_opening(struct draft *d, struct err *e)
 {
     int64_t opens = d->f.now;
     enum verdict_is is;
 
+    if (!long_enough(d, e))
+        return false;
     if (!d->args->at && next_fitting(d, begins(d, d->f.now)))
         return true;
     if (d->args->at && !opening_read(d, &opens, e))

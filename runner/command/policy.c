@@ -1,11 +1,12 @@
 #include <string.h>
 
+#include "runner/command/accept.h"
 #include "runner/command/cmd.h"
 #include "runner/ledger/state.h"
 #include "runner/report/verdicts.h"
 
 struct policy_args {
-    const char *verb;
+    const char *verb, *key;
 };
 
 struct pins {
@@ -91,24 +92,36 @@ static bool policy_show(struct tidegate *t, struct err *e)
 
 static bool policy_run(struct tidegate *t, void *args, struct err *e)
 {
-    (void)args; /* the reader of words has checked the verb */
-    return policy_show(t, e);
+    const struct policy_args *a = args;
+
+    return strcmp(a->verb, "accept") == 0 ? policy_accept(t, a->key, e)
+                                          : policy_show(t, e);
 }
 
 static const struct arg policy_words[] = {
-    {"show", "What is in force, and whether it is the pinned policy.", ARG_ONE,
-     ARG(policy_args, verb)},
+    {"show|accept",
+     "What is in force, and whether it is the pinned policy; or pin it.",
+     ARG_ONE, ARG(policy_args, verb)},
+    {0},
+};
+
+static const struct opt policy_opts[] = {
+    {"key", 0, "FILE",
+     "accept: the SSH key to sign with; default: user.signingkey.",
+     OPT_STR(policy_args, key)},
     {0},
 };
 
 const struct cmd cmd_policy = {
     .name = "policy",
-    .summary = "Show the policy in force against the pinned one.",
+    .summary = "Show the policy in force against the pinned one, or pin it.",
     .help = "The policy file, its signers, and the environment's hosts, path, "
             "database, rollout, probes and pool are pinned in the ledger. "
-            "Another policy stops every release.",
+            "Another policy stops every release until those whom the pinned "
+            "one names accept it: as many persons as a release wants.",
     .needs = NEED_CONFIG | NEED_ENVIRONMENT | NEED_LEDGER,
     .args = policy_words,
+    .opts = policy_opts,
     .args_size = sizeof(struct policy_args),
     .run = policy_run,
 };

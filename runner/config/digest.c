@@ -11,17 +11,22 @@
 #include "runner/config/config.h"
 #include "runner/config/keys.h"
 
-/* The lines of a key file but blank ones and comments. */
+/* The lines of a key file but blank ones and comments; of a binary one (a KRL)
+ * its digest. */
 static bool add_lines(struct buf *out, struct arena *a, const char *label,
                       const char *path, struct err *e)
 {
-    char *bytes;
+    char *bytes, hex[HASH_HEX];
     size_t len;
 
     if (!path)
         return true;
     if (!file_read(path, FILE_LIMIT, ERR_CONFIG, a, &bytes, &len, e))
         return false;
+    if (memchr(bytes, '\0', len)) {
+        buf_printf(out, "[%s] sha256 %s\n", label, hash_hex(bytes, len, hex));
+        return true;
+    }
     for (char *at = bytes, *end = bytes + len; at < end;) {
         char *stop = memchr(at, '\n', (size_t)(end - at));
         size_t n = (size_t)((stop ? stop : end) - at);
