@@ -140,6 +140,16 @@ coverage:
 	    build/coverage >build/coverage/floor.txt || \
 	    { grep -v '100%' build/coverage/floor.txt; false; }
 
+# The binary, the manual made from its own tables, and the presets.
+install: $(B)/tidegate
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+	    $(DESTDIR)$(PREFIX)/share/tidegate/presets
+	install -m 755 $(B)/tidegate $(DESTDIR)$(PREFIX)/bin/tidegate
+	$(B)/tidegate help --man >$(B)/tidegate.1
+	install -m 644 $(B)/tidegate.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 policies/presets/*.ini \
+	    $(DESTDIR)$(PREFIX)/share/tidegate/presets/
+
 clean:
 	rm -rf build
 
