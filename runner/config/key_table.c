@@ -200,7 +200,7 @@ static const struct key users_keys[] = {
      .choices = "sql: command: http: haproxy:",
      .help = "How many users are on now."},
     {"history", KEY_FACT, KEY_LINES, NULL, POL(users.history),
-     .choices = "sql: recorded",
+     .choices = "sql: command: recorded",
      .help = "How many were on before: instant and count, four weeks."},
     {"max", KEY_LONG, KEY_REQUIRED, NULL, POL(users.max),
      .low = 0, .high = 1000000000000,
