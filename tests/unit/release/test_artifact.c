@@ -182,6 +182,27 @@ static void a_sparse_bomb_is_refused(void **state)
     assert_err(&e, ERR_REFUSED);
 }
 
+/* Smaller than the tar it is in, so that its size alone gives nothing away. */
+static void a_small_hole_is_refused_too(void **state)
+{
+    struct workshop *w = *state;
+    struct artifact_settings s = {.file = "s.tar"};
+    struct artifact out;
+    struct err e = {0};
+
+    run(w, "truncate", "-s", "1M", at(w, "hole"));
+    run(w, "sh", "-c", "echo end >>hole; head -c 2M /dev/urandom >full");
+    run(w, "tar", "-S", "-cf", at(w, "s.tar"), "full", "hole");
+    assert_false(
+        artifact_digest(&w->a, NULL, &s, w->folder, "v1", NULL, &out, &e));
+    assert_err(&e, ERR_REFUSED);
+    assert_says(e.what, "hole");
+    assert_says(e.why, "sparse");
+    run(w, "tar", "-cf", at(w, "s.tar"), "full", "hole");
+    assert_true(
+        artifact_digest(&w->a, NULL, &s, w->folder, "v1", NULL, &out, &e));
+}
+
 static char *read_bytes(struct workshop *w, const char *name, size_t *len)
 {
     struct err e = {0};
@@ -519,6 +540,7 @@ int main(void)
         TEST(good_entries_become_files_text),
         TEST(a_tar_must_be_whole),
         TEST(a_sparse_bomb_is_refused),
+        TEST(a_small_hole_is_refused_too),
         TEST(gzip_is_one_member_and_whole),
         TEST(tars_of_real_programs_are_read),
         TEST(what_is_no_tar),

@@ -67,16 +67,10 @@ static void tags_light_annotated_and_chained(void **state)
 
 static void names_are_data(void **state)
 {
-    static const char *const names[] = {"$(id)",
-                                        "a;id",
-                                        "-rf",
-                                        "${IFS}x",
-                                        "it's",
-                                        "a\"b",
-                                        "`id`",
-                                        "\xe2\x80\xae"
-                                        "evil",
-                                        "bad\xff\xfeutf8"};
+    static const char *const names[] = {
+        "$(id)",          "a;id", "-rf",  "${IFS}x",
+        "it's",           "a\"b", "`id`", "\342\200\256evil",
+        "bad\xff\xfeutf8"};
     struct workshop *w = *state;
     char *id = repository(w), found[GIT_HEX];
     struct err e = {0};
@@ -90,10 +84,7 @@ static void names_are_data(void **state)
         assert_true(git_tag(g, &w->a, names[i], found, &e));
         assert_string_equal(found, id);
     }
-    assert_false(git_tag(g, &w->a,
-                         "\xe2\x80\xae"
-                         "evi",
-                         found, &e));
+    assert_false(git_tag(g, &w->a, "\342\200\256evi", found, &e));
     assert_err(&e, ERR_USAGE);
     assert_null(strstr(e.what, "\xe2\x80\xae"));
     assert_null(strstr(e.why, "\xe2\x80\xae"));
