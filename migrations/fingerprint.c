@@ -128,7 +128,7 @@ static const struct {
         "pg_get_viewdef(c.oid))" RELATIONS OF_USERS("'v', 'm'")},
     {0, "SELECT format('policy %I on %s: %s', p.polname, c.oid::regclass, "
         "concat_ws(' ', CASE WHEN p.polpermissive THEN 'permissive' ELSE "
-        "'restrictive' END, 'for ' || p.polcmd, 'to ' || "
+        "'restrictive' END, 'for ' || p.polcmd::text, 'to ' || "
         "(SELECT string_agg(CASE r WHEN 0 THEN 'public' ELSE "
         "pg_get_userbyid(r) END, ', ' ORDER BY r) FROM unnest(p.polroles) "
         "r), 'using ' || pg_get_expr(p.polqual, c.oid), 'check ' || "
