@@ -35,8 +35,7 @@ static struct json *touched_json(const struct touched *t)
     return o;
 }
 
-static void set_range(struct json *o, int64_t low, int64_t likely,
-                      int64_t high)
+static void set_range(struct json *o, int64_t low, int64_t likely, int64_t high)
 {
     json_set_int(o, "low_ms", low);
     json_set_int(o, "likely_ms", likely);
@@ -158,9 +157,8 @@ static struct touched *touched_of(struct arena *a, const struct json *list,
     return out;
 }
 
-static struct rehearsed_statement *statements_of(struct arena *a,
-                                                 const struct json *list,
-                                                 size_t *n)
+static struct rehearsed_statement *
+statements_of(struct arena *a, const struct json *list, size_t *n)
 {
     struct rehearsed_statement *out;
 
@@ -185,8 +183,8 @@ static struct rehearsed_statement *statements_of(struct arena *a,
     return out;
 }
 
-static struct rehearsed *migrations_of(struct arena *a,
-                                       const struct json *list, size_t *n)
+static struct rehearsed *migrations_of(struct arena *a, const struct json *list,
+                                       size_t *n)
 {
     struct rehearsed *out;
 

@@ -97,9 +97,9 @@ bool clone_server_run(struct clone *c, const char *sql, const char *live,
             continue;
         next = clock_mono() + LIVE_MS;
         if (live)
-            progress_live(c->progress, c->name, 0, 0, "%s, %s", live,
-                          duration_text(clock_mono() - since, text,
-                                        sizeof text));
+            progress_live(
+                c->progress, c->name, 0, 0, "%s, %s", live,
+                duration_text(clock_mono() - since, text, sizeof text));
     }
     if (pg_take(c->server, c->arena, &ignored, e))
         return true;
@@ -109,10 +109,9 @@ bool clone_server_run(struct clone *c, const char *sql, const char *live,
 
 static bool server_open(struct clone *c, struct err *e)
 {
-    c->server = pg_open(c->loop, c->settings->server,
-                        arena_printf(c->arena, "tidegate:%s:clone",
-                                     c->settings->run),
-                        0, e);
+    c->server = pg_open(
+        c->loop, c->settings->server,
+        arena_printf(c->arena, "tidegate:%s:clone", c->settings->run), 0, e);
     return c->server != NULL;
 }
 
@@ -133,15 +132,17 @@ static bool hold_name(struct clone *c, struct err *e)
     return err_fix(e, "wait until it has ended");
 }
 
-bool clone_database_create(struct clone *c, const char *words,
-                           const char *live, struct err *e)
+bool clone_database_create(struct clone *c, const char *words, const char *live,
+                           struct err *e)
 {
     char *name = pg_identifier(c->server, c->arena, c->name), at[21];
     const char *mark;
 
     clock_rfc3339(clock_now(), at);
-    mark = arena_printf(c->arena, MARK ", run %s, made %s; dropped when the "
-                        "run is gone", c->settings->run, at);
+    mark = arena_printf(c->arena,
+                        MARK ", run %s, made %s; dropped when the "
+                             "run is gone",
+                        c->settings->run, at);
     if (clone_stopped(c, e))
         return false;
     c->made = true;
@@ -151,11 +152,11 @@ bool clone_database_create(struct clone *c, const char *words,
         c->made = strcmp(pg_failed(c->server)->sqlstate, "42P04") != 0;
         return false; /* 42P04: there is one already, and it is not ours */
     }
-    return clone_server_run(
-        c,
-        arena_printf(c->arena, "COMMENT ON DATABASE %s IS %s", name,
-                     pg_literal(c->server, c->arena, mark)),
-        NULL, e);
+    return clone_server_run(c,
+                            arena_printf(c->arena,
+                                         "COMMENT ON DATABASE %s IS %s", name,
+                                         pg_literal(c->server, c->arena, mark)),
+                            NULL, e);
 }
 
 /* Ends who is connected, and drops; FORCE came with 13. */
@@ -168,18 +169,18 @@ static bool drop(struct pg *server, struct arena *a, const char *name,
 
     pg_deadline(server, clock_mono() + DROP_MS);
     if (pg_server_version(server) >= 130000)
-        ok = pg_run(server, a,
-                    arena_printf(a, "DROP DATABASE IF EXISTS %s WITH (FORCE)",
-                                 quoted),
-                    &got, e);
+        ok = pg_run(
+            server, a,
+            arena_printf(a, "DROP DATABASE IF EXISTS %s WITH (FORCE)", quoted),
+            &got, e);
     else
         ok = pg_query(server, a,
                       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                       "WHERE datname = $1",
                       &name, 1, &got, e) &&
              pg_run(server, a,
-                    arena_printf(a, "DROP DATABASE IF EXISTS %s", quoted),
-                    &got, e);
+                    arena_printf(a, "DROP DATABASE IF EXISTS %s", quoted), &got,
+                    e);
     pg_deadline(server, CLOCK_NEVER);
     return ok;
 }
@@ -197,8 +198,9 @@ bool clone_database_drop(struct clone *c, struct err *e)
         return false;
     if (drop(c->server, c->arena, c->name, e))
         return true;
-    return err_fix(e, "drop database %s there; the next rehearsal sweeps it "
-                      "as well",
+    return err_fix(e,
+                   "drop database %s there; the next rehearsal sweeps it "
+                   "as well",
                    c->name);
 }
 

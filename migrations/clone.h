@@ -44,8 +44,8 @@ struct clone {
     const char *conninfo; /* of the clone */
     const char *label;    /* what it is, for people */
     int stops;            /* loop_stops when the rehearsal began */
-    bool begun; /* create was called */
-    bool made;  /* the database of that name is ours to drop */
+    bool begun;           /* create was called */
+    bool made;            /* the database of that name is ours to drop */
 };
 
 /* Makes it: leftovers are swept, the target is judged, the clone is created.
@@ -74,8 +74,8 @@ bool clone_server_run(struct clone *c, const char *sql, const char *live,
                       struct err *e);
 /* Creates tidegate_<run> with these words after its name (TEMPLATE ...), and
  * marks it. */
-bool clone_database_create(struct clone *c, const char *words,
-                           const char *live, struct err *e);
+bool clone_database_create(struct clone *c, const char *words, const char *live,
+                           struct err *e);
 bool clone_database_drop(struct clone *c, struct err *e);
 bool clone_stopped(const struct clone *c, struct err *e);
 

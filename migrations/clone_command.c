@@ -30,7 +30,7 @@ static bool run_program(struct clone *c, const char *verb, int64_t timeout_ms,
         return true;
     err_what(e, ERR_FAILED, "%s %s %s failed", words[0], verb, c->name);
     err_why(e, "%s",
-            *out->err ? redact(c->arena, out->err)
+            *out->err        ? redact(c->arena, out->err)
             : out->timed_out ? "it did not end in time"
                              : "it said nothing");
     return err_fix(e, "run it by hand and see; its contract is in the README");
@@ -66,6 +66,5 @@ static bool command_destroy(struct clone *c, struct err *e)
     return run_program(c, "destroy", DESTROY_MS, &got, e);
 }
 
-const struct clone_provider clone_command = {.name = "command",
-                                             .create = command_create,
-                                             .destroy = command_destroy};
+const struct clone_provider clone_command = {
+    .name = "command", .create = command_create, .destroy = command_destroy};

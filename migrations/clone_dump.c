@@ -41,10 +41,9 @@ static const char *child_conninfo(struct clone *c, const char *key,
 {
     if (!no_secret(c->arena, key, conninfo, e))
         return NULL;
-    return pg_conninfo_with(c->arena, conninfo, "application_name",
-                            arena_printf(c->arena, "tidegate:%s:%s",
-                                         c->settings->run, part),
-                            e);
+    return pg_conninfo_with(
+        c->arena, conninfo, "application_name",
+        arena_printf(c->arena, "tidegate:%s:%s", c->settings->run, part), e);
 }
 
 /* As strict as our own connections: verify-full, unless the conninfo says
@@ -64,10 +63,10 @@ static const char *tls(const struct pg_identity *id)
 
 /* Words for CREATE DATABASE: template0, and the source's own locale, since
  * sort orders and unique indexes hang on it. */
-#define LOCALE_SQL                                                             \
-    "SELECT pg_encoding_to_char(encoding), datcollate, datctype, "             \
-    "to_jsonb(d)->>'datlocprovider', coalesce(to_jsonb(d)->>'datlocale', "     \
-    "to_jsonb(d)->>'daticulocale'), pg_database_size(oid) "                    \
+#define LOCALE_SQL                                                         \
+    "SELECT pg_encoding_to_char(encoding), datcollate, datctype, "         \
+    "to_jsonb(d)->>'datlocprovider', coalesce(to_jsonb(d)->>'datlocale', " \
+    "to_jsonb(d)->>'daticulocale'), pg_database_size(oid) "                \
     "FROM pg_database d WHERE datname = current_database()"
 
 static const char *locale_words(struct clone *c, char *const *cell)
@@ -85,17 +84,17 @@ static const char *locale_words(struct clone *c, char *const *cell)
 }
 
 /* Roles that own or may do something in the source. */
-#define ROLES_SQL                                                              \
-    "SELECT DISTINCT r.rolname FROM pg_shdepend s "                            \
-    "JOIN pg_roles r ON r.oid = s.refobjid "                                   \
-    "WHERE s.refclassid = 'pg_authid'::regclass AND s.dbid = (SELECT oid "     \
+#define ROLES_SQL                                                          \
+    "SELECT DISTINCT r.rolname FROM pg_shdepend s "                        \
+    "JOIN pg_roles r ON r.oid = s.refobjid "                               \
+    "WHERE s.refclassid = 'pg_authid'::regclass AND s.dbid = (SELECT oid " \
     "FROM pg_database WHERE datname = current_database()) ORDER BY 1"
 /* Those of them ($1, a JSON array) that this server lacks; and whether we may
  * give objects away. */
-#define MISSING_SQL                                                            \
-    "SELECT string_agg(w.name, ', '), (SELECT rolsuper FROM pg_roles "         \
-    "WHERE rolname = current_user) FROM json_array_elements_text($1::json) "   \
-    "w(name) WHERE NOT EXISTS (SELECT FROM pg_roles r "                        \
+#define MISSING_SQL                                                          \
+    "SELECT string_agg(w.name, ', '), (SELECT rolsuper FROM pg_roles "       \
+    "WHERE rolname = current_user) FROM json_array_elements_text($1::json) " \
+    "w(name) WHERE NOT EXISTS (SELECT FROM pg_roles r "                      \
     "WHERE r.rolname = w.name)"
 
 /* Owners and rights come along where the rehearsal server can hold them. */
@@ -162,16 +161,19 @@ static struct child *start(struct copy *copy, const char *const *argv,
 
 static bool start_both(struct copy *copy, struct err *e)
 {
-    const char *dump[] = {"pg_dump",         "--format=custom",
-                          "--compress=0",    "--no-password",
-                          "--no-tablespaces", "--no-subscriptions",
-                          "--dbname",        copy->from,
-                          NULL};
-    const char *restore[] = {"pg_restore",      "--no-password",
-                             "--exit-on-error", "--no-tablespaces",
-                             "--dbname",        copy->to,
+    const char *dump[] = {
+        "pg_dump",       "--format=custom",  "--compress=0",
+        "--no-password", "--no-tablespaces", "--no-subscriptions",
+        "--dbname",      copy->from,         NULL};
+    const char *restore[] = {"pg_restore",
+                             "--no-password",
+                             "--exit-on-error",
+                             "--no-tablespaces",
+                             "--dbname",
+                             copy->to,
                              copy->owners ? NULL : "--no-owner",
-                             "--no-privileges", NULL};
+                             "--no-privileges",
+                             NULL};
     int pipe_ends[2];
 
     if (pipe2(pipe_ends, O_CLOEXEC) != 0) {
@@ -224,8 +226,9 @@ static bool judge(struct copy *copy, const struct child *child,
         return true;
     err_what(e, ERR_FAILED, "cannot copy the database: %s failed", program);
     err_why(e, "%s", *r->err ? redact(a, r->err) : "it said nothing");
-    return err_fix(e, "run it by hand with [rehearsal] %s; pg_dump must be as "
-                      "new as the server",
+    return err_fix(e,
+                   "run it by hand with [rehearsal] %s; pg_dump must be as "
+                   "new as the server",
                    strcmp(program, "pg_dump") == 0 ? "from" : "server");
 }
 
@@ -290,15 +293,15 @@ static bool dump_create(struct clone *c, struct err *e)
     struct pg *source;
     bool ok;
 
-    c->conninfo = pg_conninfo_with(c->arena, c->settings->server, "dbname",
-                                   c->name, e);
+    c->conninfo =
+        pg_conninfo_with(c->arena, c->settings->server, "dbname", c->name, e);
     copy.from = child_conninfo(c, "from", c->settings->from, "dump", e);
     if (!c->conninfo || !copy.from)
         return false;
     copy.to = child_conninfo(c, "server", c->conninfo, "restore", e);
-    source = copy.to ? pg_open(c->loop, c->settings->from, "tidegate:source",
-                               0, e)
-                     : NULL;
+    source = copy.to
+                 ? pg_open(c->loop, c->settings->from, "tidegate:source", 0, e)
+                 : NULL;
     if (!source)
         return false;
     progress_stage(c->progress, "cloning %s", pg_name(source));

@@ -25,14 +25,12 @@ static bool template_create(struct clone *c, struct err *e)
     if (!template_judge(c, e))
         return false;
     /* file_copy: 2.5 s for 4 GB where wal_log, the default, took 12 s */
-    words = arena_printf(c->arena, "TEMPLATE %s%s",
-                         pg_identifier(c->server, c->arena, name),
-                         pg_server_version(c->server) >= 150000
-                             ? " STRATEGY file_copy"
-                             : "");
+    words = arena_printf(
+        c->arena, "TEMPLATE %s%s", pg_identifier(c->server, c->arena, name),
+        pg_server_version(c->server) >= 150000 ? " STRATEGY file_copy" : "");
     progress_stage(c->progress, "cloning template %s", escape(c->arena, name));
-    c->conninfo = pg_conninfo_with(c->arena, c->settings->server, "dbname",
-                                   c->name, e);
+    c->conninfo =
+        pg_conninfo_with(c->arena, c->settings->server, "dbname", c->name, e);
     c->label = arena_printf(c->arena, "template %s", escape(c->arena, name));
     if (!c->conninfo || !clone_database_create(c, words, "copying", e)) {
         if (e->code == ERR_FAILED)

@@ -8,17 +8,17 @@
 #define SPARSE_MS    50
 
 /* Locks of a backend, and the relations its progress views say it reads. */
-#define SAMPLE_SQL                                                             \
-    "SELECT l.relation, l.mode FROM pg_catalog.pg_locks l "                    \
-    "WHERE l.locktype = 'relation' AND l.granted AND l.pid = %d "              \
-    "AND l.relation >= 16384 AND l.database = (SELECT oid FROM "               \
-    "pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) "   \
-    "UNION ALL SELECT relid, 'scan' FROM "                                     \
-    "pg_catalog.pg_stat_progress_create_index WHERE pid = %d AND relid <> 0 "  \
-    "UNION ALL SELECT relid, 'scan' FROM "                                     \
+#define SAMPLE_SQL                                                            \
+    "SELECT l.relation, l.mode FROM pg_catalog.pg_locks l "                   \
+    "WHERE l.locktype = 'relation' AND l.granted AND l.pid = %d "             \
+    "AND l.relation >= 16384 AND l.database = (SELECT oid FROM "              \
+    "pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) "  \
+    "UNION ALL SELECT relid, 'scan' FROM "                                    \
+    "pg_catalog.pg_stat_progress_create_index WHERE pid = %d AND relid <> 0 " \
+    "UNION ALL SELECT relid, 'scan' FROM "                                    \
     "pg_catalog.pg_stat_progress_vacuum WHERE pid = %d AND relid <> 0"
-#define CLUSTER_SQL                                                            \
-    " UNION ALL SELECT relid, 'scan' FROM "                                    \
+#define CLUSTER_SQL                         \
+    " UNION ALL SELECT relid, 'scan' FROM " \
     "pg_catalog.pg_stat_progress_cluster WHERE pid = %d AND relid <> 0"
 
 void observer_begin(struct observer *o, struct loop *l, struct arena *a,
@@ -85,8 +85,8 @@ static bool observer_ask(struct observer *o, struct err *e)
     bool ok;
 
     arena_init(&scratch);
-    sql = arena_printf(&scratch, SAMPLE_SQL, o->backend, o->backend,
-                       o->backend);
+    sql =
+        arena_printf(&scratch, SAMPLE_SQL, o->backend, o->backend, o->backend);
     if (pg_server_version(o->watch) >= 120000)
         sql = arena_printf(&scratch, "%s" CLUSTER_SQL, sql, o->backend);
     ok = pg_send(o->watch, sql, e);

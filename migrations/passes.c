@@ -43,11 +43,25 @@ static bool schema(struct passes *p, struct fingerprint *out, struct err *e)
     return fingerprint_take(p->trace.work, p->trace.arena, out, e);
 }
 
+/* Whether a block with a down begins at i. */
+static bool goes_down(const struct passes *p, size_t i)
+{
+    return p->list[i].block && p->list[i].migration->has_down;
+}
+
+/* Whether the schema between i - 1 and i is asked for, by the block on either
+ * side of it. */
+static bool is_edge(const struct passes *p, size_t i)
+{
+    return p->list[i].block &&
+           (goes_down(p, i) || (i && p->list[i - 1].migration->has_down));
+}
+
 static bool all_up(struct passes *p, struct err *e)
 {
     for (size_t i = 0; i < p->n && !p->failed; i++) {
         struct pass *at = &p->list[i];
-        if (at->block && !schema(p, &at->up_before, e))
+        if (is_edge(p, i) && !schema(p, &at->up_before, e))
             return false;
         if (!trace_script(&p->trace, &at->migration->up, &at->up, e))
             return false;
@@ -71,9 +85,8 @@ static void judge_block(struct passes *p, size_t i,
                         const struct fingerprint *down_before)
 {
     struct pass *at = &p->list[i];
-    struct comparison c =
-        compare_way_back(p->trace.arena, &at->up_before, up_after,
-                         down_before, &at->down_after);
+    struct comparison c = compare_way_back(
+        p->trace.arena, &at->up_before, up_after, down_before, &at->down_after);
 
     for (size_t j = i; j < i + at->block; j++) {
         if (!p->list[j].down_ran)
@@ -118,13 +131,14 @@ static bool all_down(struct passes *p, bool *whole, struct err *e)
                 return true;
             }
         }
-        if (!at->block)
-            continue;
-        if (!schema(p, &at->down_after, e))
-            return false;
-        judge_block(p, i, up_after, down_before);
-        up_after = &at->up_before;
-        down_before = &at->down_after;
+        if (goes_down(p, i)) {
+            if (!schema(p, &at->down_after, e))
+                return false;
+            judge_block(p, i, up_after, down_before);
+            down_before = &at->down_after;
+        }
+        if (is_edge(p, i))
+            up_after = &at->up_before;
     }
     return true;
 }
@@ -174,8 +188,9 @@ static bool clean(struct passes *p, struct err *e)
             return false;
         if (m->has_down && !down.failed)
             continue;
-        buf_printf(p->warnings, "the clone keeps %s and what came before it: "
-                                "make it anew before the next rehearsal\n",
+        buf_printf(p->warnings,
+                   "the clone keeps %s and what came before it: "
+                   "make it anew before the next rehearsal\n",
                    m->name);
         break;
     }

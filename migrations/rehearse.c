@@ -6,7 +6,6 @@
 #include "migrations/passes.h"
 #include "migrations/result.h"
 #include "runner/base/buf.h"
-#include "runner/base/duration.h"
 #include "runner/base/escape.h"
 
 #define LOCK_WAIT_MS 5000
@@ -14,28 +13,31 @@
 /* One rehearsal under way. */
 struct rehearse {
     const struct rehearse_settings *settings;
-    struct pg *production; /* NULL: none, or read already */
-    struct pg_identity production_identity, target;
+    struct pg_identity production, target;
+    struct pg_result sizes; /* of production's relations */
     struct clone clone;
     struct passes passes;
     struct buf warnings;
 };
 
-static bool production_open(struct rehearse *r, struct err *e)
+/* Who production is and how large; nothing of ours stays connected there. */
+static bool production_read(struct rehearse *r, struct err *e)
 {
     struct clone *c = &r->clone;
+    struct pg *pg;
+    bool ok;
 
     if (!r->settings->production)
         return true;
-    r->production = pg_open(c->loop, r->settings->production,
-                            arena_printf(c->arena, "tidegate:%s:identity",
-                                         r->settings->run),
-                            0, e);
-    if (!r->production || !pg_identify(r->production, c->arena,
-                                       &r->production_identity, e))
-        return false;
-    c->production = &r->production_identity;
-    return true;
+    pg = pg_open(c->loop, r->settings->production,
+                 arena_printf(c->arena, "tidegate:%s:sizes", r->settings->run),
+                 0, e);
+    ok = pg && pg_identify(pg, c->arena, &r->production, e) &&
+         relations_sizes(pg, c->arena, &r->sizes, e);
+    pg_close(pg);
+    if (ok)
+        c->production = &r->production;
+    return ok;
 }
 
 /* The clone itself is judged once more: a command, or a server's name service,
@@ -46,14 +48,14 @@ static bool target_open(struct rehearse *r, struct err *e)
     struct trace *t = &r->passes.trace;
     const char *warning, *run = r->settings->run;
 
-    t->work = pg_open(c->loop, c->conninfo,
-                      arena_printf(c->arena, "tidegate:%s:rehearse", run), 0,
-                      e);
-    t->watch = t->work ? pg_open(c->loop, c->conninfo,
-                                 arena_printf(c->arena, "tidegate:%s:watch",
-                                              run),
-                                 0, e)
-                       : NULL;
+    t->work =
+        pg_open(c->loop, c->conninfo,
+                arena_printf(c->arena, "tidegate:%s:rehearse", run), 0, e);
+    t->watch =
+        t->work
+            ? pg_open(c->loop, c->conninfo,
+                      arena_printf(c->arena, "tidegate:%s:watch", run), 0, e)
+            : NULL;
     if (!t->watch || !pg_identify(t->work, c->arena, &r->target, e) ||
         !clone_judge(c->arena, &r->target, c->production, &warning, e))
         return false;
@@ -81,27 +83,20 @@ static bool not_applied(struct rehearse *r, struct err *e)
     return true;
 }
 
-static bool weigh(struct rehearse *r, struct err *e)
-{
-    bool ok = !r->production ||
-              relations_weigh(&r->passes.trace.relations, r->production, e);
-
-    pg_close(r->production); /* nothing of ours stays there for an hour */
-    r->production = NULL;
-    return ok;
-}
-
 static bool run(struct rehearse *r, struct err *e)
 {
     struct clone *c = &r->clone;
+    struct trace *t = &r->passes.trace;
 
-    if (!production_open(r, e) || !clone_open(c, e))
+    if (!production_read(r, e) || !clone_open(c, e))
         return false;
     progress_stage(c->progress, "rehearsing %zu migration%s on a %s",
                    r->passes.n, r->passes.n == 1 ? "" : "s", c->label);
-    return target_open(r, e) && not_applied(r, e) &&
-           trace_open(&r->passes.trace, e) && weigh(r, e) &&
-           passes_run(&r->passes, e);
+    if (!target_open(r, e) || !not_applied(r, e) || !trace_open(t, e))
+        return false;
+    if (c->production)
+        relations_weigh(&t->relations, &r->sizes);
+    return passes_run(&r->passes, e);
 }
 
 static void release(struct rehearse *r)
@@ -110,7 +105,6 @@ static void release(struct rehearse *r)
 
     pg_close(r->passes.trace.watch);
     pg_close(r->passes.trace.work);
-    pg_close(r->production);
     if (!clone_close(&r->clone, &e)) {
         progress_warn(r->clone.progress, r->clone.name,
                       "the clone was not removed: %s", e.why);
@@ -157,8 +151,7 @@ bool rehearse_run(struct loop *l, struct arena *a,
     if (ok) {
         result_fill(out, &r.passes, &r.warnings);
         migrations_digest(pending, n, out->digest);
-        out->clone = arena_printf(a, "%s, %s", r.clone.label,
-                                  r.target.address);
+        out->clone = arena_printf(a, "%s, %s", r.clone.label, r.target.address);
         out->at = clock_now();
         out->warnings = arena_strdup(a, r.warnings.data);
     }

@@ -93,21 +93,21 @@ struct relation *relations_put(struct relations *r, uint32_t oid)
 
 /* %s: how the bytes of a relation with storage are found. A table's TOAST
  * counts as the table. */
-#define SIZES_SQL                                                              \
-    "SELECT c.oid, pg_catalog.quote_ident(n.nspname) || '.' || "               \
-    "pg_catalog.quote_ident(c.relname), c.relkind, "                           \
-    "coalesce(i.indrelid, 0), coalesce(c.relfilenode, 0), "                    \
-    "c.reltuples::bigint, "                                                    \
-    "CASE WHEN c.relkind IN ('r', 'm', 'i') THEN %s ELSE 0 END "               \
-    "FROM pg_catalog.pg_class c "                                              \
-    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "                \
-    "LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid "                 \
-    "WHERE c.oid >= 16384 AND c.relkind IN "                                   \
-    "('r', 'i', 'S', 'v', 'm', 'f', 'p', 'I') AND n.nspname <> 'tidegate' "    \
+#define SIZES_SQL                                                           \
+    "SELECT c.oid, pg_catalog.quote_ident(n.nspname) || '.' || "            \
+    "pg_catalog.quote_ident(c.relname), c.relkind, "                        \
+    "coalesce(i.indrelid, 0), coalesce(c.relfilenode, 0), "                 \
+    "c.reltuples::bigint, "                                                 \
+    "CASE WHEN c.relkind IN ('r', 'm', 'i') THEN %s ELSE 0 END "            \
+    "FROM pg_catalog.pg_class c "                                           \
+    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "             \
+    "LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid "              \
+    "WHERE c.oid >= 16384 AND c.relkind IN "                                \
+    "('r', 'i', 'S', 'v', 'm', 'f', 'p', 'I') AND n.nspname <> 'tidegate' " \
     "AND n.nspname !~ '^(pg_|information_schema$)'"
 
-#define BYTES_BY_FILE                                                          \
-    "coalesce(CASE WHEN c.relkind = 'i' THEN pg_catalog.pg_relation_size("     \
+#define BYTES_BY_FILE                                                      \
+    "coalesce(CASE WHEN c.relkind = 'i' THEN pg_catalog.pg_relation_size(" \
     "c.oid) ELSE pg_catalog.pg_table_size(c.oid) END, 0)"
 #define BYTES_BY_PAGES "c.relpages::bigint * 8192"
 
@@ -136,8 +136,9 @@ bool relations_read(struct relations *r, struct arena *a, struct pg *pg,
 
     *r = (struct relations){.arena = a, .production_bytes = -1};
     arena_init(&scratch);
-    ok = pg_query(pg, &scratch, arena_printf(&scratch, SIZES_SQL, BYTES_BY_FILE),
-                  NULL, 0, &got, e);
+    ok =
+        pg_query(pg, &scratch, arena_printf(&scratch, SIZES_SQL, BYTES_BY_FILE),
+                 NULL, 0, &got, e);
     for (int i = 0; ok && i < got.rows; i++) {
         char **cell = got.cell[i];
         struct relation *rel = relations_put(r, (uint32_t)number(cell[0]));
@@ -161,10 +162,9 @@ static int by_name(const void *a, const void *b)
     return strcmp((*x)->name, (*y)->name);
 }
 
-static void weigh(struct relations *r, const struct pg_result *got,
-                  struct arena *scratch)
+void relations_weigh(struct relations *r, const struct pg_result *sizes)
 {
-    struct relation **sorted = arena_array(scratch, r->n, sizeof *sorted);
+    struct relation **sorted = must_malloc((r->n + 1) * sizeof *sorted);
     size_t n = 0;
 
     for (size_t i = 0; i < r->cap; i++)
@@ -172,38 +172,32 @@ static void weigh(struct relations *r, const struct pg_result *got,
             sorted[n++] = r->slot[i];
     qsort(sorted, n, sizeof *sorted, by_name);
     r->production_bytes = 0;
-    for (int i = 0; i < got->rows; i++) {
-        struct relation key = {.name = got->cell[i][1]}, *at = &key, **found;
-        int64_t bytes = number(got->cell[i][6]);
-        if (has_content(got->cell[i][2][0]))
+    for (int i = 0; i < sizes->rows; i++) {
+        char **cell = sizes->cell[i];
+        struct relation key = {.name = cell[1]}, *at = &key, **found;
+        int64_t bytes = number(cell[6]);
+        if (has_content(*cell[2]))
             r->production_bytes += bytes;
         found = bsearch(&at, sorted, n, sizeof *sorted, by_name);
         if (!found)
             continue;
         (*found)->production_bytes = bytes;
-        (*found)->production_rows = rows_known(number(got->cell[i][5]), bytes);
+        (*found)->production_rows = rows_known(number(cell[5]), bytes);
     }
+    free(sorted);
 }
 
-bool relations_weigh(struct relations *r, struct pg *production, struct err *e)
+bool relations_sizes(struct pg *production, struct arena *a,
+                     struct pg_result *out, struct err *e)
 {
-    struct pg_result got;
-    struct arena scratch;
-    bool ok;
-
-    arena_init(&scratch);
-    ok = pg_run(production, &scratch, "SET lock_timeout = '2s'", &got, e) &&
-         pg_query(production, &scratch,
-                  arena_printf(&scratch, SIZES_SQL, BYTES_BY_FILE), NULL, 0,
-                  &got, e);
-    if (!ok && strcmp(pg_failed(production)->sqlstate, "55P03") == 0)
-        ok = pg_query(production, &scratch,
-                      arena_printf(&scratch, SIZES_SQL, BYTES_BY_PAGES), NULL,
-                      0, &got, e);
-    if (ok)
-        weigh(r, &got, &scratch);
-    arena_release(&scratch);
-    return ok;
+    if (!pg_run(production, a, "SET lock_timeout = '2s'", out, e))
+        return false;
+    if (pg_query(production, a, arena_printf(a, SIZES_SQL, BYTES_BY_FILE), NULL,
+                 0, out, e))
+        return true;
+    return strcmp(pg_failed(production)->sqlstate, "55P03") == 0 &&
+           pg_query(production, a, arena_printf(a, SIZES_SQL, BYTES_BY_PAGES),
+                    NULL, 0, out, e);
 }
 
 double relation_ratio(const struct relation *rel, bool by_rows)

@@ -58,10 +58,12 @@ bool relations_read(struct relations *r, struct arena *a, struct pg *pg,
 struct relation *relations_find(const struct relations *r, uint32_t oid);
 /* The one with that oid, added (blank, sizes unknown) when it is new. */
 struct relation *relations_put(struct relations *r, uint32_t oid);
-/* Notes production's sizes at every relation of the same name. Waits for
+/* The sizes of production's relations, in a, for relations_weigh. Waits for
  * nobody's lock longer than 2 s; then pg_class's own pages are taken. */
-bool relations_weigh(struct relations *r, struct pg *production,
-                     struct err *e);
+bool relations_sizes(struct pg *production, struct arena *a,
+                     struct pg_result *out, struct err *e);
+/* Notes them at every relation of the same name. */
+void relations_weigh(struct relations *r, const struct pg_result *sizes);
 
 /* How much more production has: by bytes, by rows (bytes where rows are
  * unknown); 0: unknown. Relations born in the rehearsal: 1. */

@@ -124,13 +124,15 @@ static void warn_small(struct arena *a, struct buf *warnings,
                        const struct relation *rel)
 {
     char clone[32], production[32];
+    const char *line = arena_printf(
+        a,
+        "%s has %s on the clone and %s in production: too little to tell how "
+        "long it takes\n",
+        escape(a, rel->name), bytes_text(rel->bytes, clone, sizeof clone),
+        bytes_text(rel->production_bytes, production, sizeof production));
 
-    buf_printf(warnings,
-               "%s has %s on the clone and %s in production: too little to "
-               "tell how long it takes\n",
-               escape(a, rel->name), bytes_text(rel->bytes, clone, sizeof clone),
-               bytes_text(rel->production_bytes, production,
-                          sizeof production));
+    if (!strstr(warnings->data, line))
+        buf_str(warnings, line);
 }
 
 /* The share of the relation that the clone holds least of, among those that
@@ -146,7 +148,7 @@ static void worked_on(const struct passes *p, const struct traced_statement *s,
             !estimate_grows(s, &s->touched[i], &by_rows))
             continue;
         part = (double)rel->bytes / (double)rel->production_bytes;
-        if (part < SHARE_LEAST && part < *share)
+        if (part < SHARE_LEAST)
             warn_small(p->trace.arena, warnings, rel);
         if (part < *share)
             *share = part;

@@ -15,26 +15,26 @@
 
 /* One row for each lock of `%s` (relation, mode), at least one row; the WAL
  * position is on all of them. */
-#define INSPECT_SQL                                                            \
-    "SELECT l.relation, l.mode, pg_catalog.quote_ident(n.nspname) || '.' || "  \
-    "pg_catalog.quote_ident(c.relname), c.relkind, "                           \
-    "coalesce(i.indrelid, 0), coalesce(c.relfilenode, 0), "                    \
-    "pg_catalog.pg_stat_get_xact_numscans(l.relation), "                       \
-    "pg_catalog.pg_stat_get_xact_tuples_returned(l.relation), "                \
-    "pg_catalog.pg_stat_get_xact_tuples_inserted(l.relation) + "               \
-    "pg_catalog.pg_stat_get_xact_tuples_updated(l.relation) + "                \
-    "pg_catalog.pg_stat_get_xact_tuples_deleted(l.relation), "                 \
-    "n.nspname = 'tidegate' OR n.nspname ~ '^(pg_|information_schema$)', "     \
-    "w.at FROM (SELECT pg_catalog.pg_wal_lsn_diff("                            \
-    "pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint AS at) w "         \
-    "LEFT JOIN (%s) l ON true "                                                \
-    "LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation "                   \
-    "LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "           \
+#define INSPECT_SQL                                                           \
+    "SELECT l.relation, l.mode, pg_catalog.quote_ident(n.nspname) || '.' || " \
+    "pg_catalog.quote_ident(c.relname), c.relkind, "                          \
+    "coalesce(i.indrelid, 0), coalesce(c.relfilenode, 0), "                   \
+    "pg_catalog.pg_stat_get_xact_numscans(l.relation), "                      \
+    "pg_catalog.pg_stat_get_xact_tuples_returned(l.relation), "               \
+    "pg_catalog.pg_stat_get_xact_tuples_inserted(l.relation) + "              \
+    "pg_catalog.pg_stat_get_xact_tuples_updated(l.relation) + "               \
+    "pg_catalog.pg_stat_get_xact_tuples_deleted(l.relation), "                \
+    "n.nspname = 'tidegate' OR n.nspname ~ '^(pg_|information_schema$)', "    \
+    "w.at FROM (SELECT pg_catalog.pg_wal_lsn_diff("                           \
+    "pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint AS at) w "        \
+    "LEFT JOIN (%s) l ON true "                                               \
+    "LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation "                  \
+    "LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "          \
     "LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = l.relation"
-#define OWN_LOCKS_SQL                                                          \
-    "SELECT relation, mode FROM pg_catalog.pg_locks "                          \
-    "WHERE locktype = 'relation' AND granted AND relation >= 16384 "           \
-    "AND pid = pg_catalog.pg_backend_pid() AND database = (SELECT oid FROM "   \
+#define OWN_LOCKS_SQL                                                        \
+    "SELECT relation, mode FROM pg_catalog.pg_locks "                        \
+    "WHERE locktype = 'relation' AND granted AND relation >= 16384 "         \
+    "AND pid = pg_catalog.pg_backend_pid() AND database = (SELECT oid FROM " \
     "pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
 enum column {
     COL_OID,
@@ -453,8 +453,7 @@ static bool take_observed(struct trace *t, struct traced_statement *s,
     return true;
 }
 
-static bool run_apart(struct trace *t, struct traced_script *out,
-                      struct err *e)
+static bool run_apart(struct trace *t, struct traced_script *out, struct err *e)
 {
     const struct script *script = out->script;
 
@@ -487,8 +486,7 @@ bool trace_script(struct trace *t, const struct script *s,
     bool ok;
 
     *out = (struct traced_script){.script = s};
-    out->statements =
-        arena_array(t->arena, s->n, sizeof *out->statements);
+    out->statements = arena_array(t->arena, s->n, sizeof *out->statements);
     t->transaction++;
     ok = s->transaction ? run_together(t, out, e) : run_apart(t, out, e);
     out->ms = clock_mono() - began;
