@@ -109,22 +109,28 @@ static const char *flush(const struct trace *t)
                : "SELECT";
 }
 
-/* search_path: the one the role and the database give, as in the real run. */
-static const char *settings(struct trace *t, const struct script *s,
-                            const char *local, int64_t lock_ms)
+/* As in the real run: what a migration before left in the session goes, and
+ * search_path is the one that the role and the database give. */
+static const char *opening(struct trace *t, const struct script *s, bool begin)
 {
     return arena_printf(
         t->arena,
-        "SET %s search_path TO DEFAULT; SET %s lock_timeout = '%lldms'; "
-        "SET %s statement_timeout = '%lldms'; %s",
-        local, local, (long long)lock_ms, local,
+        "RESET ALL; SET SESSION AUTHORIZATION DEFAULT; DEALLOCATE ALL; "
+        "CLOSE ALL; UNLISTEN *; DISCARD TEMP; "
+        "SELECT pg_catalog.pg_advisory_unlock_all(); %s%s; "
+        "SET lock_timeout = '%lldms'; SET statement_timeout = '%lldms'; %s",
+        pg_server_version(t->work) >= 140000
+            ? "SET client_connection_check_interval = '500ms'; "
+            : "",
+        begin ? "BEGIN" : "SET standard_conforming_strings = on",
+        (long long)(begin ? t->lock_wait_ms : 0),
         (long long)(s->statement_timeout_ms > 0 ? s->statement_timeout_ms : 0),
         flush(t));
 }
 
-static void held_until(struct traced_script *out, int64_t end)
+static void held_until(struct traced_script *out, size_t first, int64_t end)
 {
-    for (size_t i = 0; i < out->n; i++)
+    for (size_t i = first; i < out->n; i++)
         for (size_t j = 0; j < out->statements[i].n; j++) {
             struct traced_touch *at = &out->statements[i].touched[j];
             at->held_ms = end - at->taken;
@@ -155,22 +161,29 @@ static bool left_transaction(struct trace *t, struct traced_script *out,
     return true;
 }
 
+static void ran(struct traced_script *out, struct traced_statement *s,
+                const struct pg_result *r)
+{
+    s->ms = r->ms;
+    s->rows = r->affected > 0 ? r->affected : 0;
+    out->n++;
+}
+
+/* Statements first to last - 1 in one transaction. */
 static bool run_together(struct trace *t, struct traced_script *out,
-                         struct err *e)
+                         size_t first, size_t last, struct err *e)
 {
     const struct script *script = out->script;
 
-    if (!command(t, "BEGIN", e) ||
-        !command(t, settings(t, script, "LOCAL", t->lock_wait_ms), e))
+    t->transaction++;
+    if (!command(t, opening(t, script, true), e))
         return false;
-    for (size_t i = 0; i < script->n; i++) {
+    for (size_t i = first; i < last; i++) {
         struct traced_statement *s = begin(t, out, i);
         struct pg_result r;
         if (!run_statement(t, script, i, NULL, &r, e))
             return failed(t, out, i, e) && command(t, "ROLLBACK", e);
-        s->ms = r.ms;
-        s->rows = r.affected > 0 ? r.affected : 0;
-        out->n = i + 1;
+        ran(out, s, &r);
         if (left_transaction(t, out, s))
             return pg_transaction(t->work) == PG_IDLE ||
                    command(t, "ROLLBACK", e);
@@ -179,35 +192,41 @@ static bool run_together(struct trace *t, struct traced_script *out,
     }
     /* deferred constraints are checked here: that can fail as well */
     if (!command(t, "COMMIT", e))
-        return script->n && failed(t, out, script->n - 1, e);
-    held_until(out, clock_mono());
+        return last > first && failed(t, out, last - 1, e);
+    held_until(out, first, clock_mono());
     return true;
+}
+
+/* A statement that refuses to be in a transaction. */
+static bool run_alone(struct trace *t, struct traced_script *out, size_t i,
+                      struct err *e)
+{
+    struct traced_statement *s;
+    struct observer o;
+    struct pg_result r;
+
+    t->transaction++;
+    if (!command(t, opening(t, out->script, false), e))
+        return false;
+    s = begin(t, out, i);
+    observer_begin(&o, t->loop, t->arena, t->watch, pg_backend_pid(t->work));
+    observer_turn(&o, e);
+    if (!run_statement(t, out->script, i, &o, &r, e))
+        return failed(t, out, i, e);
+    ran(out, s, &r);
+    return inspect_observed(t, s, &o, e) && command(t, flush(t), e);
 }
 
 static bool run_apart(struct trace *t, struct traced_script *out, struct err *e)
 {
     const struct script *script = out->script;
 
-    if (!command(t, settings(t, script, "SESSION", 0), e))
-        return false;
-    for (size_t i = 0; i < script->n; i++) {
-        struct traced_statement *s = begin(t, out, i);
-        struct observer o;
-        struct pg_result r;
-        if (i)
-            t->transaction++;
-        observer_begin(&o, t->loop, t->arena, t->watch,
-                       pg_backend_pid(t->work));
-        observer_turn(&o, e);
-        if (!run_statement(t, script, i, &o, &r, e))
-            return failed(t, out, i, e);
-        s->ms = r.ms;
-        s->rows = r.affected > 0 ? r.affected : 0;
-        out->n = i + 1;
-        if (!inspect_observed(t, s, &o, e) || !command(t, flush(t), e))
+    for (size_t i = 0; i < script->n && !out->failed; i++)
+        if (!(script->statements[i].needs_no_transaction
+                  ? run_alone(t, out, i, e)
+                  : run_together(t, out, i, i + 1, e)))
             return false;
-    }
-    return command(t, "SET search_path = ''", e);
+    return true;
 }
 
 bool trace_script(struct trace *t, const struct script *s,
@@ -218,8 +237,8 @@ bool trace_script(struct trace *t, const struct script *s,
 
     *out = (struct traced_script){.script = s};
     out->statements = arena_array(t->arena, s->n, sizeof *out->statements);
-    t->transaction++;
-    ok = s->transaction ? run_together(t, out, e) : run_apart(t, out, e);
+    ok = s->transaction ? run_together(t, out, 0, s->n, e)
+                        : run_apart(t, out, e);
     out->ms = clock_mono() - began;
     return ok;
 }

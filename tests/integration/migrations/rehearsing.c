@@ -116,6 +116,9 @@ static void script_make(struct fixture *f, struct script *s, const char *file,
         at->len = len;
         at->line = line;
         at->kind = "statement";
+        at->needs_no_transaction =
+            !transaction &&
+            (strstr(at->text, "CONCURRENTLY") || strstr(at->text, "VACUUM"));
         for (size_t i = 0; i < len; i++)
             line += text[i] == '\n';
         line += 2;

@@ -218,6 +218,48 @@ static void a_concurrent_index_is_observed(void **state)
     assert_int_equal(f->out.waited, 0);
 }
 
+static void without_a_transaction_each_statement_is_traced(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m = migration_make(
+        f, "0001_one!",
+        "ALTER TABLE orders ADD COLUMN q int\n;;\n"
+        "CREATE INDEX CONCURRENTLY q_idx ON orders (q)\n;;\n"
+        "SELECT pg_sleep(0.2)\n;;\nALTER TABLE orders ADD COLUMN r nosuch",
+        NULL);
+    const struct rehearsed_statement *up;
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, &m, 1));
+    up = f->out.list[0].up;
+    assert_string_equal(up[0].touched[0].lock, "ACCESS EXCLUSIVE");
+    assert_true(up[0].touched[0].held_ms < 150); /* its own transaction */
+    assert_int_equal(f->out.list[0].n, 3);
+    assert_non_null(strstr(f->out.failed, "0001_one.up.sql:7: "));
+}
+
+/* What one migration sets for its session does not reach the next. */
+static void sessions_are_cleaned_between_migrations(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *list[] = {
+        migration_make(f, "0001_a",
+                       "CREATE SCHEMA other\n;;\nSET search_path = other\n;;\n"
+                       "CREATE TEMP TABLE keep (x int)",
+                       NULL),
+        migration_make(f, "0002_b",
+                       "ALTER TABLE orders ADD COLUMN x int\n;;\n"
+                       "CREATE TEMP TABLE keep (x int)",
+                       NULL),
+    };
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, list, 2));
+    assert_null(f->out.failed);
+}
+
 static void an_update_of_all_rows_makes_writers_wait(void **state)
 {
     struct fixture *f = *state;
@@ -627,6 +669,8 @@ int main(void)
         T(a_down_that_fails_is_a_result),
         T(after_migrations_run_last),
         T(a_concurrent_index_is_observed),
+        T(without_a_transaction_each_statement_is_traced),
+        T(sessions_are_cleaned_between_migrations),
         T(an_update_of_all_rows_makes_writers_wait),
         T(a_failing_migration_is_a_result),
         T(a_deferred_constraint_fails_at_commit),
