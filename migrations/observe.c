@@ -21,18 +21,26 @@
     " UNION ALL SELECT relid, 'scan' FROM " \
     "pg_catalog.pg_stat_progress_cluster WHERE pid = %d AND relid <> 0"
 
-void observer_begin(struct observer *o, struct loop *l, struct arena *a,
-                    struct pg *watch, int backend)
+bool observer_begin(struct observer *o, struct loop *l, struct arena *a,
+                    struct pg *watch, int backend, struct err *e)
 {
-    int64_t now = clock_mono();
+    struct pg_result ignored;
+    int64_t now;
 
+    if (!pg_run(watch, a,
+                "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1",
+                &ignored, e))
+        return false;
+    now = clock_mono();
     *o = (struct observer){.loop = l,
                            .watch = watch,
                            .arena = a,
                            .backend = backend,
                            .began = now,
                            .sampled = now,
-                           .next = now};
+                           .next = now,
+                           .holding = true};
+    return true;
 }
 
 static void note(struct observer *o, uint32_t relation, const char *mode,
@@ -67,8 +75,9 @@ static bool observer_take(struct observer *o, struct err *e)
     arena_init(&scratch);
     ok = pg_take(o->watch, &scratch, &got, e);
     for (int i = 0; ok && i < got.rows; i++)
-        note(o, (uint32_t)strtoul(got.cell[i][0], NULL, 10), got.cell[i][1],
-             now);
+        if (*got.cell[i][0] != '0')
+            note(o, (uint32_t)strtoul(got.cell[i][0], NULL, 10), got.cell[i][1],
+                 now);
     arena_release(&scratch);
     o->asked = false;
     if (now - o->sampled > o->gap)
@@ -78,12 +87,22 @@ static bool observer_take(struct observer *o, struct err *e)
     return ok;
 }
 
+/* The snapshot has done its work, or waited long enough. */
+static bool observer_free(struct observer *o, struct err *e)
+{
+    o->holding = false;
+    o->next = CLOCK_NEVER;
+    return o->asked = pg_send(o->watch, "COMMIT", e);
+}
+
 static bool observer_ask(struct observer *o, struct err *e)
 {
     struct arena scratch;
     const char *sql;
     bool ok;
 
+    if (o->holding && (o->n || clock_mono() - o->began > DENSE_FOR_MS))
+        return observer_free(o, e);
     arena_init(&scratch);
     sql =
         arena_printf(&scratch, SAMPLE_SQL, o->backend, o->backend, o->backend);
@@ -105,11 +124,13 @@ bool observer_turn(struct observer *o, struct err *e)
 
 bool observer_end(struct observer *o, struct err *e)
 {
-    if (!o->asked)
-        return true;
-    while (pg_busy(o->watch))
+    struct pg_result ignored;
+
+    while (o->asked && pg_busy(o->watch))
         loop_turn(o->loop, CLOCK_NEVER);
-    return observer_take(o, e);
+    if (o->asked && !observer_take(o, e))
+        return false;
+    return !o->holding || pg_run(o->watch, o->arena, "COMMIT", &ignored, e);
 }
 
 int64_t observed_held(const struct observer *o, const struct observed *seen,

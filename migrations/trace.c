@@ -36,6 +36,7 @@ static bool run_statement(struct trace *t, const struct script *s, size_t i,
                           struct err *e)
 {
     int64_t since = clock_mono(), live = since + LIVE_MS;
+    bool watching = o != NULL;
     struct err ignored;
 
     if (stopped(t))
@@ -44,9 +45,8 @@ static bool run_statement(struct trace *t, const struct script *s, size_t i,
         return false;
     while (pg_busy(t->work)) {
         int64_t until = live;
-        if (o && !observer_turn(o, &ignored))
-            o = NULL;
-        if (o && o->next < until)
+        watching = watching && observer_turn(o, &ignored);
+        if (watching && o->next < until)
             until = o->next;
         loop_turn(t->loop, until);
         if (stopped(t))
@@ -56,7 +56,7 @@ static bool run_statement(struct trace *t, const struct script *s, size_t i,
             live = clock_mono() + LIVE_MS;
         }
     }
-    if (o && o->asked)
+    if (watching)
         observer_end(o, &ignored);
     if (!pg_take(t->work, t->arena, out, e))
         return stopped(t) ? say_stopped(e) : false;
@@ -209,8 +209,9 @@ static bool run_alone(struct trace *t, struct traced_script *out, size_t i,
     if (!command(t, opening(t, out->script, false), e))
         return false;
     s = begin(t, out, i);
-    observer_begin(&o, t->loop, t->arena, t->watch, pg_backend_pid(t->work));
-    observer_turn(&o, e);
+    if (!observer_begin(&o, t->loop, t->arena, t->watch,
+                        pg_backend_pid(t->work), e))
+        return false;
     if (!run_statement(t, out->script, i, &o, &r, e))
         return failed(t, out, i, e);
     ran(out, s, &r);

@@ -218,6 +218,29 @@ static void a_concurrent_index_is_observed(void **state)
     assert_int_equal(f->out.waited, 0);
 }
 
+static void even_the_shortest_is_observed(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *list[20];
+
+    database_make(f, "shop", "CREATE TABLE empty (x int)");
+    for (int i = 0; i < 20; i++)
+        list[i] = migration_make(
+            f, arena_printf(&f->a, "%04d_i!", i),
+            arena_printf(&f->a, "CREATE INDEX CONCURRENTLY i%d ON empty (x)",
+                         i),
+            NULL);
+    must(f, rehearse(f, &s, list, 20));
+    for (int i = 0; i < 20; i++) {
+        const struct touched *t =
+            touched_find(&f->out.list[i].up[0], "public.empty");
+        assert_non_null(t);
+        assert_string_equal(t->lock, "SHARE UPDATE EXCLUSIVE");
+        assert_true(t->scanned);
+    }
+}
+
 static void without_a_transaction_each_statement_is_traced(void **state)
 {
     struct fixture *f = *state;
@@ -392,6 +415,24 @@ static void a_dump_is_the_same_schema(void **state)
     assert_string_equal(warnings.data, "");
     buf_release(&warnings);
     database_run(f, "shop", "DROP OWNED BY tg_reader; DROP ROLE tg_reader");
+}
+
+static void an_ordinary_role_copies_without_owners(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m =
+        one(f, "ALTER TABLE orders ADD COLUMN x int", NULL);
+
+    database_make(f, "shop", SHOP);
+    database_run(f, "postgres",
+                 "DROP ROLE IF EXISTS tg_plain;"
+                 "CREATE ROLE tg_plain LOGIN CREATEDB");
+    s.server = pg_conninfo_with(&f->a, s.server, "user", "tg_plain", &f->e);
+    must(f, rehearse(f, &s, &m, 1));
+    assert_null(f->out.failed);
+    assert_non_null(strstr(f->out.warnings, "owners and rights were left out"));
+    database_run(f, "postgres", "DROP ROLE tg_plain");
 }
 
 static void a_template_is_cloned_and_kept(void **state)
@@ -669,6 +710,7 @@ int main(void)
         T(a_down_that_fails_is_a_result),
         T(after_migrations_run_last),
         T(a_concurrent_index_is_observed),
+        T(even_the_shortest_is_observed),
         T(without_a_transaction_each_statement_is_traced),
         T(sessions_are_cleaned_between_migrations),
         T(an_update_of_all_rows_makes_writers_wait),
@@ -677,6 +719,7 @@ int main(void)
         T(a_migration_that_commits_by_itself_fails),
         T(a_small_clone_is_scaled_and_called_so),
         T(a_dump_is_the_same_schema),
+        T(an_ordinary_role_copies_without_owners),
         T(a_template_is_cloned_and_kept),
         T(an_existing_one_is_left_as_it_was),
         T(production_is_refused),
