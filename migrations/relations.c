@@ -35,14 +35,6 @@ enum lock_mode lock_mode_from_pg(const char *name)
     return LOCK_NONE;
 }
 
-enum lock_mode lock_mode_from_name(const char *name)
-{
-    for (size_t i = 1; name && i < MODES; i++)
-        if (strcmp(modes[i].name, name) == 0)
-            return (enum lock_mode)i;
-    return LOCK_NONE;
-}
-
 /* ---- the map ---- */
 
 static size_t slot_of(const struct relations *r, uint32_t oid)

@@ -26,8 +26,6 @@ enum lock_mode {
 const char *lock_mode_name(enum lock_mode m); /* "ACCESS EXCLUSIVE", "" */
 /* From the name that pg_locks uses; LOCK_NONE for what is no table lock. */
 enum lock_mode lock_mode_from_pg(const char *name);
-/* From the name that lock_mode_name gives. */
-enum lock_mode lock_mode_from_name(const char *name);
 
 struct relation {
     uint32_t oid;
