@@ -80,7 +80,7 @@ $(B)/gen/%.o: $(B)/gen/%.c
 # policies and base alone; that they link is the proof of the rooms.
 link_base := $(BASE)
 link_policies := $(call objects,policies) $(BASE)
-link_migrations := $(call objects,migrations) $(BASE) $(EMBEDDED)
+link_migrations := $(B)/libmigrations.a
 libs_base := $(shell pkg-config --libs glib-2.0 jansson libcrypto)
 libs_migrations := $(libs_base) $(shell pkg-config --libs libpq) -lpg_query
 # A test that defines __wrap_CALL stands in for CALL (ld --wrap).
@@ -104,6 +104,8 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libtidegate.a
 $(B)/integration/%: $(B)/tests/integration/%.o $(B)/libtidegate.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) -lcmocka
+$(B)/libmigrations.a: $(call objects,migrations) $(BASE) $(EMBEDDED)
+	rm -f $@ && ar rcs $@ $^
 $(B)/libtidegate.a: $(ALL)
 	rm -f $@ && ar rcs $@ $^
 
@@ -111,6 +113,9 @@ $(B)/libtidegate.a: $(ALL)
 $(B)/integration/migrations/%: $(B)/tests/integration/migrations/%.o $(link_migrations)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations) -lcmocka
+
+$(addprefix $(B)/integration/migrations/,test_rehearse test_hazards): \
+    $(B)/tests/integration/migrations/rehearsing.o
 
 # `make unit ROOM=policies` builds and runs one room's; scripts/unit prints
 # the totals.

@@ -35,7 +35,8 @@ struct apply *apply_open(struct loop *l, struct arena *a,
                          const struct apply_settings *s,
                          struct progress *progress, struct err *e);
 void apply_close(struct apply *ap);
-/* The idle connection, for reading the applied set and facts. */
+/* The idle connection, for reading the applied set and facts; NULL after it
+ * was lost and could not be opened again. */
 struct pg *apply_connection(struct apply *ap);
 
 enum apply_outcome {

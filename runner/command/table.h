@@ -15,6 +15,10 @@
     row(when) \
     row(freeze) \
     row(thaw) \
+    row(status) \
+    row(history) \
+    row(show) \
+    row(ledger) \
     row(help)
 /* clang-format on */
 

@@ -79,25 +79,38 @@ struct pinned_line {
     size_t name; /* length of "[window] allow"; 0: the whole line counts */
 };
 
+/* The key of the row `s` that "KEY = ..." begins with, or NULL. */
+static const struct key *setting_key(const struct key_section *s,
+                                     const char *text, size_t len)
+{
+    for (const struct key *k = s->keys; k->name; k++) {
+        size_t n = strlen(k->name);
+        if (len >= n + 3 && memcmp(text, k->name, n) == 0 &&
+            memcmp(text + n, " = ", 3) == 0)
+            return k;
+    }
+    return NULL;
+}
+
 static const struct key *line_key(const char *text, size_t len,
                                   size_t *name_len)
 {
-    char name[INI_NAME_LIMIT + 1];
-    const char *close = memchr(text, ']', len), *at = close + 2;
+    const char *close = memchr(text, ']', len);
+    size_t head = close ? (size_t)(close - text) + 2 : 0; /* "[window] " */
 
-    for (const struct key_section *s = key_sections; close && s->name; s++) {
-        size_t n = strlen(s->name);
-        if ((size_t)(close - text) != n + 1 || memcmp(text + 1, s->name, n))
-            continue;
-        for (const struct key *k = s->keys; k->name; k++) {
-            n = (size_t)snprintf(name, sizeof name, "%s = ", k->name);
-            if ((size_t)(text + len - at) >= n && !memcmp(at, name, n)) {
-                *name_len = (size_t)(at - text) + n - 3;
-                return k;
-            }
-        }
-    }
     *name_len = 0;
+    if (head == 0 || head > len)
+        return NULL;
+    for (const struct key_section *s = key_sections; s->name; s++) {
+        size_t n = strlen(s->name);
+        const struct key *k;
+
+        if (head != n + 3 || memcmp(text + 1, s->name, n) != 0)
+            continue;
+        k = setting_key(s, text + head, len - head);
+        *name_len = k ? head + strlen(k->name) : 0;
+        return k;
+    }
     return NULL;
 }
 

@@ -116,10 +116,9 @@ if [ -n "$prepare" ]; then
     [ "$h_status" = 0 ] || {
         rm -rf -- "$tg_dir" "$own/$release.files"
         # the live release is untouched: a late prepare is no unknown
-        case $h_status in
-        124 | 137) fail "prepare did not end within $seconds s: $h_said" \
-            "raise prepare_timeout, or mend it" ;;
-        esac
+        [ "$h_late" = no ] ||
+            fail "prepare did not end within $seconds s: $h_said" \
+                "raise prepare_timeout, or mend it"
         hook_judge prepare "$seconds"
     }
     tree_verify "$tg_dir" "$own/$release.files" "$shared" ||

@@ -67,11 +67,16 @@ CONFIG
     } >"$sshd_at/config"
 }
 
+# It speaks SSH: a login works (whatever its command ends with), or is refused.
 sshd_answers() { # FOLDER I
-    ssh -F /dev/null -i "$1/key" -o BatchMode=yes -o IdentitiesOnly=yes \
+    sshd_said=$(timeout 5 ssh -F /dev/null -i "$1/key" -o BatchMode=yes \
+        -o IdentitiesOnly=yes -o IdentityAgent=none \
         -o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no \
         -o ConnectTimeout=2 -o LogLevel=ERROR -p "$(cat "$1/port")" \
-        "$(cat "$1/user")@127.0.0.$2" exit 0 </dev/null >/dev/null 2>&1
+        "$(cat "$1/user")@127.0.0.$2" exit 0 </dev/null 2>&1 >/dev/null)
+    [ $? != 255 ] && return 0
+    case $sshd_said in *'Permission denied'*) return 0 ;; esac
+    return 1
 }
 
 # Starts a configured sshd and waits until a login works, or it has ended.
@@ -81,11 +86,7 @@ sshd_launch() { # FOLDER I
     sshd_as /usr/sbin/sshd -f "$sshd_at/config" -E "$sshd_at/log" || return 1
     sshd_tries=0
     while [ "$sshd_tries" -lt 100 ]; do
-        # what ForceCommand does to a login is no measure of readiness
-        if [ -s "$sshd_at/pid" ]; then
-            grep -q '^ForceCommand' "$sshd_at/config" && return 0
-            sshd_answers "$1" "$2" && return 0
-        fi
+        [ -s "$sshd_at/pid" ] && sshd_answers "$1" "$2" && return 0
         grep -q 'Cannot bind\|Bind to port' "$sshd_at/log" && return 1
         sshd_tries=$((sshd_tries + 1))
         sleep 0.05
@@ -97,6 +98,11 @@ sshd_launch() { # FOLDER I
 # The processes that hold a host's connections; what they run goes on.
 sshd_sessions_end() { # FOLDER I
     for sshd_child in $(ps -o pid= --ppid "$(cat "$1/sshd/$2/pid")"); do
+        # an sshd below a session's own process is the one with the socket
+        for sshd_grand in $(ps -o pid=,comm= --ppid "$sshd_child" |
+            awk '$2 == "sshd" { print $1 }'); do
+            kill -9 "$sshd_grand" 2>/dev/null
+        done
         kill -9 "$sshd_child" 2>/dev/null
     done
 }

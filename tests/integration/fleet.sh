@@ -1,16 +1,34 @@
 #!/bin/sh
-# The fleet's tests against five real sshd. FLAVOUR names the build.
+# Usage: fleet.sh [TEST...]: runs the programs of tests/integration/fleet
+# (built on demand) against five real sshd. FLAVOUR names the build (default:
+# test, the one with failpoints).
 set -eu
-TOP=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$(dirname "$0")/../.."
+. tests/harness/ordinary.sh
+. tests/harness/sshd.sh
 flavour=${FLAVOUR:-test}
-make -s -C "$TOP" -j2 "build/$flavour/integration/test_fleet"
-export TOP
-# shellcheck source=tests/harness/sshd.sh
-. "$TOP/tests/harness/sshd.sh"
+if [ -z "${FLEET_PROGRAMS:-}" ]; then
+    [ $# -gt 0 ] || set -- $(cd tests/integration/fleet &&
+        ls test_*.c | sed 's/\.c$//')
+    FLEET_PROGRAMS=$(mktemp -d /tmp/tidegate-fleet-programs.XXXXXX)
+    chmod 0755 "$FLEET_PROGRAMS"
+    export FLEET_PROGRAMS
+    for test; do
+        make -s -j2 FLAVOUR="$flavour" "build/$flavour/integration/fleet/$test"
+        cp "build/$flavour/integration/fleet/$test" "$FLEET_PROGRAMS/"
+    done
+    [ "$(id -u)" != 0 ] || chown -R "$(sshd_who)" "$FLEET_PROGRAMS"
+fi
+ordinary_exec sh tests/integration/fleet.sh "$@"
+
+TOP=$(pwd)
 FLEET=$(mktemp -d /tmp/tidegate-fleet.XXXXXX)
-export FLEET
-chmod 0755 "$FLEET"
-trap 'sshd_stop "$FLEET"; rm -rf "$FLEET"' EXIT
+export TOP FLEET
+trap 'sshd_stop "$FLEET"; rm -rf "$FLEET" "$FLEET_PROGRAMS"; ordinary_end' EXIT
 trap 'exit 130' INT TERM HUP
 sshd_start "$FLEET" 5
-"$TOP/build/$flavour/integration/test_fleet"
+failed=0
+for test; do
+    "$FLEET_PROGRAMS/$test" || failed=1
+done
+exit $failed

@@ -101,6 +101,21 @@ static void test_changes(void **state)
     }
 }
 
+/* A pinned text comes from the ledger, perhaps of another version. */
+static void test_odd_lines(void **state)
+{
+    struct folder *f = *state;
+
+    assert_string_equal(config_policy_changes(&f->arena, "[window]", "[window"),
+                        "[window]: taken out\n[window: added\n");
+    assert_string_equal(
+        config_policy_changes(&f->arena,
+                              "[window] allow = ", "[window] gone = 1"),
+        "[window] allow: was , is not set\n[window] gone = 1: added\n");
+    assert_string_equal(config_policy_changes(&f->arena, "]\n", ""),
+                        "]: taken out\n");
+}
+
 static void test_missing_signers(void **state)
 {
     struct folder *f = *state;
@@ -124,6 +139,7 @@ int main(void)
         IN_FOLDER(test_says_what_is_in_force),
         IN_FOLDER(test_same),
         IN_FOLDER(test_changes),
+        IN_FOLDER(test_odd_lines),
         IN_FOLDER(test_missing_signers),
     };
 

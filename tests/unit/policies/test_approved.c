@@ -51,6 +51,14 @@ static void test_not_counted(void **state)
         ask(HOLD, rows[i].rule, rows[i].says);
         ask(HOLD, rows[i].rule, "1 of 2 approvals");
     }
+    /* looked for behind one that does not count */
+    w->approvals[0] = world_approval("anna", "SHA256:x");
+    w->approvals[1] = world_approval("jaak", "SHA256:jaak");
+    w->approvals[2] = world_approval("jaak", "SHA256:other");
+    w->manifests[0].approved = 3;
+    w->policy.expected.approvals = 2;
+    ask(HOLD, "approved.own", "1 of 2 approvals");
+    w->manifests[0].approved = 2;
     /* one that does not count takes nothing from one that does */
     w->approvals[0] = world_approval("anna", "SHA256:shared");
     w->approvals[1] = world_approval("jaak", "SHA256:shared");

@@ -385,6 +385,24 @@ static void test_changing(void **state)
     ask(STOP, "expected.lost", "");
 }
 
+static void test_open(void **state)
+{
+    struct manifest_facts m = world_manifest(HEX("1"), "v1");
+
+    (void)state;
+    m.expires = NOW;
+    assert_true(manifest_open(&m, NOW - 1));
+    assert_false(manifest_open(&m, NOW));
+    m.used_by = "r1";
+    assert_false(manifest_open(&m, NOW - 1));
+    m.used_by = NULL;
+    m.replaced_by = HEX("2");
+    assert_false(manifest_open(&m, NOW - 1));
+    m.replaced_by = NULL;
+    m.withdrawn = true;
+    assert_false(manifest_open(&m, NOW - 1));
+}
+
 /* Which of several is judged. */
 static void test_pick(void **state)
 {
@@ -413,6 +431,17 @@ static void test_pick(void **state)
     assert_ptr_equal(manifest_pick(&w->facts), &m[1]);
     w->facts.consumed = HEX("3");
     assert_ptr_equal(manifest_pick(&w->facts), &m[2]);
+    /* others stand before it */
+    w->facts.consumed = NULL;
+    w->facts.release.release = "v1.4.1";
+    assert_ptr_equal(manifest_pick(&w->facts), &m[3]);
+    m[3].environment = "staging";
+    assert_null(manifest_pick(&w->facts));
+    /* of two alike the later in the ledger */
+    m[3] = m[0];
+    w->facts.release.release = "v1.4.2";
+    m[0].withdrawn = m[3].withdrawn = false;
+    assert_ptr_equal(manifest_pick(&w->facts), &m[3]);
 }
 
 int main(void)
@@ -435,6 +464,7 @@ int main(void)
         world_test(test_consumed),
         world_test(test_changing),
         world_test(test_pick),
+        cmocka_unit_test(test_open),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,6 +84,7 @@ static void test_replicas(void **state)
     assert_string_equal(world_ask(w, GATE_REPLICAS).limit,
                         "min = 1, max_lag = 10 s");
     r->lag_ms.value = 10000;
+    r->streaming.value = 1; /* just enough of both */
     expect_verdict(w, GATE_REPLICAS, PASS, "replicas.streaming", "");
     r->lag_ms.value = 10001;
     expect_verdict(w, GATE_REPLICAS, HOLD, "replicas.max_lag", "limit 10 s");
@@ -194,7 +195,17 @@ static void test_budgets(void **state)
     rehearsed(STOP, "rehearsal.rewrite", "rewritten: 0012_x.up.sql:3");
     r->failed = "syntax error";
     rehearsed(STOP, "rehearsal.failed", "failed: syntax error");
+    /* a limit of nothing is a limit */
+    r->failed = r->rewrite = NULL;
+    w->policy.budget.blocked_ms = 0;
+    r->blocked = 1;
+    rehearsed(STOP, "rehearsal.blocked", "budget 0 s");
+    r->blocked = 0;
+    w->policy.budget.total_ms = 0;
+    rehearsed(STOP, "rehearsal.total", "budget 0 s");
     /* limits that are not set */
+    r->rewrite = "0012_x.up.sql:3";
+    r->blocked = 2001;
     r->failed = NULL;
     r->at = NOW;
     r->clone_share = 1;

@@ -1,0 +1,30 @@
+/* index: what a statement that builds an index concurrently has left.
+ *
+ * A failed CREATE INDEX CONCURRENTLY leaves an INVALID index, a failed REINDEX
+ * CONCURRENTLY one called NAME_ccnew; IF NOT EXISTS then skips and succeeds.
+ */
+#ifndef MIGRATIONS_INDEX_H
+#define MIGRATIONS_INDEX_H
+
+#include "migrations/migration.h"
+#include "migrations/pg.h"
+
+enum index_state { INDEX_NONE, INDEX_ABSENT, INDEX_INVALID, INDEX_VALID };
+
+/* The index that the statement makes, as it stands; INDEX_NONE for statements
+ * that make none by name. pg has the search_path that the statement has. name
+ * is quoted and qualified, oid its text. */
+struct index_found {
+    enum index_state state;
+    const char *name, *oid;
+};
+bool index_look(struct pg *pg, struct arena *a, const struct statement *s,
+                struct index_found *out, struct err *e);
+/* The oids of all invalid indexes, as the text of an oid[]. */
+bool index_invalid(struct pg *pg, struct arena *a, char **oids, struct err *e);
+/* Drops (concurrently) invalid indexes that the statement made: those not in
+ * `before` and not being built by anybody. dropped: how many. */
+bool index_clean(struct pg *pg, struct arena *a, const struct statement *s,
+                 const char *before, int *dropped, struct err *e);
+
+#endif

@@ -1,0 +1,41 @@
+/* passes: up, down in reverse, up again, with the schema compared.
+ *
+ * In the order of a real release: "before" migrations, then "after" ones. The
+ * schema is read before and after each migration (with many, each block of
+ * them), so that a down that is no inverse is found by name.
+ */
+#ifndef MIGRATIONS_PASSES_H
+#define MIGRATIONS_PASSES_H
+
+#include "migrations/compare.h"
+#include "migrations/trace.h"
+#include "runner/base/buf.h"
+
+struct pass {
+    const struct migration *migration;
+    struct traced_script up, down;
+    bool up_ran, down_ran;
+    bool down_ok;        /* it ran, and what up did is undone */
+    const char *differs; /* lines, or NULL */
+    /* of the block that begins here; block 0: none begins here */
+    size_t block;
+    struct fingerprint up_before, down_after;
+};
+
+struct passes {
+    struct trace trace;
+    struct buf *warnings; /* lent */
+    bool keep_clean;      /* the clone is kept: leave it as it was */
+    struct pass *list;    /* in the order of a release */
+    size_t n;
+    struct fingerprint top; /* after all ups */
+    const char *failed;     /* an up failed: its message */
+};
+
+/* Puts the migrations in order. */
+void passes_init(struct passes *p, struct arena *a,
+                 const struct migration *const *pending, size_t n);
+/* Runs them on p->trace (opened). False only as trace_script says. */
+bool passes_run(struct passes *p, struct err *e);
+
+#endif

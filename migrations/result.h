@@ -1,0 +1,13 @@
+/* result: what the passes found, as the rehearsal that others read. */
+#ifndef MIGRATIONS_RESULT_H
+#define MIGRATIONS_RESULT_H
+
+#include "migrations/passes.h"
+#include "migrations/rehearse.h"
+
+/* Fills all but digest, at, clone and warnings' text; adds warnings. Lives in
+ * the passes' arena; foreign text is escaped. */
+void result_fill(struct rehearsal *out, const struct passes *p,
+                 struct buf *warnings);
+
+#endif

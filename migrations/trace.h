@@ -1,0 +1,67 @@
+/* trace: what each statement of a script does, seen while it runs.
+ *
+ * In a transaction everything is asked on the same connection after each
+ * statement: its locks (pg_locks of our backend; they are kept until the
+ * transaction ends), the scan and row counters of the locked relations alone
+ * (pg_stat_get_xact_*), file nodes (another one is a rewrite) and the WAL
+ * position. A statement that cannot be in a transaction leaves nothing to see
+ * there: an observer on a second connection samples its locks and progress.
+ */
+#ifndef MIGRATIONS_TRACE_H
+#define MIGRATIONS_TRACE_H
+
+#include "migrations/migration.h"
+#include "migrations/observe.h"
+#include "migrations/relations.h"
+#include "runner/base/progress.h"
+
+/* What one statement did to one relation. Relations made in the same
+ * transaction are left out: nobody waits for them. */
+struct traced_touch {
+    struct relation *relation;
+    enum lock_mode lock; /* strongest it took; where it took none anew, the
+                            strongest held */
+    int64_t taken;       /* monotonic ms, when the statement began */
+    int64_t held_ms;     /* until the transaction ended */
+    bool rewritten, scanned;
+    int64_t changed; /* rows inserted, updated, deleted */
+};
+
+struct traced_statement {
+    const struct statement *statement;
+    int64_t began, ms, rows, wal_bytes;
+    bool builds_index; /* a new index appeared */
+    struct traced_touch *touched;
+    size_t n;
+};
+
+struct traced_script {
+    const struct script *script;
+    struct traced_statement *statements; /* those that ran */
+    size_t n;
+    int64_t ms;         /* from BEGIN to the end of COMMIT */
+    const char *failed; /* "FILE:LINE: message (SQLSTATE ...)", or NULL */
+};
+
+struct trace {
+    struct loop *loop;
+    struct arena *arena;
+    struct pg *work, *watch; /* lent: the two connections to the clone */
+    struct progress *progress;
+    int64_t lock_wait_ms;
+    int stops; /* loop_stops when the rehearsal began */
+    struct relations relations;
+    int transaction; /* how many so far */
+    int64_t wal;     /* position after the last statement */
+};
+
+/* Reads the relations. The fields down to stops are set by the caller. */
+bool trace_open(struct trace *t, struct err *e);
+/* Runs it, traced, and commits. A statement that fails is an answer (`failed`
+ * set, all of the transaction undone); false: the connection was lost
+ * (ERR_UNREACHABLE) or a stop signal came (ERR_INTERRUPTED; what ran is
+ * undone). */
+bool trace_script(struct trace *t, const struct script *s,
+                  struct traced_script *out, struct err *e);
+
+#endif

@@ -1,0 +1,123 @@
+/* work: what apply.c, guard.c, transaction.c and journal.c share.
+ *
+ * Not for other rooms: see migrations/apply.h.
+ */
+#ifndef MIGRATIONS_WORK_H
+#define MIGRATIONS_WORK_H
+
+#include "migrations/apply.h"
+
+struct done {
+    const char *name, *checksum;
+    bool down;
+};
+
+struct apply {
+    struct loop *loop;
+    struct arena *a;
+    struct apply_settings s;
+    struct progress *progress;
+    struct pg *idle;        /* holds the advisory lock; never in a transaction
+                               for longer than one short call */
+    struct pg *work;        /* the migration's own statements */
+    struct pg *observer;    /* looks, and cancels */
+    bool checks_client;     /* the server can look whether we still live */
+    struct applied applied; /* as read when the connections were opened */
+    struct done *done;      /* what this run has changed since */
+    size_t done_n, done_cap;
+    int stops; /* stop signals seen when the task began */
+    /* guard.c */
+    enum { LOOK_NONE, LOOK_SENT, LOOK_CANCEL } look;
+    char blocker[200]; /* who held us up when we last looked */
+};
+
+/* One script to run, and the row that says so. */
+struct task {
+    const char *name;
+    const struct script *script;
+    bool down;
+    const char *checksum;
+    int64_t expected_ms;
+    const char *record; /* SQL of the last statement, literals in it */
+    int64_t began;      /* monotonic */
+    int64_t give_up;    /* monotonic: no retry of lock timeouts after */
+    struct arena *a;    /* for the task */
+    struct apply_result *out;
+};
+
+/* ---- guard.c ---- */
+
+enum guard_why { GUARD_LET, GUARD_STOPPED, GUARD_CROWDED };
+
+/* How one command is watched. */
+struct guard {
+    struct arena *a;
+    const char *subject;
+    int64_t began, expected_ms; /* for the live line */
+    int64_t deadline;           /* monotonic, or CLOCK_NEVER */
+    bool uncancelled;           /* COMMIT: let it end */
+    bool patient;               /* nobody that waits behind it matters */
+    enum guard_why why;         /* out: why it was cancelled */
+    int waiting;                /* out: sessions behind us then */
+    int64_t waited_ms;
+};
+
+/* Runs one command on ap->work while the observer looks. */
+bool guard_run(struct apply *ap, struct guard *g, const char *sql,
+               struct pg_result *out, struct err *e);
+bool guard_stopped(const struct apply *ap);
+
+/* ---- transaction.c ---- */
+
+/* A part of a script that is one transaction. */
+struct part {
+    const struct statement *list;
+    size_t n;
+    int first;          /* number of list[0] in its script, from 1 */
+    const char *record; /* the statement before COMMIT */
+};
+
+enum ended {
+    ENDED_DONE,
+    ENDED_ROLLED_BACK,
+    ENDED_LOST,    /* before COMMIT was sent: it is not there */
+    ENDED_UNKNOWN, /* after */
+};
+
+/* Tries until it is done, fails, or lock timeouts have lasted too long. */
+enum ended transaction_run(struct apply *ap, struct task *t,
+                           const struct part *part, struct err *e);
+/* The statements that make a session fit for the next migration; begin: and
+ * open a transaction. In t->a. */
+char *transaction_opening(struct apply *ap, const struct task *t, bool begin,
+                          int64_t lock_timeout_ms);
+/* e says which statement failed, where and why. */
+bool transaction_blame(struct apply *ap, const struct task *t,
+                       const struct statement *s, const struct guard *g,
+                       struct err *e);
+/* A lock timeout or deadlock, worth another try. */
+bool transaction_again(const struct pg_failure *f);
+/* Sleeps with jitter; false when it is time to give up, or a signal came. */
+bool transaction_pause(struct apply *ap, struct task *t);
+
+/* ---- apply.c ---- */
+
+/* Closes and opens all connections, for at most 15 s while the server cannot
+ * be reached; waits for orphans, so that what it then reads is the end. */
+bool apply_reopen(struct apply *ap, struct err *e);
+
+/* ---- journal.c ---- */
+
+/* Statement by statement; what was done by an earlier run is not done again.
+ */
+bool journal_run(struct apply *ap, struct task *t, struct err *e);
+
+/* ---- door.c ---- */
+
+/* The three connections, the lock, the fence, no orphan. */
+bool door_open(struct apply *ap, struct err *e);
+void door_close(struct apply *ap);
+/* Waits for (or ends) what an earlier run left running. */
+bool door_orphans(struct apply *ap, struct err *e);
+
+#endif

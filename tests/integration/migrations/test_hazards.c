@@ -1,0 +1,292 @@
+/* Every form of statement that PostgreSQL 15 can show, run in one rehearsal:
+ * the trace must measure the lock, the rewrite and the scan that its row
+ * says. $ is the row's own table, $r and $p are others that setup makes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "runner/base/buf.h"
+#include "tests/integration/migrations/rehearsing.h"
+
+enum { NO, YES, ANY };
+
+struct seen {
+    const char *relation; /* NULL: the list ends */
+    const char *lock;
+    int rewrite, scan;
+};
+
+#define AEL "ACCESS EXCLUSIVE"
+#define SRE "SHARE ROW EXCLUSIVE"
+#define SUE "SHARE UPDATE EXCLUSIVE"
+#define PARTITIONED                                                   \
+    "CREATE TABLE $p (a int, b text) PARTITION BY RANGE (a);"         \
+    "CREATE TABLE $p1 PARTITION OF $p FOR VALUES FROM (0) TO (1000);" \
+    "CREATE TABLE $pd PARTITION OF $p DEFAULT;"                       \
+    "INSERT INTO $p SELECT i, 'x' FROM generate_series(1, 2999) i;"
+#define OTHER                               \
+    "CREATE TABLE $r (id int PRIMARY KEY);" \
+    "INSERT INTO $r SELECT generate_series(1, 3000);"
+#define REFERRING                                             \
+    OTHER "ALTER TABLE $ ADD CONSTRAINT $fk FOREIGN KEY (a) " \
+          "REFERENCES $r"
+
+/* clang-format off */
+static const struct {
+    const char *row, *setup, *sql;
+    bool apart;
+    struct seen seen[4];
+} rows[] = {
+    {"1", "", "ALTER TABLE $ ADD COLUMN c int", 0, {{"$", AEL, NO, NO}}},
+    {"2", "", "ALTER TABLE $ ADD COLUMN c int DEFAULT 5 NOT NULL", 0,
+     {{"$", AEL, NO, NO}}},
+    {"2 now", "", "ALTER TABLE $ ADD COLUMN c timestamptz DEFAULT now()", 0,
+     {{"$", AEL, NO, NO}}},
+    {"2 jsonb", "", "ALTER TABLE $ ADD COLUMN c jsonb DEFAULT '{}'::jsonb", 0,
+     {{"$", AEL, NO, NO}}},
+    {"3 uuid", "",
+     "ALTER TABLE $ ADD COLUMN c uuid DEFAULT gen_random_uuid()", 0,
+     {{"$", AEL, YES, NO}}},
+    {"3 clock", "",
+     "ALTER TABLE $ ADD COLUMN c timestamptz DEFAULT clock_timestamp()", 0,
+     {{"$", AEL, YES, NO}}},
+    {"4 serial", "", "ALTER TABLE $ ADD COLUMN c bigserial", 0,
+     {{"$", AEL, YES, NO}}},
+    {"4 identity", "",
+     "ALTER TABLE $ ADD COLUMN c int GENERATED ALWAYS AS IDENTITY", 0,
+     {{"$", AEL, YES, NO}}},
+    {"5", "", "ALTER TABLE $ ADD COLUMN c int GENERATED ALWAYS AS (a+1) STORED",
+     0, {{"$", AEL, YES, NO}}},
+    {"7", "CREATE DOMAIN $d AS int CHECK (VALUE > 0)",
+     "ALTER TABLE $ ADD COLUMN c $d", 0, {{"$", AEL, YES, NO}}},
+    {"7 free", "CREATE DOMAIN $d AS int", "ALTER TABLE $ ADD COLUMN c $d", 0,
+     {{"$", AEL, NO, NO}}},
+    {"8", "", "ALTER TABLE $ ADD COLUMN c int CHECK (c > 0)", 0,
+     {{"$", AEL, NO, YES}}},
+    {"9", OTHER, "ALTER TABLE $ ADD COLUMN c int REFERENCES $r", 0,
+     {{"$", AEL, NO, NO}, {"$r", SRE, NO, NO}}},
+    {"10", "", "ALTER TABLE $ ADD COLUMN c int UNIQUE", 0,
+     {{"$", AEL, NO, YES}}},
+    {"11", "", "ALTER TABLE $ ADD COLUMN c json", 0, {{"$", AEL, NO, NO}}},
+    {"12", "", "ALTER TABLE $ DROP COLUMN b", 0, {{"$", AEL, NO, NO}}},
+    {"13 bigint", "", "ALTER TABLE $ ALTER a TYPE bigint", 0,
+     {{"$", AEL, YES, NO}}},
+    {"13 varchar", "", "ALTER TABLE $ ALTER b TYPE varchar(100)", 0,
+     {{"$", AEL, YES, NO}}},
+    {"13 date", "", "ALTER TABLE $ ALTER ts TYPE date", 0,
+     {{"$", AEL, YES, NO}}},
+    {"14 varchar", "ALTER TABLE $ ADD COLUMN v varchar(10)",
+     "ALTER TABLE $ ALTER v TYPE varchar(20)", 0, {{"$", AEL, NO, NO}}},
+    {"14 text", "ALTER TABLE $ ADD COLUMN v varchar(10)",
+     "ALTER TABLE $ ALTER v TYPE text", 0, {{"$", AEL, NO, NO}}},
+    {"15 utc", "", "SET LOCAL timezone = 'UTC'\n;;\n"
+     "ALTER TABLE $ ALTER ts TYPE timestamptz", 0, {{"$", AEL, NO, NO}}},
+    {"15 other", "", "SET LOCAL timezone = 'Europe/Tallinn'\n;;\n"
+     "ALTER TABLE $ ALTER ts TYPE timestamptz", 0, {{"$", AEL, YES, NO}}},
+    {"16", "", "ALTER TABLE $ ALTER b TYPE text COLLATE \"C\"", 0,
+     {{"$", AEL, NO, NO}}},
+    {"18", "", "ALTER TABLE $ ALTER a SET NOT NULL", 0, {{"$", AEL, NO, YES}}},
+    {"18 checked", "ALTER TABLE $ ADD CHECK (a IS NOT NULL)",
+     "ALTER TABLE $ ALTER a SET NOT NULL", 0, {{"$", AEL, NO, NO}}},
+    {"19", "", "ALTER TABLE $ ALTER a SET DEFAULT 7", 0,
+     {{"$", AEL, NO, NO}}},
+    {"21 statistics", "", "ALTER TABLE $ ALTER a SET STATISTICS 50", 0,
+     {{"$", SUE, NO, NO}}},
+    {"21 fillfactor", "", "ALTER TABLE $ SET (fillfactor = 70)", 0,
+     {{"$", SUE, NO, NO}}},
+    {"21 comment", "", "COMMENT ON TABLE $ IS 'x'", 0, {{"$", SUE, NO, NO}}},
+    {"21 create", "", "CREATE STATISTICS $s ON a, b FROM $", 0,
+     {{"$", SUE, NO, NO}}},
+    {"21 analyze", "", "ANALYZE $", 0, {{"$", SUE, NO, ANY}}},
+    {"22 storage", "", "ALTER TABLE $ ALTER b SET STORAGE EXTERNAL", 0,
+     {{"$", AEL, NO, NO}}},
+    {"22 identity", "", "ALTER TABLE $ REPLICA IDENTITY FULL", 0,
+     {{"$", AEL, NO, NO}}},
+    {"22 rls", "", "ALTER TABLE $ ENABLE ROW LEVEL SECURITY", 0,
+     {{"$", AEL, NO, NO}}},
+    {"22 policy", "", "CREATE POLICY $y ON $ USING (true)", 0,
+     {{"$", AEL, NO, NO}}},
+    {"22 rule", "",
+     "CREATE RULE $u AS ON DELETE TO $ WHERE old.id < 0 DO INSTEAD NOTHING", 0,
+     {{"$", AEL, NO, NO}}},
+    {"23", "", "ALTER TABLE $ ADD CHECK (a > 0)", 0, {{"$", AEL, NO, YES}}},
+    {"23 not valid", "", "ALTER TABLE $ ADD CHECK (a > 0) NOT VALID", 0,
+     {{"$", AEL, NO, NO}}},
+    {"24", "ALTER TABLE $ ADD CONSTRAINT $c CHECK (a > 0) NOT VALID",
+     "ALTER TABLE $ VALIDATE CONSTRAINT $c", 0, {{"$", SUE, NO, YES}}},
+    {"25", OTHER, "ALTER TABLE $ ADD FOREIGN KEY (a) REFERENCES $r", 0,
+     {{"$", SRE, NO, YES}, {"$r", SRE, NO, YES}}},
+    {"25 not valid", OTHER,
+     "ALTER TABLE $ ADD FOREIGN KEY (a) REFERENCES $r NOT VALID", 0,
+     {{"$", SRE, NO, NO}, {"$r", SRE, NO, NO}}},
+    {"26", OTHER "ALTER TABLE $ ADD CONSTRAINT $fk FOREIGN KEY (a) "
+     "REFERENCES $r NOT VALID", "ALTER TABLE $ VALIDATE CONSTRAINT $fk", 0,
+     {{"$", SUE, NO, YES}, {"$r", "ROW SHARE", NO, YES}}},
+    {"27", OTHER, "CREATE TABLE $n (a int REFERENCES $r)", 0,
+     {{"$r", SRE, NO, NO}}},
+    {"28 constraint", REFERRING, "ALTER TABLE $ DROP CONSTRAINT $fk", 0,
+     {{"$", AEL, NO, NO}, {"$r", AEL, NO, NO}}},
+    {"28 table", REFERRING, "DROP TABLE $", 0,
+     {{"$", AEL, NO, NO}, {"$r", AEL, NO, NO}}},
+    {"29", "ALTER TABLE $ ADD CONSTRAINT $c CHECK (a > 0)",
+     "ALTER TABLE $ DROP CONSTRAINT $c", 0, {{"$", AEL, NO, NO}}},
+    {"30", "", "ALTER TABLE $ ADD UNIQUE (a)", 0, {{"$", AEL, NO, YES}}},
+    {"31", "CREATE UNIQUE INDEX $i ON $ (a)",
+     "ALTER TABLE $ ADD UNIQUE USING INDEX $i", 0, {{"$", AEL, NO, NO}}},
+    {"31 nullable", "ALTER TABLE $ DROP CONSTRAINT $_pkey;"
+     "CREATE UNIQUE INDEX $i ON $ (a)",
+     "ALTER TABLE $ ADD PRIMARY KEY USING INDEX $i", 0,
+     {{"$", AEL, NO, YES}}},
+    {"32", "", "ALTER TABLE $ ADD EXCLUDE (a WITH =)", 0,
+     {{"$", AEL, NO, YES}}},
+    {"33", "", "CREATE INDEX ON $ (a)", 0, {{"$", "SHARE", NO, YES}}},
+    {"34", "INSERT INTO $ SELECT i, i, md5(i::text) "
+     "FROM generate_series(10000, 200000) i",
+     "CREATE INDEX CONCURRENTLY ON $ (b)", 1, {{"$", SUE, NO, YES}}},
+    {"35", PARTITIONED, "CREATE INDEX ON $p (b)", 0,
+     {{"$p", "SHARE", NO, NO}, {"$p1", "SHARE", NO, YES},
+      {"$pd", "SHARE", NO, YES}}},
+    {"36", "CREATE INDEX $i ON $ (b)", "DROP INDEX $i", 0,
+     {{"$", AEL, NO, NO}}},
+    {"37", "", "REINDEX TABLE $", 0,
+     {{"$", "SHARE", NO, YES}, {"$_pkey", AEL, YES, NO}}},
+    {"38 cluster", "", "CLUSTER $ USING $_pkey", 0, {{"$", AEL, YES, NO}}},
+    {"38 vacuum", "INSERT INTO $ SELECT i, i, md5(i::text) "
+     "FROM generate_series(10000, 200000) i", "VACUUM FULL $", 1,
+     {{"$", AEL, YES, NO}}},
+    {"39", "", "ALTER TABLE $ SET UNLOGGED", 0, {{"$", AEL, YES, NO}}},
+    {"40 table", "", "ALTER TABLE $ RENAME TO $new", 0,
+     {{"$", AEL, NO, NO}}},
+    {"40 column", "", "ALTER TABLE $ RENAME a TO z", 0, {{"$", AEL, NO, NO}}},
+    {"41 create", "CREATE FUNCTION $f() RETURNS trigger LANGUAGE plpgsql AS "
+     "'BEGIN RETURN new; END'", "CREATE TRIGGER $t BEFORE INSERT ON $ "
+     "EXECUTE FUNCTION $f()", 0, {{"$", SRE, NO, NO}}},
+    {"41 disable", "", "ALTER TABLE $ DISABLE TRIGGER USER", 0,
+     {{"$", SRE, NO, NO}}},
+    {"41 drop", "CREATE FUNCTION $f() RETURNS trigger LANGUAGE plpgsql AS "
+     "'BEGIN RETURN new; END'; CREATE TRIGGER $t BEFORE INSERT ON $ "
+     "EXECUTE FUNCTION $f()", "DROP TRIGGER $t ON $", 0,
+     {{"$", AEL, NO, NO}}},
+    {"42", PARTITIONED "CREATE TABLE $q (a int, b text);"
+     "INSERT INTO $q SELECT i, 'x' FROM generate_series(5000, 8000) i",
+     "ALTER TABLE $p ATTACH PARTITION $q FOR VALUES FROM (5000) TO (9000)", 0,
+     {{"$p", SUE, NO, NO}, {"$q", AEL, NO, YES}, {"$pd", AEL, NO, YES}}},
+    {"43", PARTITIONED,
+     "CREATE TABLE $q PARTITION OF $p FOR VALUES FROM (5000) TO (9000)", 0,
+     {{"$p", AEL, NO, NO}, {"$pd", AEL, NO, YES}}},
+    {"44", PARTITIONED, "ALTER TABLE $p DETACH PARTITION $p1", 0,
+     {{"$p", AEL, NO, NO}, {"$p1", AEL, NO, NO}, {"$pd", AEL, NO, NO}}},
+    {"45", "CREATE MATERIALIZED VIEW $m AS SELECT * FROM $",
+     "REFRESH MATERIALIZED VIEW $m", 0,
+     {{"$m", AEL, YES, NO}, {"$", "ACCESS SHARE", NO, YES}}},
+    {"46", "", "UPDATE $ SET b = 'y'", 0, {{"$", "ROW EXCLUSIVE", NO, YES}}},
+    {"46 one", "", "UPDATE $ SET b = 'y' WHERE id = 7", 0,
+     {{"$", "ROW EXCLUSIVE", NO, NO}}},
+    {"47", OTHER, "INSERT INTO $r SELECT id + 10000 FROM $", 0,
+     {{"$r", "ROW EXCLUSIVE", NO, NO}, {"$", "ACCESS SHARE", NO, YES}}},
+    {"47 as", "", "CREATE TABLE $n AS SELECT * FROM $", 0,
+     {{"$", "ACCESS SHARE", NO, YES}}},
+    {"48", "", "TRUNCATE $", 0, {{"$", AEL, NO, NO}}},
+    {"49", "", "LOCK TABLE $", 0, {{"$", AEL, NO, NO}}},
+    {"50", "CREATE DOMAIN $d AS int; CREATE TABLE $u (x $d);"
+     "INSERT INTO $u SELECT generate_series(1, 3000)",
+     "ALTER DOMAIN $d ADD CHECK (VALUE > 0)", 0,
+     {{"$u", "SHARE", NO, YES}}},
+    {"55", "", "DO 'BEGIN ALTER TABLE $ ALTER a TYPE bigint; END'", 0,
+     {{"$", AEL, YES, NO}}},
+};
+/* clang-format on */
+#define ROWS (sizeof rows / sizeof *rows)
+
+/* $ becomes t<i>. */
+static char *named(struct fixture *f, const char *text, size_t i)
+{
+    struct buf b;
+
+    buf_init(&b);
+    for (; *text; text++)
+        if (*text == '$')
+            buf_printf(&b, "t%zu", i);
+        else
+            buf_char(&b, *text);
+    return buf_into(&b, &f->a);
+}
+
+static void make_tables(struct fixture *f)
+{
+    struct buf b;
+
+    buf_init(&b);
+    for (size_t i = 0; i < ROWS; i++)
+        buf_printf(&b,
+                   "CREATE TABLE t%zu (id int PRIMARY KEY, a int, b text, "
+                   "ts timestamp); INSERT INTO t%zu SELECT i, i, 'x', now() "
+                   "FROM generate_series(1, 3000) i; %s;\n",
+                   i, i, named(f, rows[i].setup, i));
+    database_make(f, "hazards", b.data);
+    buf_release(&b);
+}
+
+static bool as_said(const struct seen *seen, const struct touched *t)
+{
+    return t && strcmp(t->lock, seen->lock) == 0 &&
+           (seen->rewrite == ANY || t->rewritten == (seen->rewrite == YES)) &&
+           (seen->scan == ANY || t->scanned == (seen->scan == YES));
+}
+
+static int row_judge(struct fixture *f, size_t i,
+                     const struct rehearsed_statement *s)
+{
+    int wrong = 0;
+
+    for (const struct seen *seen = rows[i].seen; seen->relation; seen++) {
+        const char *name =
+            named(f, arena_printf(&f->a, "public.%s", seen->relation), i);
+        const struct touched *t = touched_find(s, name);
+        if (as_said(seen, t))
+            continue;
+        wrong++;
+        print_error("row %s: %s: want %s rewrite %d scan %d, got %s %d %d\n",
+                    rows[i].row, seen->relation, seen->lock, seen->rewrite,
+                    seen->scan, t ? t->lock : "nothing", t ? t->rewritten : -1,
+                    t ? t->scanned : -1);
+    }
+    return wrong;
+}
+
+static void every_row_is_measured_as_it_says(void **state)
+{
+    struct fixture *f = *state;
+    const struct migration *list[ROWS];
+    struct rehearse_settings s = by_dump(f, "hazards");
+    int wrong = 0;
+
+    make_tables(f);
+    for (size_t i = 0; i < ROWS; i++)
+        list[i] = migration_make(
+            f, arena_printf(&f->a, "%04zu_row%s", i, rows[i].apart ? "!" : ""),
+            named(f, rows[i].sql, i), NULL);
+    if (!rehearse(f, &s, list, ROWS))
+        err_print(&f->e, stderr);
+    assert_int_equal(f->e.code, ERR_NONE);
+    assert_null(f->out.failed);
+    assert_int_equal(f->out.n, ROWS);
+    for (size_t i = 0; i < ROWS; i++)
+        wrong += row_judge(f, i, &f->out.list[i].up[f->out.list[i].n - 1]);
+    assert_int_equal(wrong, 0);
+    assert_int_equal(clones_left(f), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(every_row_is_measured_as_it_says,
+                                        fixture_open, fixture_close),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,735 @@
+/* A whole rehearsal against a real server: what it finds, what it refuses,
+ * and that nothing of it is left. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "migrations/clone.h"
+#include "migrations/compare.h"
+#include "runner/base/buf.h"
+#include "runner/base/file.h"
+#include "tests/integration/migrations/rehearsing.h"
+
+#define SHOP                                                             \
+    "CREATE TABLE orders (id bigint PRIMARY KEY, total int, note text);" \
+    "INSERT INTO orders SELECT i, i, repeat('x', 50) "                   \
+    "FROM generate_series(1, 20000) i; ANALYZE orders;"
+#define WAIT_S 20
+
+static const struct migration *one(struct fixture *f, const char *up,
+                                   const char *down)
+{
+    return migration_make(f, "0001_one", up, down);
+}
+
+static void must(struct fixture *f, bool ok)
+{
+    if (!ok)
+        err_print(&f->e, stderr);
+    assert_true(ok);
+    assert_int_equal(clones_left(f), 0);
+}
+
+static void refused(struct fixture *f, bool ok, enum err_code code,
+                    const char *part)
+{
+    assert_false(ok);
+    assert_int_equal(f->e.code, code);
+    assert_non_null(strstr(f->e.why, part));
+    assert_true(*f->e.what && *f->e.fix);
+}
+
+/* ---- what it finds ---- */
+
+static void a_volatile_default_rewrites_and_blocks(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m =
+        one(f, "ALTER TABLE orders ADD COLUMN k float8 DEFAULT random()",
+            "ALTER TABLE orders DROP COLUMN k");
+    const struct rehearsed *r;
+    const struct touched *t;
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, &m, 1));
+    assert_null(f->out.failed);
+    r = &f->out.list[0];
+    t = touched_find(&r->up[0], "public.orders");
+    assert_non_null(t);
+    assert_true(t->rewritten);
+    assert_string_equal(t->lock, "ACCESS EXCLUSIVE");
+    assert_int_equal(t->rows, 20000);
+    assert_true(t->bytes > 1000000);
+    assert_true(t->ratio > 0.9 && t->ratio < 1.1);
+    assert_true(r->up[0].wal_bytes > 1000000);
+    assert_true(r->has_down && r->down_ok);
+    assert_null(r->differs);
+    assert_true(r->low <= r->likely && r->likely < r->high);
+    assert_int_equal(f->out.waited, 1);
+    assert_string_equal(f->out.waits[0].table, "public.orders");
+    assert_string_equal(f->out.waits[0].by,
+                        "0001_one.up.sql:1 ACCESS EXCLUSIVE");
+    assert_int_equal(f->out.waits[0].readers, r->high);
+    assert_true(f->out.clone_share > 0.5);
+    assert_non_null(strstr(f->out.warnings, "production's own cluster"));
+    assert_true(hash_hex_valid(f->out.digest));
+}
+
+static void locks_are_held_to_the_end_of_the_transaction(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m =
+        one(f,
+            "ALTER TABLE orders ADD COLUMN c int\n;;\n"
+            "SELECT pg_sleep(0.3)\n;;\nCREATE TABLE n (x int)",
+            NULL);
+    const struct rehearsed_statement *up;
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, &m, 1));
+    up = f->out.list[0].up;
+    assert_int_equal(f->out.list[0].n, 3);
+    assert_true(up[0].ms < 200);
+    assert_int_equal(up[0].n, 1);
+    assert_true(up[0].touched[0].held_ms >= 300);
+    assert_int_equal(up[1].n, 0);
+    assert_int_equal(up[1].line, 3);
+    assert_int_equal(up[2].n, 0); /* new: nobody waits for it */
+    assert_true(f->out.waits[0].readers >= 300);
+    assert_int_equal(f->out.waited, 1);
+    assert_int_equal(f->out.list[0].down_high, -1);
+}
+
+static void a_down_that_is_no_inverse_is_named(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *list[] = {
+        migration_make(f, "0001_a", "CREATE TABLE a (x int)", "DROP TABLE a"),
+        migration_make(f, "0002_b",
+                       "ALTER TABLE orders ADD COLUMN c int;\n"
+                       "CREATE INDEX c_idx ON orders (c)",
+                       "DROP INDEX c_idx"),
+        migration_make(f, "0003_c", "CREATE TABLE c (x int)", "DROP TABLE c"),
+        migration_make(f, "0004_d", "CREATE TABLE d (x int)", NULL),
+        migration_make(f, "0005_e", "COMMENT ON TABLE orders IS 'x'",
+                       "COMMENT ON TABLE orders IS NULL"),
+        migration_make(f, "0006_f", "DROP INDEX total_idx",
+                       "CREATE INDEX total_idx ON orders (total, id)"),
+    };
+
+    database_make(f, "shop", SHOP "CREATE INDEX total_idx ON orders (total);");
+    must(f, rehearse(f, &s, list, 6));
+    assert_null(f->out.failed);
+    assert_true(f->out.list[0].down_ok);
+    assert_null(f->out.list[0].differs);
+    assert_false(f->out.list[1].down_ok);
+    assert_non_null(strstr(f->out.list[1].differs,
+                           "left: column public.orders.c: integer"));
+    assert_true(f->out.list[2].down_ok);
+    assert_false(f->out.list[3].has_down);
+    assert_true(f->out.list[4].down_ok);
+    assert_false(f->out.list[5].down_ok);
+    assert_non_null(strstr(f->out.list[5].differs,
+                           "lost: index public.total_idx: CREATE INDEX "
+                           "total_idx ON public.orders USING btree (total)"));
+    /* 0002 cannot go up again after its down */
+    assert_non_null(strstr(f->out.list[1].differs, "up fails after its down"));
+}
+
+static void column_order_alone_is_told_and_no_failure(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m = one(f, "ALTER TABLE orders DROP COLUMN total",
+                                    "ALTER TABLE orders ADD COLUMN total int");
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, &m, 1));
+    assert_true(f->out.list[0].down_ok);
+    assert_non_null(strstr(f->out.list[0].differs, "column order"));
+}
+
+static void a_down_that_fails_is_a_result(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *list[] = {
+        migration_make(f, "0001_a", "CREATE TABLE a (x int)", "DROP TABLE a"),
+        migration_make(f, "0002_b", "CREATE TABLE b (x int)", "DROP TABLE no"),
+    };
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, list, 2));
+    assert_null(f->out.failed);
+    assert_false(f->out.list[1].down_ok);
+    assert_non_null(strstr(f->out.list[1].differs,
+                           "down failed: 0002_b.down.sql:1: table \"no\""));
+    assert_false(f->out.list[0].down_ok);
+    assert_non_null(strstr(f->out.list[0].differs, "not tried"));
+}
+
+static void after_migrations_run_last(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *list[] = {
+        migration_make(f, "0001_a+", "ALTER TABLE n ADD COLUMN y int", NULL),
+        migration_make(f, "0002_b", "CREATE TABLE n (x int)", NULL),
+    };
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, list, 2));
+    assert_null(f->out.failed);
+    assert_string_equal(f->out.list[0].name, "0002_b");
+    assert_string_equal(f->out.list[1].name, "0001_a");
+    assert_string_equal(f->out.waits[0].table, "public.n");
+}
+
+static void a_concurrent_index_is_observed(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m = migration_make(
+        f, "0001_one!", "CREATE INDEX CONCURRENTLY n_idx ON orders (note)",
+        "DROP INDEX CONCURRENTLY n_idx");
+    const struct touched *t;
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, &m, 1));
+    assert_null(f->out.failed);
+    assert_true(f->out.list[0].down_ok);
+    assert_false(f->out.list[0].transaction);
+    t = touched_find(&f->out.list[0].up[0], "public.orders");
+    assert_non_null(t);
+    assert_string_equal(t->lock, "SHARE UPDATE EXCLUSIVE");
+    assert_true(t->held_ms <= f->out.list[0].up[0].ms);
+    assert_int_equal(f->out.waited, 0);
+}
+
+static void even_the_shortest_is_observed(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *list[20];
+
+    database_make(f, "shop", "CREATE TABLE empty (x int)");
+    for (int i = 0; i < 20; i++)
+        list[i] = migration_make(
+            f, arena_printf(&f->a, "%04d_i!", i),
+            arena_printf(&f->a, "CREATE INDEX CONCURRENTLY i%d ON empty (x)",
+                         i),
+            NULL);
+    must(f, rehearse(f, &s, list, 20));
+    for (int i = 0; i < 20; i++) {
+        const struct touched *t =
+            touched_find(&f->out.list[i].up[0], "public.empty");
+        assert_non_null(t);
+        assert_string_equal(t->lock, "SHARE UPDATE EXCLUSIVE");
+        assert_true(t->scanned);
+    }
+}
+
+static void without_a_transaction_each_statement_is_traced(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m = migration_make(
+        f, "0001_one!",
+        "ALTER TABLE orders ADD COLUMN q int\n;;\n"
+        "CREATE INDEX CONCURRENTLY q_idx ON orders (q)\n;;\n"
+        "SELECT pg_sleep(0.2)\n;;\nALTER TABLE orders ADD COLUMN r nosuch",
+        NULL);
+    const struct rehearsed_statement *up;
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, &m, 1));
+    up = f->out.list[0].up;
+    assert_string_equal(up[0].touched[0].lock, "ACCESS EXCLUSIVE");
+    assert_true(up[0].touched[0].held_ms < 150); /* its own transaction */
+    assert_int_equal(f->out.list[0].n, 3);
+    assert_non_null(strstr(f->out.failed, "0001_one.up.sql:7: "));
+}
+
+/* What one migration sets for its session does not reach the next. */
+static void sessions_are_cleaned_between_migrations(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *list[] = {
+        migration_make(f, "0001_a",
+                       "CREATE SCHEMA other\n;;\nSET search_path = other\n;;\n"
+                       "CREATE TEMP TABLE keep (x int)",
+                       NULL),
+        migration_make(f, "0002_b",
+                       "ALTER TABLE orders ADD COLUMN x int\n;;\n"
+                       "CREATE TEMP TABLE keep (x int)",
+                       NULL),
+    };
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, list, 2));
+    assert_null(f->out.failed);
+}
+
+static void an_update_of_all_rows_makes_writers_wait(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m = one(f, "UPDATE orders SET note = 'y'", NULL);
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, &m, 1));
+    assert_int_equal(f->out.list[0].up[0].rows, 20000);
+    assert_int_equal(f->out.waited, 1);
+    assert_int_equal(f->out.waits[0].readers, 0);
+    assert_true(f->out.waits[0].writers > 0);
+}
+
+static void a_failing_migration_is_a_result(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *list[] = {
+        migration_make(f, "0001_a", "CREATE TABLE a (x int)", "DROP TABLE a"),
+        migration_make(f, "0002_b",
+                       "SELECT 1\n;;\nALTER TABLE orders\n"
+                       "  ADD COLUMN q nosuchtype",
+                       NULL),
+    };
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, list, 2));
+    assert_non_null(f->out.failed);
+    assert_ptr_equal(
+        strstr(f->out.failed,
+               "0002_b.up.sql:4: type \"nosuchtype\" does not exist"),
+        f->out.failed);
+    assert_non_null(strstr(f->out.failed, "42704"));
+    assert_int_equal(f->out.list[1].n, 1);
+}
+
+static void a_deferred_constraint_fails_at_commit(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m =
+        one(f,
+            "CREATE TABLE c (x bigint REFERENCES orders "
+            "DEFERRABLE INITIALLY DEFERRED)\n;;\nINSERT INTO c VALUES (-1)",
+            NULL);
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, &m, 1));
+    assert_non_null(f->out.failed);
+    assert_non_null(strstr(f->out.failed, "23503"));
+}
+
+static void a_migration_that_commits_by_itself_fails(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m = one(f, "COMMIT\n;;\nSELECT 1", NULL);
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, &m, 1));
+    assert_non_null(strstr(f->out.failed, "ended the transaction"));
+}
+
+/* ---- the estimate ---- */
+
+static void a_small_clone_is_scaled_and_called_so(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = {.how = CLONE_AS_IS, .run = "small"};
+    const struct migration *m =
+        one(f,
+            "ALTER TABLE orders ALTER total TYPE bigint\n;;\n"
+            "ALTER TABLE orders ADD COLUMN z int",
+            NULL);
+    const struct rehearsed_statement *up;
+
+    database_make(f, "shop",
+                  "CREATE TABLE orders (id bigint PRIMARY KEY, total int);"
+                  "INSERT INTO orders SELECT i, i FROM "
+                  "generate_series(1, 400000) i; ANALYZE");
+    database_make(f, "little",
+                  "CREATE TABLE orders (id bigint PRIMARY KEY, total int);"
+                  "INSERT INTO orders SELECT i, i FROM "
+                  "generate_series(1, 3000) i; ANALYZE");
+    s.server = conninfo_of(f, "little");
+    s.production = conninfo_of(f, "shop");
+    must(f, rehearse(f, &s, &m, 1));
+    up = f->out.list[0].up;
+    assert_true(up[0].touched[0].ratio > 50);
+    assert_true(up[0].likely >= 50 * up[0].ms);
+    assert_int_equal(up[1].likely, up[1].ms); /* catalog only: not scaled */
+    assert_true(f->out.clone_share < 0.01);
+    assert_non_null(strstr(f->out.warnings, "public.orders has"));
+    assert_non_null(strstr(f->out.warnings, "too little to tell"));
+}
+
+/* ---- clones ---- */
+
+static void a_dump_is_the_same_schema(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    struct buf warnings;
+    struct clone c = {
+        .loop = f->loop, .arena = &f->a, .settings = &s, .warnings = &warnings};
+    struct fingerprint source, copy;
+    struct pg *pg;
+
+    buf_init(&warnings);
+    database_make(f, "shop",
+                  SHOP "DROP ROLE IF EXISTS tg_reader; CREATE ROLE tg_reader;"
+                       "GRANT SELECT ON orders TO tg_reader;"
+                       "CREATE TYPE mood AS ENUM ('a', 'b');"
+                       "CREATE VIEW v AS SELECT id FROM orders;"
+                       "ALTER VIEW v OWNER TO tg_reader;"
+                       "COMMENT ON COLUMN orders.note IS 'n';"
+                       "ALTER TABLE orders ADD CHECK (id > 0) NOT VALID");
+    assert_true(clone_open(&c, &f->e));
+    assert_int_equal(clones_left(f), 1);
+    pg = pg_open(f->loop, c.conninfo, "test", 0, &f->e);
+    assert_true(fingerprint_take(pg, &f->a, &copy, &f->e));
+    pg_close(pg);
+    pg = pg_open(f->loop, s.from, "test", 0, &f->e);
+    assert_true(fingerprint_take(pg, &f->a, &source, &f->e));
+    pg_close(pg);
+    assert_null(compare_schemas(&f->a, &source, &copy).lines);
+    assert_true(clone_close(&c, &f->e));
+    assert_int_equal(clones_left(f), 0);
+    assert_string_equal(warnings.data, "");
+    buf_release(&warnings);
+    database_run(f, "shop", "DROP OWNED BY tg_reader; DROP ROLE tg_reader");
+}
+
+static void an_ordinary_role_copies_without_owners(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m =
+        one(f, "ALTER TABLE orders ADD COLUMN x int", NULL);
+
+    database_make(f, "shop", SHOP);
+    database_run(f, "postgres",
+                 "DROP ROLE IF EXISTS tg_plain;"
+                 "CREATE ROLE tg_plain LOGIN CREATEDB");
+    s.server = pg_conninfo_with(&f->a, s.server, "user", "tg_plain", &f->e);
+    must(f, rehearse(f, &s, &m, 1));
+    assert_null(f->out.failed);
+    assert_non_null(strstr(f->out.warnings, "owners and rights were left out"));
+    database_run(f, "postgres", "DROP ROLE tg_plain");
+}
+
+static void a_template_is_cloned_and_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m = one(f, "DROP TABLE orders", NULL);
+
+    database_make(f, "shop", SHOP);
+    database_make(f, "golden", SHOP);
+    s.how = CLONE_BY_TEMPLATE;
+    s.argument = "golden";
+    must(f, rehearse(f, &s, &m, 1));
+    assert_null(f->out.failed);
+    assert_non_null(strstr(f->out.clone, "template golden"));
+    assert_string_equal(
+        database_ask(f, "golden", "SELECT count(*) FROM orders"), "20000");
+    s.argument = "shop"; /* which is production */
+    refused(f, rehearse(f, &s, &m, 1), ERR_REFUSED, "it is production");
+    s.argument = "nosuchdatabase";
+    refused(f, rehearse(f, &s, &m, 1), ERR_FAILED, "does not exist");
+    assert_int_equal(clones_left(f), 0);
+}
+
+static void an_existing_one_is_left_as_it_was(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = {.how = CLONE_AS_IS, .run = "existing"};
+    const struct migration *m =
+        one(f, "CREATE TABLE n (x int)", "DROP TABLE n");
+
+    database_make(f, "shop", SHOP);
+    database_make(f, "staging", SHOP);
+    s.server = conninfo_of(f, "staging");
+    s.production = conninfo_of(f, "shop");
+    must(f, rehearse(f, &s, &m, 1));
+    assert_true(f->out.list[0].down_ok);
+    assert_string_equal(database_ask(f, "staging", "SELECT to_regclass('n')"),
+                        "");
+    must(f, rehearse(f, &s, &m, 1)); /* so it works again */
+    assert_null(f->out.failed);
+    m = one(f, "CREATE TABLE n (x int)", NULL);
+    must(f, rehearse(f, &s, &m, 1));
+    assert_non_null(strstr(f->out.warnings, "the clone keeps 0001_one"));
+}
+
+static void production_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = {.how = CLONE_AS_IS, .run = "guard"};
+    const struct migration *m = one(f, "DROP TABLE orders", NULL);
+
+    database_make(f, "shop", SHOP);
+    s.server = s.production = conninfo_of(f, "shop");
+    refused(f, rehearse(f, &s, &m, 1), ERR_REFUSED,
+            "system identifier and database name are the same");
+    /* and by another way to the same place */
+    s.server = pg_conninfo_with(&f->a, getenv("TIDEGATE_TEST_TCP"), "dbname",
+                                "shop", &f->e);
+    refused(f, rehearse(f, &s, &m, 1), ERR_REFUSED, "it is production");
+    assert_string_equal(database_ask(f, "shop", "SELECT count(*) FROM orders"),
+                        "20000");
+}
+
+static void a_password_never_reaches_a_command_line(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m = one(f, "SELECT 1", NULL);
+
+    database_make(f, "shop", SHOP);
+    s.from = pg_conninfo_with(&f->a, s.from, "password", "geheim", &f->e);
+    refused(f, rehearse(f, &s, &m, 1), ERR_CONFIG, "command lines");
+    assert_null(strstr(f->e.what, "geheim"));
+    assert_int_equal(clones_left(f), 0);
+}
+
+static void anothers_database_of_that_name_stays(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m = one(f, "SELECT 1", NULL);
+
+    database_make(f, "shop", SHOP);
+    database_make(f, "tidegate_mine", "CREATE TABLE keep (x int)");
+    s.run = "mine";
+    refused(f, rehearse(f, &s, &m, 1), ERR_FAILED, "already exists");
+    assert_string_equal(
+        database_ask(f, "tidegate_mine", "SELECT count(*) FROM keep"), "0");
+    database_run(f, "postgres", "DROP DATABASE tidegate_mine");
+}
+
+static const char program[] =
+    "#!/bin/sh\n"
+    "echo \"$1 $2\" >>\"$(dirname \"$0\")/log\"\n"
+    "case $1 in\n"
+    "create) psql -qXd \"@C@\" -c \"CREATE DATABASE \\\"$2\\\" TEMPLATE shop\" "
+    ">&2 || exit 1; echo \"@C@ dbname=$2\" ;;\n"
+    "destroy) psql -qXd \"@C@\" -c \"DROP DATABASE IF EXISTS \\\"$2\\\"\" ;;\n"
+    "esac\n";
+
+/* The program above, in a folder of its own; @C@ is where it connects. */
+static char *program_make(struct fixture *f, char folder[])
+{
+    char *path, *at, *text = arena_strdup(&f->a, program);
+    const char *conninfo = getenv("TIDEGATE_TEST_PG");
+
+    assert_non_null(mkdtemp(folder));
+    path = arena_printf(&f->a, "%s/clone", folder);
+    while ((at = strstr(text, "@C@")))
+        text = arena_printf(&f->a, "%.*s%s%s", (int)(at - text), text, conninfo,
+                            at + 3);
+    assert_true(file_write(path, text, strlen(text), 0755, &f->e));
+    return path;
+}
+
+static void a_command_makes_and_always_destroys(void **state)
+{
+    struct fixture *f = *state;
+    char folder[] = "/tmp/tgcmd.XXXXXX", *log, *path;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m = one(f, "DROP TABLE orders", NULL);
+    size_t len;
+
+    database_make(f, "shop", SHOP);
+    path = program_make(f, folder);
+    s.how = CLONE_BY_COMMAND;
+    s.argument = path;
+    s.run = "cmd";
+    must(f, rehearse(f, &s, &m, 1));
+    assert_null(f->out.failed);
+    database_run(f, "postgres", "DROP DATABASE shop"); /* create fails now */
+    s.production = NULL;
+    refused(f, rehearse(f, &s, &m, 1), ERR_FAILED, "shop");
+    assert_true(file_read(arena_printf(&f->a, "%s/log", folder), 4096,
+                          ERR_INPUT, &f->a, &log, &len, &f->e));
+    assert_string_equal(log, "create tidegate_cmd\ndestroy tidegate_cmd\n"
+                             "create tidegate_cmd\ndestroy tidegate_cmd\n");
+    unlink(arena_printf(&f->a, "%s/log", folder));
+    unlink(path);
+    rmdir(folder);
+}
+
+/* ---- cut short ---- */
+
+static void stop_now(struct source *s, short revents, int64_t now)
+{
+    (void)revents;
+    (void)now;
+    s->deadline = CLOCK_NEVER;
+    raise(SIGTERM);
+}
+
+static void a_stop_signal_removes_the_clone(void **state)
+{
+    struct fixture *f = *state;
+    const struct migration *m = one(f, "SELECT pg_sleep(60)", NULL);
+    /* in CREATE DATABASE, in the copy, in the statement */
+    static const int after_ms[] = {1, 30, 60, 150, 300, 2500};
+
+    database_make(f, "shop", SHOP);
+    for (size_t i = 0; i < sizeof after_ms / sizeof *after_ms; i++) {
+        struct rehearse_settings s = by_dump(f, "shop");
+        struct source timer = {
+            .fd = -1, .deadline = clock_mono() + after_ms[i], .step = stop_now};
+        loop_add(f->loop, &timer);
+        assert_false(rehearse(f, &s, &m, 1));
+        loop_remove(f->loop, &timer);
+        assert_int_equal(f->e.code, ERR_INTERRUPTED);
+        assert_int_equal(clones_left(f), 0);
+    }
+}
+
+static bool wait_for(struct fixture *f, const char *sql, const char *want)
+{
+    int64_t deadline = clock_mono() + WAIT_S * 1000;
+
+    while (strcmp(database_ask(f, "postgres", sql), want) != 0) {
+        if (clock_mono() > deadline)
+            return false;
+        loop_sleep(f->loop, 20);
+    }
+    return true;
+}
+
+static _Noreturn void rehearse_in_child(const struct migration *m)
+{
+    struct fixture *f;
+
+    if (fixture_open((void **)&f) == 0) {
+        struct rehearse_settings s = by_dump(f, "shop");
+        rehearse(f, &s, &m, 1);
+    }
+    _exit(1);
+}
+
+static void after_kill_9_the_next_one_sweeps(void **state)
+{
+    struct fixture *f = *state;
+    const struct migration *m =
+        one(f, "SELECT pg_sleep(60) /* tg long */", NULL);
+    const char **swept;
+    size_t n = 0;
+    pid_t pid;
+
+    database_make(f, "shop", SHOP);
+    pid = fork();
+    if (pid == 0)
+        rehearse_in_child(m);
+    assert_true(wait_for(f,
+                         "SELECT count(*) FROM pg_stat_activity WHERE query "
+                         "LIKE 'SELECT pg_sleep(60) /* tg long%'",
+                         "1"));
+    assert_int_equal(clones_left(f), 1);
+    assert_true(clone_sweep(f->loop, &f->a, conninfo_of(f, "postgres"), &swept,
+                            &n, &f->e));
+    assert_int_equal(n, 0); /* its run lives */
+    assert_int_equal(clones_left(f), 1);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    assert_true(wait_for(f,
+                         "SELECT count(*) FROM pg_locks "
+                         "WHERE locktype = 'advisory'",
+                         "0"));
+    assert_int_equal(clones_left(f), 1);
+    m = one(f, "SELECT 1", NULL);
+    {
+        struct rehearse_settings s = by_dump(f, "shop");
+        must(f, rehearse(f, &s, &m, 1)); /* must: none is left */
+    }
+}
+
+/* ---- the certificate ---- */
+
+static void a_certificate_comes_back_as_it_was(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *list[] = {
+        migration_make(f, "0001_a",
+                       "ALTER TABLE orders ALTER total TYPE bigint",
+                       "ALTER TABLE orders ALTER total TYPE int"),
+        migration_make(f, "0002_b", "CREATE TABLE b ()", "SELECT 1"),
+    };
+    struct json *first, *second;
+    struct rehearsal back;
+    char *text;
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, list, 2));
+    first = rehearsal_to_json(&f->out);
+    text = json_canonical(&f->a, first);
+    json_free(first);
+    first = json_parse(text, strlen(text), &f->e);
+    assert_non_null(first);
+    assert_true(rehearsal_from_json(&back, &f->a, first, &f->e));
+    json_free(first);
+    second = rehearsal_to_json(&back);
+    assert_string_equal(json_canonical(&f->a, second), text);
+    json_free(second);
+    assert_false(back.list[1].down_ok);
+    assert_true(back.list[0].up[0].touched[0].rewritten);
+}
+
+#define T(name) \
+    cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(a_volatile_default_rewrites_and_blocks),
+        T(locks_are_held_to_the_end_of_the_transaction),
+        T(a_down_that_is_no_inverse_is_named),
+        T(column_order_alone_is_told_and_no_failure),
+        T(a_down_that_fails_is_a_result),
+        T(after_migrations_run_last),
+        T(a_concurrent_index_is_observed),
+        T(even_the_shortest_is_observed),
+        T(without_a_transaction_each_statement_is_traced),
+        T(sessions_are_cleaned_between_migrations),
+        T(an_update_of_all_rows_makes_writers_wait),
+        T(a_failing_migration_is_a_result),
+        T(a_deferred_constraint_fails_at_commit),
+        T(a_migration_that_commits_by_itself_fails),
+        T(a_small_clone_is_scaled_and_called_so),
+        T(a_dump_is_the_same_schema),
+        T(an_ordinary_role_copies_without_owners),
+        T(a_template_is_cloned_and_kept),
+        T(an_existing_one_is_left_as_it_was),
+        T(production_is_refused),
+        T(a_password_never_reaches_a_command_line),
+        T(anothers_database_of_that_name_stays),
+        T(a_command_makes_and_always_destroys),
+        T(a_stop_signal_removes_the_clone),
+        T(after_kill_9_the_next_one_sweeps),
+        T(a_certificate_comes_back_as_it_was),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

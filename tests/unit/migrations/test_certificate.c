@@ -1,0 +1,171 @@
+/* The certificate to JSON and back, and what is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "migrations/rehearse.h"
+
+#define DIGEST \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static const struct touched touched[] = {
+    {.relation = "public.orders",
+     .lock = "ACCESS EXCLUSIVE",
+     .held_ms = 41000,
+     .rewritten = true,
+     .rows = -1,
+     .bytes = 7777,
+     .ratio = 10.25},
+    {.relation = "public.b", .lock = "SHARE", .scanned = true, .rows = 5},
+};
+static const struct rehearsed_statement up[] = {
+    {.number = 1,
+     .line = 3,
+     .text = "ALTER \\x1b",
+     .ms = 4100,
+     .rows = 12,
+     .wal_bytes = 99,
+     .touched = touched,
+     .n = 2,
+     .low = 1,
+     .likely = 2,
+     .high = 3,
+     .safer = "add it without a default"},
+    {.number = 2, .line = 5, .text = "SELECT 1"},
+};
+static const struct rehearsed list[] = {
+    {.name = "0001_a",
+     .transaction = true,
+     .up = up,
+     .n = 2,
+     .up_ms = 4200,
+     .down_ms = 50,
+     .low = 1,
+     .likely = 2,
+     .high = 3,
+     .down_high = 200,
+     .has_down = true,
+     .differs = "left: x\n"},
+    {.name = "0002_b", .after = true, .down_high = -1},
+};
+static const struct table_wait waits[] = {
+    {.table = "public.orders", .readers = 5, .writers = 6, .by = "0001_a:3 X"},
+};
+
+static struct rehearsal whole(void)
+{
+    return (struct rehearsal){.list = list,
+                              .n = 2,
+                              .waits = waits,
+                              .waited = 1,
+                              .digest = DIGEST,
+                              .at = 1700000000,
+                              .clone_share = 0.333,
+                              .low = 10,
+                              .likely = 20,
+                              .high = 30,
+                              .failed = "0001_a:3: no",
+                              .clone = "dump of shop",
+                              .warnings = "w\n"};
+}
+
+static void every_field_comes_back(void **state)
+{
+    struct rehearsal r = whole(), back;
+    struct json *j = rehearsal_to_json(&r), *again;
+    const struct rehearsed_statement *s;
+    struct arena a;
+    struct err e;
+
+    (void)state;
+    arena_init(&a);
+    assert_true(rehearsal_from_json(&back, &a, j, &e));
+    assert_string_equal(back.digest, DIGEST);
+    assert_int_equal(back.at, 1700000000);
+    assert_int_equal((int)(back.clone_share * 1000 + 0.5), 333);
+    assert_int_equal(back.low + back.likely + back.high, 60);
+    assert_string_equal(back.failed, "0001_a:3: no");
+    assert_string_equal(back.clone, "dump of shop");
+    assert_int_equal(back.n, 2);
+    assert_int_equal(back.list[0].down_high, 200);
+    assert_int_equal(back.list[1].down_high, -1);
+    assert_true(back.list[1].after && !back.list[0].after);
+    assert_true(back.list[0].has_down && !back.list[0].down_ok);
+    assert_null(back.list[1].differs);
+    s = back.list[0].up;
+    assert_string_equal(s[0].safer, "add it without a default");
+    assert_null(s[1].safer);
+    assert_int_equal(s[0].n, 2);
+    assert_true(s[0].touched[0].ratio == 10.25);
+    assert_int_equal(s[0].touched[0].rows, -1);
+    assert_true(s[0].touched[0].rewritten && s[0].touched[1].scanned);
+    assert_int_equal(back.waits[0].writers, 6);
+    again = rehearsal_to_json(&back);
+    assert_string_equal(json_canonical(&a, j), json_canonical(&a, again));
+    json_free(again);
+    json_free(j);
+    arena_release(&a);
+}
+
+static void a_share_is_rounded_down(void **state)
+{
+    struct rehearsal r = whole();
+    struct json *j;
+
+    (void)state;
+    r.clone_share = 0.00999; /* under 1 % stays under 1 % */
+    j = rehearsal_to_json(&r);
+    assert_int_equal(json_int(j, "clone_share_per_mille", -1), 9);
+    json_free(j);
+}
+
+/* A member that is wrong or gone. */
+static void what_is_no_certificate_is_refused(void **state)
+{
+    static const struct {
+        const char *key, *value;
+    } rows[] = {
+        {"type", "manifest"},
+        {"type", NULL},
+        {"migrations_digest", ""},
+        {"migrations_digest", "0123"},
+        {"at", NULL},
+        {"at", "soon"},
+        {"high_ms", NULL},
+        {"clone_share_per_mille", NULL},
+        {"migrations", NULL},
+        {"waits", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct rehearsal r = whole(), back;
+        struct json *j = rehearsal_to_json(&r);
+        struct arena a;
+        struct err e;
+        arena_init(&a);
+        json_set(j, rows[i].key,
+                 rows[i].value ? json_new_string(rows[i].value)
+                               : json_new_null());
+        assert_false(rehearsal_from_json(&back, &a, j, &e));
+        assert_int_equal(e.code, ERR_INPUT);
+        assert_true(*e.what && *e.why && *e.fix);
+        json_free(j);
+        arena_release(&a);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_field_comes_back),
+        cmocka_unit_test(a_share_is_rounded_down),
+        cmocka_unit_test(what_is_no_certificate_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

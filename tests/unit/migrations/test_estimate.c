@@ -1,0 +1,332 @@
+/* What a statement may take in production, and who waits how long. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "migrations/estimate.h"
+#include "migrations/waits.h"
+
+#define MB ((int64_t)1024 * 1024)
+
+static struct relation orders(void)
+{
+    return (struct relation){.oid = 20000,
+                             .name = "public.orders",
+                             .kind = 'r',
+                             .bytes = 10 * MB,
+                             .rows = 100000,
+                             .production_bytes = 1000 * MB,
+                             .production_rows = 5000000};
+}
+
+static struct traced_statement statement_of(int64_t ms,
+                                            struct traced_touch *touch)
+{
+    static const struct statement text = {.text = "x", .line = 3};
+
+    return (struct traced_statement){
+        .statement = &text, .ms = ms, .touched = touch, .n = touch ? 1 : 0};
+}
+
+/* One row for each kind of work: what scales it. */
+static void work_is_scaled_by_its_own_measure(void **state)
+{
+    static const struct {
+        const char *what;
+        struct traced_touch touch;
+        bool builds_index, grows;
+        double ratio;
+    } rows[] = {
+        {"catalog only", {.lock = LOCK_ACCESS_EXCLUSIVE}, 0, false, 1},
+        {"rewrite: bytes",
+         {.lock = LOCK_ACCESS_EXCLUSIVE, .rewritten = true},
+         0,
+         true,
+         100},
+        {"rewrite with its indexes: bytes",
+         {.lock = LOCK_ACCESS_EXCLUSIVE, .rewritten = true},
+         true,
+         true,
+         100},
+        {"scan: bytes",
+         {.lock = LOCK_ACCESS_EXCLUSIVE, .scanned = true},
+         0,
+         true,
+         100},
+        {"index: rows", {.lock = LOCK_SHARE, .scanned = true}, true, true, 50},
+        {"foreign key: rows",
+         {.lock = LOCK_SHARE_ROW_EXCLUSIVE, .scanned = true},
+         0,
+         true,
+         50},
+        {"many rows changed: rows",
+         {.lock = LOCK_ROW_EXCLUSIVE, .changed = 90000},
+         0,
+         true,
+         50},
+        {"few rows changed",
+         {.lock = LOCK_ROW_EXCLUSIVE, .changed = 1000},
+         0,
+         false,
+         1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct relation rel = orders();
+        struct traced_touch touch = rows[i].touch;
+        struct traced_statement s = statement_of(10, &touch);
+        bool grows;
+        double ratio;
+        touch.relation = &rel;
+        s.builds_index = rows[i].builds_index;
+        ratio = estimate_ratio(&s, &grows);
+        if (grows != rows[i].grows || ratio != rows[i].ratio)
+            fail_msg("%s: grows %d, ratio %f", rows[i].what, grows, ratio);
+    }
+}
+
+static void a_range_surrounds_the_likely(void **state)
+{
+    struct relation rel = orders();
+    struct traced_touch touch = {.relation = &rel, .rewritten = true};
+    struct traced_statement s = statement_of(200, &touch);
+    struct estimate e = estimate_statement(&s);
+
+    (void)state;
+    assert_int_equal(e.likely, 20000);
+    assert_int_equal(e.low, 13930);   /* (200 - 1) * 100 * 0.7 */
+    assert_int_equal(e.high, 102510); /* (200 + 1) * 100 * 3.4 * 1.5 */
+}
+
+static void a_catalog_statement_is_never_scaled(void **state)
+{
+    struct relation rel = orders();
+    struct traced_touch touch = {.relation = &rel,
+                                 .lock = LOCK_ACCESS_EXCLUSIVE};
+    struct traced_statement s = statement_of(0, &touch);
+    struct estimate e = estimate_statement(&s);
+
+    (void)state;
+    assert_int_equal(e.low, 0);
+    assert_int_equal(e.likely, 0);
+    assert_int_equal(e.high, ESTIMATE_FLOOR_MS);
+    s.ms = 99;
+    e = estimate_statement(&s);
+    assert_int_equal(e.likely, 99);
+    assert_int_equal(e.high, 320);
+}
+
+static void unknown_sizes_are_not_scaled(void **state)
+{
+    struct relation rel = orders();
+    struct traced_touch touch = {.relation = &rel, .rewritten = true};
+    struct traced_statement s = statement_of(200, &touch);
+    bool grows;
+
+    (void)state;
+    rel.production_bytes = rel.production_rows = -1;
+    assert_true(estimate_ratio(&s, &grows) == 1);
+    assert_true(grows);
+    rel = orders();
+    rel.rows = -1; /* rows unknown: bytes do */
+    touch = (struct traced_touch){
+        .relation = &rel, .lock = LOCK_SHARE, .scanned = true};
+    s.builds_index = true;
+    assert_true(estimate_ratio(&s, &grows) == 100);
+    rel.born = 2; /* made in the rehearsal: as large in production */
+    assert_true(estimate_ratio(&s, &grows) == 1);
+}
+
+static void an_empty_clone_counts_as_one_page(void **state)
+{
+    struct relation rel = orders();
+
+    (void)state;
+    rel.bytes = 0;
+    assert_true(relation_ratio(&rel, false) == 128000); /* 1000 MB / 8 KiB */
+}
+
+/* ---- waits ---- */
+
+struct scene {
+    struct arena a;
+    struct relations relations;
+    struct relation *orders, *index;
+    struct script script;
+    struct traced_statement list[3];
+    struct traced_script traced;
+    struct waits waits;
+};
+
+static int scene_open(void **state)
+{
+    struct scene *s = must_malloc(sizeof *s);
+
+    memset(s, 0, sizeof *s);
+    arena_init(&s->a);
+    s->relations.arena = &s->a;
+    s->orders = relations_put(&s->relations, 20000);
+    *s->orders = orders();
+    s->index = relations_put(&s->relations, 20001);
+    *s->index = (struct relation){.oid = 20001,
+                                  .name = "public.orders_pkey",
+                                  .kind = 'i',
+                                  .table = 20000};
+    s->script = (struct script){.file = "0001_x.up.sql", .transaction = true};
+    s->traced = (struct traced_script){
+        .script = &s->script, .statements = s->list, .n = 3};
+    s->waits.arena = &s->a;
+    for (int i = 0; i < 3; i++)
+        s->list[i] = statement_of(99, NULL); /* high: 320 ms */
+    *state = s;
+    return 0;
+}
+
+static int scene_close(void **state)
+{
+    struct scene *s = *state;
+
+    arena_release(&s->a);
+    free(s);
+    return 0;
+}
+
+static void waits_last_to_the_end_of_the_transaction(void **state)
+{
+    struct scene *s = *state;
+    struct traced_touch touch = {.relation = s->orders,
+                                 .lock = LOCK_ACCESS_EXCLUSIVE};
+
+    s->list[1].touched = &touch;
+    s->list[1].n = 1;
+    waits_add(&s->waits, &s->relations, &s->traced, false);
+    assert_int_equal(s->waits.n, 1);
+    assert_string_equal(s->waits.list[0].table, "public.orders");
+    assert_int_equal(s->waits.list[0].readers, 640);
+    assert_int_equal(s->waits.list[0].writers, 640);
+    assert_string_equal(s->waits.list[0].by,
+                        "0001_x.up.sql:3 ACCESS EXCLUSIVE");
+}
+
+static void alone_they_last_as_long_as_the_lock(void **state)
+{
+    struct scene *s = *state;
+    struct traced_touch touch = {
+        .relation = s->orders, .lock = LOCK_ACCESS_EXCLUSIVE, .held_ms = 33};
+
+    s->script.transaction = false;
+    s->list[0].touched = &touch;
+    s->list[0].n = 1;
+    waits_add(&s->waits, &s->relations, &s->traced, false);
+    assert_int_equal(s->waits.list[0].readers, 320 * 33 / 99);
+}
+
+static void each_lock_stops_whom_it_stops(void **state)
+{
+    static const struct {
+        enum lock_mode lock;
+        int64_t changed;
+        bool readers, writers;
+    } rows[] = {
+        {LOCK_ACCESS_SHARE, 0, false, false},
+        {LOCK_ROW_SHARE, 0, false, false},
+        {LOCK_ROW_EXCLUSIVE, 0, false, false},
+        {LOCK_ROW_EXCLUSIVE, 1000, false, false},
+        {LOCK_ROW_EXCLUSIVE, 2000, false, true}, /* row locks, many */
+        {LOCK_SHARE_UPDATE_EXCLUSIVE, 0, false, false},
+        {LOCK_SHARE, 0, false, true},
+        {LOCK_SHARE_ROW_EXCLUSIVE, 0, false, true},
+        {LOCK_EXCLUSIVE, 0, false, true},
+        {LOCK_ACCESS_EXCLUSIVE, 0, true, true},
+    };
+    struct scene *s = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct traced_touch touch = {.relation = s->orders,
+                                     .lock = rows[i].lock,
+                                     .changed = rows[i].changed};
+        struct waits w = {.arena = &s->a};
+        s->list[2].touched = &touch;
+        s->list[2].n = 1;
+        waits_add(&w, &s->relations, &s->traced, false);
+        assert_int_equal(w.n, rows[i].readers || rows[i].writers);
+        if (w.n) {
+            assert_int_equal(w.list[0].readers > 0, rows[i].readers);
+            assert_int_equal(w.list[0].writers > 0, rows[i].writers);
+        }
+    }
+}
+
+static void an_index_is_its_table_and_the_longest_counts(void **state)
+{
+    struct scene *s = *state;
+    struct traced_touch first = {.relation = s->index,
+                                 .lock = LOCK_ACCESS_EXCLUSIVE};
+    struct traced_touch second = {.relation = s->orders, .lock = LOCK_SHARE};
+
+    s->list[2].touched = &first;
+    s->list[2].n = 1;
+    waits_add(&s->waits, &s->relations, &s->traced, false);
+    s->list[2].n = 0;
+    s->list[0].touched = &second;
+    s->list[0].n = 1;
+    waits_add(&s->waits, &s->relations, &s->traced, false);
+    assert_int_equal(s->waits.n, 1);
+    assert_string_equal(s->waits.list[0].table, "public.orders");
+    assert_int_equal(s->waits.list[0].readers, 320);
+    assert_int_equal(s->waits.list[0].writers, 960);
+    assert_string_equal(s->waits.list[0].by, "0001_x.up.sql:3 SHARE");
+}
+
+static void nobody_waits_for_a_table_of_this_release(void **state)
+{
+    struct scene *s = *state;
+    struct traced_touch touch = {.relation = s->orders,
+                                 .lock = LOCK_ACCESS_EXCLUSIVE};
+
+    s->orders->born = 1;
+    s->list[0].touched = &touch;
+    s->list[0].n = 1;
+    waits_add(&s->waits, &s->relations, &s->traced, false);
+    assert_int_equal(s->waits.n, 0);
+    waits_add(&s->waits, &s->relations, &s->traced, true); /* but after */
+    assert_int_equal(s->waits.n, 1);
+}
+
+static void modes_have_two_names(void **state)
+{
+    (void)state;
+    assert_int_equal(lock_mode_from_pg("ShareRowExclusiveLock"),
+                     LOCK_SHARE_ROW_EXCLUSIVE);
+    assert_int_equal(lock_mode_from_pg("SIReadLock"), LOCK_NONE);
+    assert_int_equal(lock_mode_from_pg(NULL), LOCK_NONE);
+    assert_string_equal(lock_mode_name(LOCK_SHARE_ROW_EXCLUSIVE),
+                        "SHARE ROW EXCLUSIVE");
+}
+
+#define SCENE(name) \
+    cmocka_unit_test_setup_teardown(name, scene_open, scene_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(work_is_scaled_by_its_own_measure),
+        cmocka_unit_test(a_range_surrounds_the_likely),
+        cmocka_unit_test(a_catalog_statement_is_never_scaled),
+        cmocka_unit_test(unknown_sizes_are_not_scaled),
+        cmocka_unit_test(an_empty_clone_counts_as_one_page),
+        SCENE(waits_last_to_the_end_of_the_transaction),
+        SCENE(alone_they_last_as_long_as_the_lock),
+        SCENE(each_lock_stops_whom_it_stops),
+        SCENE(an_index_is_its_table_and_the_longest_counts),
+        SCENE(nobody_waits_for_a_table_of_this_release),
+        cmocka_unit_test(modes_have_two_names),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
