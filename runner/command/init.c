@@ -289,6 +289,16 @@ static bool make_config(struct init *i, bool *fresh, struct err *e)
                         "", e);
 }
 
+/* The first pin vouches for what follows, so nobody else's file gets it. */
+static bool owner_ours(struct tidegate *t, struct err *e)
+{
+    if (!t->config.foreign)
+        return true;
+    err_what(e, ERR_CONFIG, "%s", t->config.foreign);
+    err_why(e, "init pins a configuration only for its owner");
+    return err_fix(e, "run init as its owner, or: chown");
+}
+
 static bool make_rest(struct init *i, bool fresh, struct err *e)
 {
     struct tidegate *t = i->t;
@@ -303,7 +313,7 @@ static bool make_rest(struct init *i, bool fresh, struct err *e)
                     CONFIG_FILE);
         return true;
     }
-    if (!config_load(&t->config, t->arena, i->folder, e) ||
+    if (!config_load(&t->config, t->arena, i->folder, e) || !owner_ours(t, e) ||
         !make_ledger(i, e) || !pin_first(i, e))
         return false;
     if (!i->found.git)

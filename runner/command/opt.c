@@ -8,8 +8,6 @@
 #include "runner/base/escape.h"
 #include "runner/base/nearest.h"
 
-#define SETS (sizeof((struct opt_reader *)0)->sets / sizeof r->sets[0])
-
 /* An option as found on the command line. */
 struct found {
     const struct opt *row;
@@ -37,13 +35,11 @@ static bool wants_value(const struct opt *row)
     return row->kind != OPT_KIND_BOOL && row->kind != OPT_KIND_COUNT;
 }
 
-static bool refuse(struct opt_reader *r, const struct found *f, struct err *e,
-                   const char *why)
+static bool refuse(const struct found *f, struct err *e, const char *why)
 {
     err_what(e, ERR_USAGE, "%s: %s", f->shown, why);
     err_why(e, "%s%s%s: %s", f->shown, f->row->value ? " " : "",
             f->row->value ? f->row->value : "", f->row->help);
-    (void)r;
     return err_fix(e, "see --help");
 }
 
@@ -55,17 +51,17 @@ static bool put_value(struct opt_reader *r, const struct found *f,
 
     if ((f->row->kind == OPT_KIND_DURATION || f->row->kind == OPT_KIND_SPAN) &&
         value && !duration_parse(value, &ms))
-        return refuse(r, f, e, "a duration has a unit, such as 30s or 2h");
+        return refuse(f, e, "a duration has a unit, such as 30s or 2h");
     switch (f->row->kind) {
     case OPT_KIND_STR:
         if (f->row->value[0] >= 'a' && !one_of(f->row->value, value))
-            return refuse(r, f, e, "the value is none of these words");
+            return refuse(f, e, "the value is none of these words");
         *(const char **)at = value;
         break;
     case OPT_KIND_INT:
         if (strspn(value, "0123456789") != strlen(value) || !*value ||
             strlen(value) > 6)
-            return refuse(r, f, e, "the value is no number up to 999999");
+            return refuse(f, e, "the value is no number up to 999999");
         *(int *)at = (int)strtol(value, NULL, 10);
         break;
     case OPT_KIND_LIST: {
@@ -99,7 +95,7 @@ static bool mark_seen(struct opt_reader *r, const struct found *f,
         return true;
     for (size_t i = 0; i < r->n_seen; i++)
         if (r->seen[i] == f->row)
-            return refuse(r, f, e, "it is given twice");
+            return refuse(f, e, "it is given twice");
     r->seen = arena_grow(r->arena, r->seen, r->n_seen, r->n_seen + 1,
                          sizeof *r->seen);
     r->seen[r->n_seen++] = f->row;
@@ -111,15 +107,15 @@ static bool take(struct opt_reader *r, struct found *f, struct err *e)
     const char *value = f->value;
 
     if (!wants_value(f->row) && value)
-        return refuse(r, f, e, "it takes no value");
+        return refuse(f, e, "it takes no value");
     if (wants_value(f->row) && f->row->kind != OPT_KIND_SPAN && !value) {
         value = r->argv[r->at];
         if (!value)
-            return refuse(r, f, e, "its value is missing");
+            return refuse(f, e, "its value is missing");
         r->at++;
     }
     if (value && *value == '\0')
-        return refuse(r, f, e, "its value is empty");
+        return refuse(f, e, "its value is empty");
     return mark_seen(r, f, e) && put_value(r, f, value, e);
 }
 
@@ -129,7 +125,7 @@ static bool unknown(struct opt_reader *r, const char *shown, const char *name,
     const char *names[64], *near;
     size_t n = 0;
 
-    for (size_t s = 0; s < SETS; s++)
+    for (size_t s = 0; s < OPT_SETS; s++)
         for (const struct opt *o = r->sets[s].rows; o && o->name && n < 64; o++)
             names[n++] = o->name;
     near = name ? nearest(name, names, n) : NULL;
@@ -142,7 +138,7 @@ static bool unknown(struct opt_reader *r, const char *shown, const char *name,
 static bool find(struct opt_reader *r, const char *name, size_t len,
                  char letter, struct found *f)
 {
-    for (size_t s = 0; s < SETS; s++) {
+    for (size_t s = 0; s < OPT_SETS; s++) {
         f->base = r->sets[s].base;
         for (f->row = r->sets[s].rows; f->row && f->row->name; f->row++)
             if (name ? strlen(f->row->name) == len &&

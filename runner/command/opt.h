@@ -75,6 +75,8 @@ struct arg {
 };
 #define ARG(args, member) offsetof(struct args, member)
 
+#define OPT_SETS 2
+
 /* Reads argv from left to right. */
 struct opt_reader {
     struct arena *arena;
@@ -85,7 +87,7 @@ struct opt_reader {
     struct {
         const struct opt *rows; /* NULL: none */
         void *base;
-    } sets[2];
+    } sets[OPT_SETS];
     const struct opt **seen;
     size_t n_seen;
 };

@@ -230,8 +230,8 @@ static bool waves_agree(const struct load *l, const struct ini_file *f,
         ini_refuse(f, line, "waves", l->e,
                    "the total falls from %zu to %zu hosts", total, next);
     else
-        ini_refuse(f, line, "waves", l->e, "they end at %zu of %zu hosts",
-                   next, env->n_hosts);
+        ini_refuse(f, line, "waves", l->e, "they end at %zu of %zu hosts", next,
+                   env->n_hosts);
     err_why(l->e, "each is the running total after it, and the last is all");
     return err_fix(l->e, "write totals such as: 1 25%% 100%%");
 }

@@ -37,16 +37,21 @@ void output_init(struct output *o, bool json, bool no_color, int verbose)
 }
 
 /* In pieces that a pipe takes whole or not at all, so that none blocks once
- * poll has said there is room. What nobody reads is dropped. */
-static void put(const struct output *o, int fd, const char *bytes, size_t len)
+ * poll has said there is room. What nobody reads is dropped; a reader that
+ * was waited for in vain is not waited for again until it reads. */
+static void put(struct output *o, int fd, const char *bytes, size_t len)
 {
     struct pollfd room = {.fd = fd, .events = POLLOUT};
+    bool *stuck = &o->stuck[fd == STDERR_FILENO];
 
     while (len > 0) {
         size_t n = len < PIPE_BUF ? len : PIPE_BUF;
 
-        if (o->patience >= 0 && poll(&room, 1, o->patience) == 0)
-            return;
+        if (o->patience >= 0) {
+            *stuck = poll(&room, 1, *stuck ? 0 : o->patience) == 0;
+            if (*stuck)
+                return;
+        }
         if (!write_all(fd, bytes, n))
             return;
         bytes += n;

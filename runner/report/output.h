@@ -34,7 +34,8 @@ struct output {
     bool err_terminal;     /* a live line may be drawn */
     int width;             /* columns of the terminal, or 80 */
     int verbose;
-    int patience; /* ms to wait for a reader that is stuck; -1: for ever */
+    int patience;  /* ms to wait for a reader that is stuck; -1: for ever */
+    bool stuck[2]; /* stdout, stderr: waited for in vain */
     bool answered; /* the document was written */
     bool live;     /* a live line stands on stderr */
 };

@@ -150,6 +150,7 @@ check 'git does not see the ledger'
 echo '# policy show, freeze, thaw'
 run 0 -C "$S" policy show
 says 'pinned  since'
+cp "$S/policies/production.ini" "$D/pinned"
 sed -i 's/^allow .*/allow = always/' "$S/policies/production.ini"
 run 0 -C "$S" policy show
 says '[window] allow: was Mon-Thu 22:00-02:00, is always'
@@ -216,6 +217,19 @@ cp "$D/before" "$S/tidegate.ini"
 chmod 0666 "$S/tidegate.ini"
 run 78 -C "$S" when
 says 'world-writable'
+rm "$S/tidegate.ini"
+cp "$D/before" "$S/tidegate.ini"
+if [ "$(id -u)" = 0 ]; then
+    chown 12345 "$S/tidegate.ini"
+    run 78 -C "$S" freeze --why x
+    says 'tidegate.ini: its owner is user 12345'
+    run 78 -C "$S" init
+    cp "$S/policies/production.ini" "$D/policy"
+    cp "$D/pinned" "$S/policies/production.ini"
+    run 0 -C "$S" when
+    says 'its content is the pinned one'
+    cp "$D/policy" "$S/policies/production.ini"
+fi
 rm "$S/tidegate.ini"
 mkfifo "$S/tidegate.ini"
 run 78 -C "$S" when

@@ -113,8 +113,7 @@ static void test_refuses(void **state)
         "-web1",
         "web1-",
         "a.-b",
-        "w\xc3\xa4"
-        "b",
+        "w\303\244b",
         "$(id)",
         "web[01-2]",
         "web[3-1]",

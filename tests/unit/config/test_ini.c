@@ -195,6 +195,12 @@ static void test_no_regular_file(void **state)
     struct folder *folder = *state;
     struct ini_file f;
 
+    folder_text(folder, "big.ini", "[s]\n");
+    assert_int_equal(truncate(folder_path(folder, "big.ini"), 1L << 31), 0);
+    assert_false(ini_file_read(&f, &folder->arena,
+                               folder_path(folder, "big.ini"), "big.ini",
+                               &folder->err));
+    assert_int_equal(folder->err.code, ERR_CONFIG);
     assert_int_equal(mkfifo(folder_path(folder, "x.ini"), 0600), 0);
     assert_false(ini_file_read(&f, &folder->arena, folder_path(folder, "x.ini"),
                                "x.ini", &folder->err));

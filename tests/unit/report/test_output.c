@@ -214,6 +214,10 @@ static void test_nobody_reads(void **state)
     block[sizeof block - 1] = '\0';
     for (int i = 0; i < 4; i++)
         output_text(&o, "%s", block);
+    assert_true(o.stuck[0]);
+    assert_true(read(ends[0], block, sizeof block) > 0);
+    output_text(&o, "z\n"); /* it reads again, so it is written to again */
+    assert_false(o.stuck[0]);
     close(STDOUT_FILENO);
     output_text(&o, "y\n");
     dup2(kept, STDOUT_FILENO);
