@@ -127,7 +127,8 @@ static bool lock(struct apply *ap, struct err *e)
 
 /* ---- orphans ---- */
 
-/* Backends that bear a run's name, whose runner is gone: we hold the lock. */
+/* Backends that bear a migration's name (it begins with a digit), whose runner
+ * is gone: we hold the lock. */
 static char *orphan_sql(struct apply *ap)
 {
     return arena_printf(
@@ -137,7 +138,7 @@ static char *orphan_sql(struct apply *ap)
         " a.state_change), pg_catalog.left(a.query, 120))"
         " FROM pg_catalog.pg_stat_activity a"
         " WHERE a.datname = pg_catalog.current_database()"
-        " AND a.application_name LIKE 'tidegate:%%:%%'"
+        " AND a.application_name ~ '^tidegate:[^:]*:[0-9]'"
         " AND a.pid NOT IN (%d, %d, %d)",
         pg_backend_pid(ap->idle), ap->work ? pg_backend_pid(ap->work) : 0,
         ap->observer ? pg_backend_pid(ap->observer) : 0);

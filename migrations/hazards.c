@@ -318,7 +318,7 @@ static bool domain_checked(const struct subject *s)
 
 const struct hazard hazards[] = {
     /* ADD COLUMN */
-    {ALTER("AT_AddColumn", must_be_given), HAZARD_ERROR, "breaks-old-code", AEL,
+    {ALTER("AT_AddColumn", must_be_given), HAZARD_ERROR, "not-null", AEL,
      .breaks = true,
      .what = "new column {name} of {table} is NOT NULL without default: fails "
              "if the table has rows, and the old code's INSERT fails",

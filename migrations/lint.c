@@ -1,0 +1,262 @@
+#include "migrations/lint.h"
+
+#include <string.h>
+
+#include "migrations/hazards.h"
+#include "migrations/lexer.h"
+#include "migrations/refusals.h"
+#include "migrations/split.h"
+
+struct linter {
+    struct arena *a;       /* findings */
+    struct arena *scratch; /* trees */
+    const char *file, *text;
+    bool together; /* the file is one transaction */
+    bool survive;  /* the old code must live through it */
+    struct finding *list;
+    size_t n, cap;
+    struct fresh fresh;
+    /* the statement in hand */
+    const struct node *stmt;
+    int line;
+    size_t counted; /* lines are counted up to here */
+    /* the first strong lock of the file, 0: none yet */
+    int held_line;
+    const char *held;
+};
+
+static struct finding *add(struct linter *l)
+{
+    struct finding *f;
+
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? 2 * l->cap : 8;
+        l->list = arena_grow(l->a, l->list, l->n, cap, sizeof *l->list);
+        l->cap = cap;
+    }
+    f = &l->list[l->n++];
+    *f = (struct finding){.file = l->file, .line = l->line};
+    return f;
+}
+
+static void add_error(struct linter *l, int line, const char *rule,
+                      const struct err *e)
+{
+    struct finding *f = add(l);
+
+    f->line = line;
+    f->level = FINDING_ERROR;
+    f->rule = rule;
+    f->what = arena_printf(l->a, "%s: %s", e->what, e->why);
+    f->safer = arena_strdup(l->a, e->fix);
+}
+
+/* The line in an error's own "FILE:LINE: ..." */
+static int line_of(const struct linter *l, const struct err *e)
+{
+    size_t n = strlen(l->file);
+    int line = 0;
+
+    if (strncmp(e->what, l->file, n) != 0 || e->what[n] != ':')
+        return 1;
+    for (const char *p = e->what + n + 1; *p >= '0' && *p <= '9'; p++)
+        line = line * 10 + (*p - '0');
+    return line ? line : 1;
+}
+
+/* ---- one statement ---- */
+
+/* What breaks the old code is an error where the old code still runs. */
+static enum finding_level level_of(const struct linter *l,
+                                   const struct hazard *h)
+{
+    if (h->breaks && l->survive)
+        return FINDING_ERROR;
+    if (strcmp(h->rule, "breaks-old-code") == 0)
+        return h->lock ? FINDING_WARNING : FINDING_NOTE;
+    return (enum finding_level)h->level;
+}
+
+static void match(const struct subject *s, void *arg)
+{
+    struct linter *l = arg;
+
+    for (const struct hazard *h = hazards; h->what; h++) {
+        struct finding *f;
+        if (s->fresh || !subject_matches(s, &h->match))
+            continue;
+        f = add(l);
+        f->level = level_of(l, h);
+        f->rule = h->breaks && l->survive ? "breaks-old-code" : h->rule;
+        f->what = subject_say(l->a, s, h->what);
+        f->lock = h->lock;
+        f->rewrites = h->rewrites;
+        f->scans = h->scans;
+        f->safer = h->safer ? subject_say(l->a, s, h->safer) : NULL;
+    }
+}
+
+static const char *strongest(const struct linter *l, size_t from)
+{
+    for (size_t i = from; i < l->n; i++)
+        if (l->list[i].lock && strcmp(l->list[i].lock, "ACCESS EXCLUSIVE") == 0)
+            return l->list[i].lock;
+    return NULL;
+}
+
+static bool is_slow(const struct linter *l, size_t from)
+{
+    for (size_t i = from; i < l->n; i++)
+        if (l->list[i].rewrites || l->list[i].scans)
+            return true;
+    return node_is(l->stmt, "UpdateStmt") || node_is(l->stmt, "DeleteStmt") ||
+           node_is(l->stmt, "InsertStmt");
+}
+
+/* Locks are held to the end: what is slow after one makes all wait. */
+static void weigh_held(struct linter *l, size_t from)
+{
+    const char *lock = strongest(l, from);
+    struct finding *f;
+
+    if (l->held_line && is_slow(l, from)) {
+        f = add(l);
+        f->level = FINDING_WARNING;
+        f->rule = "lock-held";
+        f->what = arena_printf(l->a,
+                               "the lock of line %d is held while this runs, "
+                               "to the end of the transaction",
+                               l->held_line);
+        f->lock = l->held;
+        f->safer = "put this first, or into a migration of its own";
+    }
+    if (lock && !l->held_line) {
+        l->held_line = l->line;
+        l->held = lock;
+    }
+}
+
+static void lint_statement(struct linter *l, const struct parsed_statement *p)
+{
+    size_t skip = lexer_skip(l->text + p->offset), from = l->n;
+    size_t len = lexer_trim(l->text + p->offset + skip, p->len - skip);
+    const char *text =
+        arena_strndup(l->scratch, l->text + p->offset + skip, len);
+    struct err e;
+
+    l->stmt = p->tree;
+    l->line +=
+        lexer_line(l->text + l->counted, p->offset + skip - l->counted) - 1;
+    l->counted = p->offset + skip;
+    if (!refusals_allow(l->scratch, p->tree, text,
+                        arena_printf(l->scratch, "%s:%d", l->file, l->line),
+                        &e))
+        add_error(l, l->line, "refused", &e);
+    if (refusals_alone(l->scratch, p->tree, text)) {
+        struct finding *f = add(l);
+        f->level = l->together ? FINDING_ERROR : FINDING_NOTE;
+        f->rule = "not-in-transaction";
+        f->what = arena_printf(l->a, "%s cannot run in a transaction",
+                               subject_kind(l->a, p->tree));
+        f->safer = l->together ? "a migration of its own, or at the top: "
+                                 "-- tidegate: transaction=none"
+                               : NULL;
+    }
+    subject_each(l->scratch, p->tree, text, &l->fresh, match, l);
+    if (l->together)
+        weigh_held(l, from);
+    subject_remember(l->scratch, p->tree, &l->fresh);
+}
+
+/* ---- one file ---- */
+
+/* Statements that run alone make the whole file so, when there are no others
+ * (see split.c). */
+static bool all_alone(struct linter *l, const struct parsed *parsed)
+{
+    for (size_t i = 0; i < parsed->n; i++)
+        if (!refusals_alone(l->scratch, parsed->list[i].tree, ""))
+            return false;
+    return parsed->n > 0;
+}
+
+static void lint_text(struct linter *l, bool down)
+{
+    struct parse_failure failure;
+    struct directives d;
+    struct parsed parsed;
+    struct err e;
+
+    if (!directives_read(&d, l->scratch, l->file, l->text, down, &e)) {
+        add_error(l, line_of(l, &e), "directive", &e);
+        d = (struct directives){0};
+    }
+    if (!parser_parse(l->scratch, l->text, &parsed, &failure)) {
+        split_explain(l->file, l->text, &failure, &e);
+        add_error(l, lexer_line(l->text, failure.offset), "parse", &e);
+        return;
+    }
+    l->survive = !down && !d.after && !d.compatible;
+    l->together = !d.no_transaction && !all_alone(l, &parsed);
+    for (size_t i = 0; i < parsed.n; i++)
+        lint_statement(l, &parsed.list[i]);
+}
+
+static bool is_down(const char *name)
+{
+    size_t n = strlen(name);
+
+    return n >= 9 && strcmp(name + n - 9, ".down.sql") == 0;
+}
+
+struct finding *lint_file(struct arena *a, const struct sql_file *file,
+                          size_t *n)
+{
+    struct arena scratch;
+    struct linter l = {.a = a, .scratch = &scratch};
+    struct err e;
+
+    arena_init(&scratch);
+    l.file = arena_strdup(a, file->name);
+    l.line = 1;
+    l.text = split_normalise(&scratch, file, &e);
+    if (l.text)
+        lint_text(&l, is_down(file->name));
+    else
+        add_error(&l, line_of(&l, &e), "bytes", &e);
+    arena_release(&scratch);
+    *n = l.n;
+    return l.list;
+}
+
+/* ---- the safer way of one statement ---- */
+
+struct advice {
+    struct arena *a;
+    const char *safer;
+};
+
+static void advise(const struct subject *s, void *arg)
+{
+    struct advice *advice = arg;
+
+    for (const struct hazard *h = hazards; h->what && !advice->safer; h++)
+        if (h->safer && h->level != HAZARD_NOTE &&
+            subject_matches(s, &h->match))
+            advice->safer = subject_say(advice->a, s, h->safer);
+}
+
+const char *lint_safer(struct arena *a, const struct statement *s)
+{
+    struct arena scratch;
+    struct advice advice = {a, NULL};
+    struct parse_failure ignored;
+    struct parsed parsed;
+
+    arena_init(&scratch);
+    if (parser_parse(&scratch, s->text, &parsed, &ignored) && parsed.n == 1)
+        subject_each(&scratch, parsed.list[0].tree, s->text, NULL, advise,
+                     &advice);
+    arena_release(&scratch);
+    return advice.safer;
+}
