@@ -20,7 +20,7 @@
 #define ESTIMATE_COLD          3400
 #define ESTIMATE_LOAD          1500
 #define ESTIMATE_LOAD_METADATA 3200
-#define ESTIMATE_LOW           700
+#define ESTIMATE_LOW           600
 /* Milliseconds are counted whole, so each is one more or one less; and below
  * this nobody can promise anything on a busy server. */
 #define ESTIMATE_FLOOR_MS 10

@@ -11,9 +11,9 @@
  * only, so the bar is low. */
 #define FULL_SCAN_SHARE 20
 
-/* One row for each lock of `%s` (relation, mode), at least one row; the WAL
+/* One row for each lock of `locks` (relation, mode), at least one row; the WAL
  * position is on all of them. */
-#define INSPECT_SQL                                                           \
+#define INSPECT(locks)                                                        \
     "SELECT l.relation, l.mode, pg_catalog.quote_ident(n.nspname) || '.' || " \
     "pg_catalog.quote_ident(c.relname), c.relkind, "                          \
     "coalesce(i.indrelid, 0), coalesce(c.relfilenode, 0), "                   \
@@ -25,7 +25,7 @@
     "n.nspname = 'tidegate' OR n.nspname ~ '^(pg_|information_schema$)', "    \
     "w.at FROM (SELECT pg_catalog.pg_wal_lsn_diff("                           \
     "pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint AS at) w "        \
-    "LEFT JOIN (%s) l ON true "                                               \
+    "LEFT JOIN (" locks ") l ON true "                                        \
     "LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation "                  \
     "LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "          \
     "LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = l.relation"
@@ -204,17 +204,18 @@ static void keep(struct trace *t, struct traced_statement *s)
         qsort(s->touched, kept, sizeof *s->touched, by_strength);
 }
 
-/* Reads the state of `what` (OWN_LOCKS_SQL, or oids) after a statement. */
+const char inspect_prepare[] =
+    "PREPARE tidegate_inspect AS " INSPECT(OWN_LOCKS_SQL);
+
 static bool inspect(struct trace *t, struct traced_statement *s,
-                    const char *what, struct err *e)
+                    const char *sql, struct err *e)
 {
     struct pg_result got;
     struct arena scratch;
     bool ok;
 
     arena_init(&scratch);
-    ok = pg_query(t->work, &scratch, arena_printf(&scratch, INSPECT_SQL, what),
-                  NULL, 0, &got, e);
+    ok = pg_query(t->work, &scratch, sql, NULL, 0, &got, e);
     for (int i = 0; ok && i < got.rows; i++) {
         char **cell = got.cell[i];
         int64_t wal = number(cell[COL_WAL]);
@@ -243,10 +244,11 @@ bool inspect_observed(struct trace *t, struct traced_statement *s,
     buf_init(&oids);
     for (size_t i = 0; i < o->n; i++)
         buf_printf(&oids, "%s%u", i ? "," : "", o->list[i].relation);
-    what = arena_printf(t->arena,
-                        "SELECT DISTINCT relation, ''::text AS mode FROM "
-                        "pg_catalog.unnest('{%s}'::oid[]) AS u(relation)",
-                        oids.data);
+    what =
+        arena_printf(t->arena,
+                     INSPECT("SELECT DISTINCT relation, ''::text AS mode FROM "
+                             "pg_catalog.unnest('{%s}'::oid[]) AS u(relation)"),
+                     oids.data);
     buf_release(&oids);
     if (!inspect(t, s, what, e))
         return false;
@@ -270,7 +272,9 @@ bool inspect_observed(struct trace *t, struct traced_statement *s,
 
 bool inspect_own(struct trace *t, struct traced_statement *s, struct err *e)
 {
-    if (!inspect(t, s, OWN_LOCKS_SQL, e))
+    static const char question[] = INSPECT(OWN_LOCKS_SQL);
+
+    if (!inspect(t, s, t->prepared ? "EXECUTE tidegate_inspect" : question, e))
         return false;
     keep(t, s);
     return true;

@@ -7,6 +7,9 @@
 
 #include "migrations/trace.h"
 
+/* PREPARE of the question that inspect_own asks: planning it anew cost more
+ * than a short statement itself. */
+extern const char inspect_prepare[];
 /* In the transaction: reads the locks of the working connection, and for the
  * locked relations file nodes and counters; fills touched, wal_bytes,
  * builds_index. */

@@ -1,5 +1,7 @@
 #include "migrations/trace.h"
 
+#include <string.h>
+
 #include "migrations/inspect.h"
 #include "runner/base/duration.h"
 #include "runner/base/escape.h"
@@ -109,16 +111,36 @@ static const char *flush(const struct trace *t)
                : "SELECT";
 }
 
+/* A script that has to do with prepared statements might drop ours. */
+static bool prepares(const struct script *s)
+{
+    return strcasestr(s->text, "prepare") || strcasestr(s->text, "discard") ||
+           strcasestr(s->text, "deallocate");
+}
+
+/* Prepared statements: those of a script before go, ours comes. */
+static const char *preparing(struct trace *t, const struct script *s)
+{
+    bool was = t->prepared;
+
+    t->prepared = !prepares(s);
+    if (was && t->prepared)
+        return "";
+    return arena_printf(t->arena, "DEALLOCATE ALL; %s; ",
+                        t->prepared ? inspect_prepare : "");
+}
+
 /* As in the real run: what a migration before left in the session goes, and
  * search_path is the one that the role and the database give. */
 static const char *opening(struct trace *t, const struct script *s, bool begin)
 {
     return arena_printf(
         t->arena,
-        "RESET ALL; SET SESSION AUTHORIZATION DEFAULT; DEALLOCATE ALL; "
+        "RESET ALL; SET SESSION AUTHORIZATION DEFAULT; %s"
         "CLOSE ALL; UNLISTEN *; DISCARD TEMP; "
         "SELECT pg_catalog.pg_advisory_unlock_all(); %s%s; "
         "SET lock_timeout = '%lldms'; SET statement_timeout = '%lldms'; %s",
+        preparing(t, s),
         pg_server_version(t->work) >= 140000
             ? "SET client_connection_check_interval = '500ms'; "
             : "",

@@ -51,6 +51,7 @@ struct trace {
     int64_t lock_wait_ms;
     int stops; /* loop_stops when the rehearsal began */
     struct relations relations;
+    bool prepared;   /* INSPECT_PREPARED is, on the working connection */
     int transaction; /* how many so far */
     int64_t wal;     /* position after the last statement */
 };

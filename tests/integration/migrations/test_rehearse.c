@@ -274,13 +274,24 @@ static void sessions_are_cleaned_between_migrations(void **state)
                        NULL),
         migration_make(f, "0002_b",
                        "ALTER TABLE orders ADD COLUMN x int\n;;\n"
-                       "CREATE TEMP TABLE keep (x int)",
+                       "CREATE TEMP TABLE keep (x int)\n;;\n"
+                       "PREPARE mine AS SELECT 1\n;;\nDEALLOCATE ALL\n;;\n"
+                       "PREPARE mine AS SELECT 1",
+                       NULL),
+        migration_make(f, "0003_c",
+                       "ALTER TABLE orders ADD COLUMN y int\n;;\n"
+                       "PREPARE mine AS SELECT 1",
+                       NULL),
+        migration_make(f, "0004_d", "ALTER TABLE orders ADD COLUMN z int",
                        NULL),
     };
 
     database_make(f, "shop", SHOP);
-    must(f, rehearse(f, &s, list, 2));
+    must(f, rehearse(f, &s, list, 4));
     assert_null(f->out.failed);
+    for (int i = 1; i < 4; i++)
+        assert_string_equal(f->out.list[i].up[0].touched[0].lock,
+                            "ACCESS EXCLUSIVE");
 }
 
 static void an_update_of_all_rows_makes_writers_wait(void **state)

@@ -99,7 +99,7 @@ static void a_range_surrounds_the_likely(void **state)
 
     (void)state;
     assert_int_equal(e.likely, 20000);
-    assert_int_equal(e.low, 13930);   /* (200 - 1) * 100 * 0.7 */
+    assert_int_equal(e.low, 11940);   /* (200 - 1) * 100 * 0.6 */
     assert_int_equal(e.high, 102510); /* (200 + 1) * 100 * 3.4 * 1.5 */
 }
 
