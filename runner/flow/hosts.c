@@ -69,7 +69,16 @@ static bool complain(struct run *r, const struct host_step *step, size_t host,
              got->outcome == OUTCOME_UNKNOWN ? "may or may not have happened"
                                              : "did not happen");
     err_why(e, "%s", got->why ? got->why : outcome_word(got->outcome));
-    return err_fix(e, "see what stands where: tidegate status");
+    if (got->key_refused ||
+        (got->refused && strcmp(got->refused, "moved") == 0))
+        e->code = ERR_REFUSED;
+    if (got->refused && (strcmp(got->refused, "superseded") == 0 ||
+                         strcmp(got->refused, "forked") == 0))
+        r->end_here = true;
+    return err_fix(e, "%s",
+                   got->fix ? got->fix
+                            : "see what stands where: tidegate "
+                              "status");
 }
 
 bool hosts_step(struct run *r, const struct host_step *step,
@@ -125,6 +134,11 @@ static bool check_host(struct run *r, size_t i, struct err *e)
     const struct observed *o = &r->s->observed[i];
     const char *name = fleet_name(r->s->fleet, i);
 
+    if (o->key_refused && !r->going_back) {
+        err_what(e, ERR_REFUSED, "the host key of %s is refused", name);
+        err_why(e, "%s", o->why);
+        return err_fix(e, "%s", o->fix ? o->fix : "correct known_hosts");
+    }
     if (o->outcome != OUTCOME_DONE)
         return leave_out(r, i, o->why ? o->why : outcome_word(o->outcome), e);
     if (o->missing && *o->missing) {
