@@ -12,12 +12,20 @@
     row(expect) \
     row(approve) \
     row(withdraw) \
-    row(when) \
-    row(freeze) \
-    row(thaw) \
+    row(check) \
+    row(plan) \
+    row(rehearse) \
+    row(deploy) \
+    row(rollback) \
+    row(resume) \
     row(status) \
     row(history) \
     row(show) \
+    row(when) \
+    row(users) \
+    row(freeze) \
+    row(thaw) \
+    row(adopt) \
     row(ledger) \
     row(help)
 /* clang-format on */
