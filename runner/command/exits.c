@@ -25,9 +25,8 @@ const struct exit_row exit_rows[] = {
     {0, NULL, NULL},
 };
 
-/* Where the flow knows of a change it sets the exit code itself; what is left
- * here is failures before any change, so the plain one is 69: something that
- * was needed could not be had. */
+/* A plain failure comes from before any change (the flow turns later ones into
+ * BACK, PARTWAY or UNKNOWN): something that was needed could not be had. */
 static const int by_err[] = {
     [ERR_NONE] = EXIT_DONE,
     [ERR_USAGE] = EXIT_USAGE,
@@ -38,6 +37,8 @@ static const int by_err[] = {
     [ERR_REFUSED] = EXIT_REFUSED,
     [ERR_HELD] = EXIT_HELD,
     [ERR_FAILED] = EXIT_UNREACHABLE,
+    [ERR_BACK] = EXIT_BACK,
+    [ERR_PARTWAY] = EXIT_STOPPED,
     [ERR_UNKNOWN] = EXIT_UNKNOWN,
     [ERR_INTERRUPTED] = 130,
     [ERR_BUG] = EXIT_BUG,
