@@ -17,7 +17,9 @@ static bool resume_run(struct tidegate *t, void *args, struct err *e)
 
     t->run = r.id;
     t->release = r.to;
-    if (ok)
+    if (r.already)
+        output_text(t->out, "nothing is unfinished in %s\n", t->env->name);
+    else if (ok)
         output_text(t->out, "%s: finished, %s serves\n", r.id, r.to);
     release_json(t, &r, e);
     subject_close(&s);

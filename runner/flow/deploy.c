@@ -298,13 +298,6 @@ static bool same_release(struct run *r, const struct run_state *was,
     return err_fix(e, "put the tag back, or go back: tidegate rollback");
 }
 
-static bool nothing_unfinished(const struct subject *s, struct err *e)
-{
-    err_what(e, ERR_USAGE, "nothing is unfinished in %s", s->env->name);
-    err_why(e, "the last run has ended");
-    return err_fix(e, "see it: tidegate history");
-}
-
 /* Hosts that changed behind our back: what the ledger calls done must be
  * there. */
 static bool no_drift(struct run *r, struct err *e)
@@ -355,9 +348,10 @@ bool resume(struct run *r, struct subject *s, run_confirm *confirm, void *ctx,
 {
     const struct run_state *was = s->state.unfinished;
 
-    if (!was)
-        return nothing_unfinished(s, e);
     r->s = s;
+    r->already = !was;
+    if (!was)
+        return true;
     r->kind = was->kind;
     r->to = was->release;
     r->from = was->from;

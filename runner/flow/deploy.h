@@ -32,7 +32,8 @@ bool deploy_check(struct run *r, struct subject *s,
 /* r is filled for showing: verdicts, id once it has begun. */
 bool deploy(struct run *r, struct subject *s, const struct deploy_wish *wish,
             struct err *e);
-/* The unfinished run goes on from what is observed. */
+/* The unfinished run goes on from what is observed; r->already: there is
+ * none. */
 bool resume(struct run *r, struct subject *s, run_confirm *confirm, void *ctx,
             struct err *e);
 
