@@ -95,7 +95,9 @@ void gather_probe(struct subject *s, struct facts *f, const char *const *each)
         arena_array(s->arena, s->n_hosts + 1, sizeof *targets);
 
     for (size_t i = 0; s->env->probe_host.on && i < s->n_hosts; i++)
-        targets[n++] = (struct probe_target){i, each ? each[i] : live, NULL};
+        if (!each || (each[i] && *each[i]))
+            targets[n++] =
+                (struct probe_target){i, each ? each[i] : live, NULL};
     if (s->env->probe_front.on)
         targets[n++] = (struct probe_target){PROBE_FRONT, live, f->probe.other};
     struct answer_facts *answers = arena_array(s->arena, n, sizeof *answers);

@@ -22,11 +22,16 @@ static bool refusal(const struct run *r, enum verdict_is is, struct err *e)
 {
     size_t gate;
     const struct verdict *v = first_that(r, is, &gate);
+    const char *release = r->s->release ? r->s->release : "the run";
 
-    err_what(e, is == STOP ? ERR_REFUSED : ERR_HELD, "%s: %s %s",
-             verdict_word(is), r->s->release ? r->s->release : "the run",
-             is == STOP ? "is refused" : "is held");
-    err_why(e, "%s: %s", gates[gate].name, v->because);
+    if (gate == GATE_EXPECTED && is == STOP)
+        err_what(e, ERR_REFUSED, "%s is not expected in %s", release,
+                 r->s->env->name);
+    else
+        err_what(e, is == STOP ? ERR_REFUSED : ERR_HELD, "%s is %s in %s: %s",
+                 release, is == STOP ? "refused" : "held", r->s->env->name,
+                 gates[gate].name);
+    err_why(e, "%s", v->because);
     return err_fix(e, "%s",
                    *v->fix      ? v->fix
                    : is == STOP ? "see every gate: tidegate check"
@@ -97,14 +102,16 @@ bool ask_all(struct run *r, bool everything, struct err *e)
 
     if (is == STOP && !everything)
         return refusal(r, STOP, e);
-    if (!subject_contact(r->s, e))
+    if (!r->contacted && !subject_contact(r->s, e))
         return false;
+    r->contacted = true;
     gather_local(r->s, &r->facts);
     return ask_contacted(r, e);
 }
 
 bool ask_under_lease(struct run *r, struct err *e)
 {
+    r->contacted = false;
     return run_refresh(r, e) && ask_all(r, false, e);
 }
 
@@ -150,6 +157,7 @@ bool ask_waiting(struct run *r, struct err *e)
             run_stopped(r, e);
             return false;
         }
+        r->contacted = r->s->pg_why == NULL;
         err_clear(e);
         if (!run_refresh(r, e))
             return false;

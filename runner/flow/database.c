@@ -105,6 +105,7 @@ static bool up_one(struct run *r, const struct migration *m, struct err *e)
     failpoint("migrate.after");
     if (!record(r, "migrate", m->name, &got, e) || !ok)
         return false;
+    r->applied = true;
     tell(r, m->name, "applied", &got);
     return true;
 }

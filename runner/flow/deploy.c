@@ -155,6 +155,17 @@ static bool end_back(struct run *r, struct err *failed, struct err *e)
     return false;
 }
 
+/* Migrations alone: the one that failed has left nothing, and no other was
+ * committed, so everything is as before. */
+static bool end_undone(struct run *r, struct err *e)
+{
+    struct run_ending x = {.ended = RUN_BACK, .exit_code = 11, .why = e->what};
+
+    e->code = ERR_BACK;
+    ended(r, &x, e);
+    return false;
+}
+
 /* What the policy says after a failure past the first change. */
 static bool failed(struct run *r, struct err *e)
 {
@@ -168,8 +179,11 @@ static bool failed(struct run *r, struct err *e)
     }
     if (!r->changed)
         return end_nothing(r, e);
-    if (why.code == ERR_INTERRUPTED || r->pending_after || r->partial ||
-        !back || !r->from || r->s->restart_only)
+    if (r->s->phases == PHASES_MIGRATIONS && why.code == ERR_FAILED &&
+        !r->applied && !r->partial && !r->unknown)
+        return end_undone(r, e);
+    if (r->s->phases != PHASES_ALL || why.code == ERR_INTERRUPTED ||
+        r->pending_after || r->partial || !back || !r->from)
         return end_stopped(r, e);
     progress_warn(r->s->progress, NULL, "%s: %s", why.what, why.why);
     r->undone = r->to;

@@ -192,7 +192,8 @@ static void act_fence(struct run *r, const void *ctx, const size_t *hosts,
                       size_t n, struct step_result *outs)
 {
     (void)ctx;
-    step_fence(r->s->fleet, hosts, n, &r->fence, r->s->state.pinned,
+    step_fence(r->s->fleet, hosts, n, &r->fence,
+               r->s->state.pinned ? r->s->state.pinned : "",
                r->s->state.known_policies, outs);
 }
 

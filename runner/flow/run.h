@@ -47,6 +47,8 @@ struct run {
     int64_t batches_left, batches_done; /* of the rollout, for fit */
     struct apply *apply; /* opened when the first migration runs */
 
+    bool contacted;   /* hosts and database were looked at */
+    bool applied;     /* some migration of this run was committed */
     bool changed;     /* an intent to change something is durable */
     bool unknown;     /* some effect may or may not have happened */
     bool partial;     /* some statements of a migration are there */

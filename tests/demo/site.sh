@@ -19,6 +19,11 @@
 
 SITE_HOSTS=5
 
+# tidegate takes nothing of these from its environment, and says so each time.
+for name in $(env | sed -n 's/^\(GIT_[A-Z_]*\)=.*/\1/p'); do
+    unset "$name"
+done
+
 site_sql() {
     "$PG_BIN/psql" -X -q -A -t -v ON_ERROR_STOP=1 \
         "host=$PG_SOCKET port=$PG_PORT user=postgres dbname=${2:-shop}" -c "$1"
@@ -165,7 +170,7 @@ site_policy() {
 ; who may say that a release is expected
 [expected]
 signatures = required
-signers    = allowed_signers
+signers    = policies/allowed_signers
 approvals  = 1
 notice     = 0s
 [window]
