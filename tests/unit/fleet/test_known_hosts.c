@@ -149,6 +149,8 @@ static void changed_and_revoked(void **state)
     assert_int_equal(ask(text, "web1", 2222, "A"), KNOWN_REVOKED);
     assert_int_equal(ask(text, "web1", 22, "B"), KNOWN_GOOD);
     assert_int_equal(ask(text, "web1", 22, "C"), KNOWN_CHANGED);
+    text = arena_printf(&a, "@revoked web1 %s\n", ED("A"));
+    assert_int_equal(ask(text, "web1", 2222, "A"), KNOWN_REVOKED);
     text = arena_printf(&a, "@revoked web2 %s\nweb1 %s\n", ED("A"), ED("A"));
     assert_int_equal(ask(text, "web1", 22, "A"), KNOWN_GOOD);
 }
