@@ -8,6 +8,7 @@
 /* clang-format off */
 #define COMMANDS(row) \
     row(init) \
+    row(doctor) \
     row(policy) \
     row(expect) \
     row(approve) \

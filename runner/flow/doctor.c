@@ -133,7 +133,7 @@ static void ledger_room(struct doctor *d)
         doctor_warning(d, NULL, "make room on its disk", "%s has only %s left",
                        folder, text);
     else
-        doctor_ok(d, NULL, "%s: %lld events, intact, %s free", folder,
+        doctor_ok(d, NULL, "%s: intact up to event %lld, %s free", folder,
                   (long long)ledger_seq(d->ledger), text);
 }
 

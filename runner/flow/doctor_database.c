@@ -255,7 +255,7 @@ static void look_server(struct doctor *d, const struct rehearsal_settings *r)
     if (r->clone == CLONE_EXISTING) {
         not_production(d, &server, NULL);
     } else {
-        not_production(d, &server, "tidegate_...");
+        not_production(d, &server, "the clone");
         may_create(d, pg);
     }
     if (r->clone == CLONE_TEMPLATE)

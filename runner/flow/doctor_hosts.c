@@ -101,15 +101,25 @@ static bool owes(const struct doctor *d, const char *host)
     return false;
 }
 
+/* A release of tidegate's has a list of its files. */
+static bool ours(const struct observed *o, const char *release)
+{
+    for (size_t i = 0; i < o->n; i++)
+        if (strcmp(o->releases[i].name, release) == 0)
+            return *o->releases[i].digest != '\0';
+    return false;
+}
+
 /* Nothing is live yet: what stands there may be another tool's. */
 static void look_first(struct doctor *d, size_t i)
 {
     const struct observed *o = &d->s.observed[i];
 
-    if (!o->current)
-        doctor_warning(d, named(d, i), "tidegate adopt takes it over",
-                       "current is %s: no release of tidegate's",
-                       o->current_raw);
+    if (o->current && (!*o->current || ours(o, o->current)))
+        return;
+    doctor_warning(d, named(d, i), "tidegate adopt takes it over",
+                   "current is %s, and no release of tidegate's",
+                   o->current ? o->current : o->current_raw);
 }
 
 /* What is live there, and whether its files are those of the release. */
@@ -249,14 +259,17 @@ void doctor_look_hosts(struct doctor *d)
 
 /* ---- probes and pool ---- */
 
-/* The release to ask a host for: the live one, else what it has. */
+/* The release to ask a host for: the live one; without a ledger, what it has.
+ * NULL: there is none to ask for. */
 static const char *release_on(const struct doctor *d, size_t i)
 {
-    const char *current = d->s.observed[i].current;
+    const struct observed *o = &d->s.observed[i];
 
-    if (state_known(d) && d->s.state.live)
+    if (state_known(d))
         return d->s.state.live;
-    return current && *current ? current : NULL;
+    return o->outcome == OUTCOME_DONE && o->current && ours(o, o->current)
+               ? o->current
+               : NULL;
 }
 
 static size_t targets_of(struct doctor *d, struct probe_target *list)
