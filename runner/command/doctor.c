@@ -21,7 +21,7 @@ static void show(struct tidegate *t, const struct doctor *d)
 {
     for (size_t i = 0; i < d->n; i++)
         show_line(t, &d->lines[i]);
-    output_style(t->out, STYLE_BOLD, "%zu ok, %zu warnings, %zu problems\n",
+    output_style(t->out, STYLE_BOLD, "ok %zu, warnings %zu, problems %zu\n",
                  doctor_count(d, DOCTOR_OK), doctor_count(d, DOCTOR_WARNING),
                  doctor_count(d, DOCTOR_PROBLEM));
 }

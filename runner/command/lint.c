@@ -1,4 +1,7 @@
 #include "migrations/lint.h"
+
+#include <string.h>
+
 #include "runner/base/file.h"
 #include "runner/command/cmd.h"
 
@@ -41,13 +44,22 @@ static void show_safer(struct tidegate *t, const char *text)
     }
 }
 
+/* What is wrong, without the "FILE:LINE: " that stands before it already. */
+static const char *said(struct arena *a, const struct finding *f)
+{
+    const char *place = arena_printf(a, "%s:%d: ", f->file, f->line);
+    size_t n = strlen(place);
+
+    return strncmp(f->what, place, n) == 0 ? f->what + n : f->what;
+}
+
 static void show(struct tidegate *t, const struct finding *f)
 {
     const char *does = reach(f);
 
     output_text(t->out, "%s:%d: ", f->file, f->line);
     output_style(t->out, levels[f->level].style, "%s", levels[f->level].word);
-    output_text(t->out, " [%s] %s\n", f->rule, f->what);
+    output_text(t->out, " [%s] %s\n", f->rule, said(t->arena, f));
     if (f->lock || does)
         output_text(t->out, "    %-7s%s%s%s\n", "lock",
                     f->lock ? f->lock : "none", does ? ", " : "",
@@ -56,7 +68,7 @@ static void show(struct tidegate *t, const struct finding *f)
         show_safer(t, f->safer);
 }
 
-static struct json *finding_json(const struct finding *f)
+static struct json *finding_json(struct arena *a, const struct finding *f)
 {
     struct json *j = json_new_object();
 
@@ -64,7 +76,7 @@ static struct json *finding_json(const struct finding *f)
     json_set_int(j, "line", f->line);
     json_set_str(j, "level", levels[f->level].word);
     json_set_str(j, "rule", f->rule);
-    json_set_str(j, "what", f->what);
+    json_set_str(j, "what", said(a, f));
     json_set(j, "lock", f->lock ? json_new_string(f->lock) : json_new_null());
     json_set_bool(j, "rewrites", f->rewrites);
     json_set_bool(j, "scans", f->scans);
@@ -88,7 +100,7 @@ static bool lint_one(struct linted *l, const char *path, struct err *e)
     for (size_t i = 0; i < n; i++) {
         l->counts[found[i].level]++;
         show(l->t, &found[i]);
-        json_append(l->list, finding_json(&found[i]));
+        json_append(l->list, finding_json(a, &found[i]));
     }
     return true;
 }
@@ -98,7 +110,7 @@ static void close_list(struct linted *l, size_t files)
     struct json *j = json_new_object();
 
     output_style(l->t->out, STYLE_BOLD,
-                 "%zu file%s: %zu errors, %zu warnings, %zu notes\n", files,
+                 "%zu file%s: errors %zu, warnings %zu, notes %zu\n", files,
                  files == 1 ? "" : "s", l->counts[FINDING_ERROR],
                  l->counts[FINDING_WARNING], l->counts[FINDING_NOTE]);
     json_set(j, "findings", l->list);

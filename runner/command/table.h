@@ -16,6 +16,7 @@
     row(when) \
     row(freeze) \
     row(thaw) \
+    row(lint) \
     row(status) \
     row(history) \
     row(show) \
