@@ -117,6 +117,7 @@ $(B)/integration/migrations/%: $(B)/tests/integration/migrations/%.o $(link_migr
 
 $(addprefix $(B)/integration/migrations/,test_rehearse test_hazards): \
     $(B)/tests/integration/migrations/rehearsing.o
+$(B)/integration/migrations/test_door: $(B)/tests/integration/migrations/proxy.o
 
 # `make unit ROOM=policies` builds and runs one room's; scripts/unit prints
 # the totals.

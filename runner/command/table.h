@@ -8,6 +8,7 @@
 /* clang-format off */
 #define COMMANDS(row) \
     row(init) \
+    row(doctor) \
     row(policy) \
     row(expect) \
     row(approve) \
@@ -15,6 +16,7 @@
     row(when) \
     row(freeze) \
     row(thaw) \
+    row(lint) \
     row(status) \
     row(history) \
     row(show) \
