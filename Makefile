@@ -112,10 +112,12 @@ $(B)/libtidegate.a: $(ALL)
 # Programs that tests/integration/*.sh run against real servers.
 $(B)/integration/migrations/%: $(B)/tests/integration/migrations/%.o $(link_migrations)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations) -lcmocka
+	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
+	    $(libs_migrations) -lcmocka
 
 $(addprefix $(B)/integration/migrations/,test_rehearse test_hazards): \
     $(B)/tests/integration/migrations/rehearsing.o
+$(B)/integration/migrations/test_door: $(B)/tests/integration/migrations/proxy.o
 
 # `make unit ROOM=policies` builds and runs one room's; scripts/unit prints
 # the totals.

@@ -2,7 +2,8 @@
 #include "policies/say.h"
 #include "runner/base/clock.h"
 
-#define SKEW_MOST 5000 /* ms, to the database or any host */
+#define SKEW_MOST 5000                  /* ms, to the database or any host */
+#define LOOK_BACK (INT64_C(14) * 86400) /* for when it closed */
 
 static struct verdict open_verdict(const struct policy_settings *policy,
                                    int64_t at, int64_t until)
@@ -18,12 +19,29 @@ static struct verdict open_verdict(const struct policy_settings *policy,
     return v;
 }
 
+/* "closed at 02:00 EET" once it closed on a running release; else "closed at
+ * Tue 15:00 EET", the time that is judged. */
+static struct say closed_when(struct arena *scratch,
+                              const struct policy_settings *policy,
+                              const struct facts *facts, int64_t at)
+{
+    struct openings before = {0};
+
+    if (facts->changing)
+        before = calendar_openings(scratch, &policy->window.calendar,
+                                   at - LOOK_BACK, at);
+    return before.n ? say_time(policy, at, before.list[before.n - 1].until)
+                    : say_weekly(policy, at);
+}
+
 static struct verdict closed_verdict(struct arena *scratch,
                                      const struct policy_settings *policy,
-                                     int64_t at, int64_t next)
+                                     const struct facts *facts, int64_t at,
+                                     int64_t next)
 {
     const char *freeze =
         calendar_frozen_by(scratch, &policy->window.calendar, at);
+    struct say when = closed_when(scratch, policy, facts, at);
     const char *rule = freeze ? "window.freeze" : "window.closed";
     const char *how = freeze ? "frozen" : "closed";
     struct verdict v;
@@ -31,13 +49,12 @@ static struct verdict closed_verdict(struct arena *scratch,
 
     if (next) {
         v = verdict_hold(rule, next, "%s at %s; opens %s (%s), in %s", how,
-                         say_weekly(policy, at).text,
-                         say_time(policy, at, next).text,
+                         when.text, say_time(policy, at, next).text,
                          clock_rfc3339(next, utc), say_span(next - at).text);
         verdict_fix(&v, "wait, or use: tidegate deploy --wait");
     } else {
         v = verdict_hold(rule, 0, "%s at %s; no opening within 14 days", how,
-                         say_weekly(policy, at).text);
+                         when.text);
         verdict_fix(&v, "look at the window with: tidegate when");
     }
     if (freeze)
@@ -51,12 +68,11 @@ struct verdict window_at(struct arena *scratch,
 {
     int64_t until, next;
 
-    (void)facts;
     if (!policy->window.on)
         return verdict_off();
     if (calendar_open_at(scratch, &policy->window.calendar, at, &until, &next))
         return open_verdict(policy, at, until);
-    return closed_verdict(scratch, policy, at, next);
+    return closed_verdict(scratch, policy, facts, at, next);
 }
 
 /* The window is judged by the runner's clock: a clock that disagrees with

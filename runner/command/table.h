@@ -8,6 +8,7 @@
 /* clang-format off */
 #define COMMANDS(row) \
     row(init) \
+    row(doctor) \
     row(policy) \
     row(expect) \
     row(approve) \
@@ -26,6 +27,8 @@
     row(freeze) \
     row(thaw) \
     row(adopt) \
+    row(catch_up) \
+    row(lint) \
     row(ledger) \
     row(help)
 /* clang-format on */

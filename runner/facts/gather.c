@@ -94,7 +94,16 @@ static struct approval_facts *approvals_of(struct subject *s, size_t i,
 }
 
 /* Signatures are checked where the answer matters: on this release's own
- * manifests that are open, or that this run consumed. */
+ * manifests that are open, or that this run consumed, and on those of other
+ * releases that are named as open when this one is not expected. */
+static bool matters(const struct subject *s, const struct facts *f,
+                    const struct manifest_facts *m)
+{
+    if (!same(m->release, s->release))
+        return manifest_open(m, f->now);
+    return !m->used_by || same(m->digest, f->consumed);
+}
+
 void gather_manifests(struct subject *s, struct facts *f)
 {
     struct manifest_facts *list = s->state.manifests;
@@ -104,8 +113,7 @@ void gather_manifests(struct subject *s, struct facts *f)
         const struct statement_state *text = &s->state.manifest_statements[i];
         struct signature_check check;
 
-        if (!same(m->release, s->release) ||
-            (m->used_by && !same(m->digest, f->consumed)))
+        if (!matters(s, f, m))
             continue;
         sign_check(s->loop, s->arena, &s->env->policy.expected, text->text,
                    text->signature, m->announced, &check);
@@ -113,7 +121,8 @@ void gather_manifests(struct subject *s, struct facts *f)
         if (check.person)
             m->person = check.person;
         m->key = check.key;
-        m->approvals = approvals_of(s, i, &m->approved);
+        if (same(m->release, s->release))
+            m->approvals = approvals_of(s, i, &m->approved);
     }
     f->manifests = list;
     f->announced = s->state.n_manifests;

@@ -134,6 +134,8 @@ static bool check_host(struct run *r, size_t i, struct err *e)
     const struct observed *o = &r->s->observed[i];
     const char *name = fleet_name(r->s->fleet, i);
 
+    if (r->s->left_out[i])
+        return true;
     if (o->key_refused && !r->going_back) {
         err_what(e, ERR_REFUSED, "the host key of %s is refused", name);
         err_why(e, "%s", o->why);
@@ -236,20 +238,29 @@ bool hosts_fence(struct run *r, struct err *e)
     return step_all(r, &step, e);
 }
 
+struct sending {
+    struct stage stage;
+    const char *digest;
+};
+
 static void act_stage(struct run *r, const void *ctx, const size_t *hosts,
                       size_t n, struct step_result *outs)
 {
-    step_stage(r->s->fleet, hosts, n, &r->fence, ctx, outs);
+    const struct sending *sending = ctx;
+
+    step_stage(r->s->fleet, hosts, n, &r->fence, &sending->stage, outs);
 }
 
 static bool shows_stage(struct run *r, const void *ctx, size_t host,
                         const struct observed *seen)
 {
-    (void)ctx;
+    const struct sending *sending = ctx;
+
+    (void)r;
     (void)host;
     for (size_t i = 0; i < seen->n; i++)
-        if (strcmp(seen->releases[i].name, r->to) == 0)
-            return strcmp(seen->releases[i].digest, r->s->artifact.digest) == 0;
+        if (strcmp(seen->releases[i].name, sending->stage.release) == 0)
+            return strcmp(seen->releases[i].digest, sending->digest) == 0;
     return false;
 }
 
@@ -290,31 +301,41 @@ static char *join_lines(struct arena *a, const char *const *list, size_t n)
     return buf_into(&b, a);
 }
 
-bool hosts_stage(struct run *r, struct err *e)
+bool hosts_send(struct run *r, const char *release,
+                const struct artifact *artifact, struct err *e)
 {
     const struct artifact_settings *settings = &r->s->env->artifact;
-
-    if (!artifact_ready(r, e))
-        return false;
-    struct stage stage = {
-        .release = r->to,
-        .tar_fd = r->s->artifact.fd,
-        .tar_len = r->s->artifact.len,
-        .files = r->s->artifact.files,
-        .files_len = r->s->artifact.files_len,
-        .shared = join_lines(r->s->arena, settings->shared, settings->shareds),
-        .prepare = settings->prepare ? settings->prepare : "",
-        .prepare_timeout_ms = r->s->env->rollout.prepare_timeout_ms,
+    size_t n;
+    struct sending sending = {
+        .stage = {.release = release,
+                  .tar_fd = artifact->fd,
+                  .tar_len = artifact->len,
+                  .files = artifact->files,
+                  .files_len = artifact->files_len,
+                  .shared = join_lines(r->s->arena, settings->shared,
+                                       settings->shareds),
+                  .prepare = settings->prepare ? settings->prepare : "",
+                  .prepare_timeout_ms = r->s->env->rollout.prepare_timeout_ms},
+        .digest = artifact->digest,
     };
-    struct host_step step = {.name = "stage",
-                             .undo = "nothing to undo: not live",
-                             .act = act_stage,
-                             .shows = shows_stage,
-                             .ctx = &stage};
+    struct host_step step = {
+        .name = strcmp(release, r->to) == 0
+                    ? "stage"
+                    : arena_printf(r->s->arena, "stage %s", release),
+        .undo = "nothing to undo: not live",
+        .act = act_stage,
+        .shows = shows_stage,
+        .ctx = &sending};
 
-    progress_stage(r->s->progress, "staging %s: %zu files to %zu hosts", r->to,
-                   r->s->artifact.entries, r->s->n_hosts);
+    hosts_all(r, &n);
+    progress_stage(r->s->progress, "staging %s: %zu files to %zu host%s",
+                   release, artifact->entries, n, n == 1 ? "" : "s");
     return step_all(r, &step, e);
+}
+
+bool hosts_stage(struct run *r, struct err *e)
+{
+    return artifact_ready(r, e) && hosts_send(r, r->to, &r->s->artifact, e);
 }
 
 struct mark {

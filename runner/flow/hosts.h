@@ -31,15 +31,19 @@ bool hosts_step(struct run *r, const struct host_step *step,
 
 /* The hosts this run changes: all but those left out. In r's arena. */
 size_t *hosts_all(struct run *r, size_t *n);
-/* Leaves out what cannot be reached, as long as max_unreachable allows
- * (going back: always); else ERR_UNREACHABLE. Refuses two names of one host,
- * a foreign ledger and missing tools. Fills r->now. */
+/* Passes over hosts that are left out; leaves out what cannot be reached, as
+ * long as max_unreachable allows (going back: always); else ERR_UNREACHABLE.
+ * Refuses two names of one host, a foreign ledger and missing tools. Fills
+ * r->now. */
 bool hosts_look(struct run *r, struct err *e);
 
 /* The steps every run begins with. */
 bool hosts_fence(struct run *r, struct err *e);
 /* Artifact written once, sent, verified, prepared on every host. */
 bool hosts_stage(struct run *r, struct err *e);
+/* The same with an artifact that is open already, of whatever release. */
+bool hosts_send(struct run *r, const char *release,
+                const struct artifact *artifact, struct err *e);
 bool hosts_mark(struct run *r, const char *release, const char *state,
                 struct err *e);
 bool hosts_after_begun(struct run *r, const char *release, struct err *e);

@@ -103,9 +103,22 @@ static bool run_hook(struct run *r, const char *name, const char *command,
     return batch_step(r, &step, todo, batch, e);
 }
 
+/* A host that has no release serves nobody: there is nothing to drain, and
+ * its hook would not be there either. */
+static struct hosts serving(struct run *r, struct hosts list)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < list.n; i++)
+        if (!r->now[list.list[i]] || *r->now[list.list[i]])
+            list.list[n++] = list.list[i];
+    list.n = n;
+    return list;
+}
+
 static bool batch_drain(struct run *r, struct hosts *batch, struct err *e)
 {
-    struct hosts todo = still(r, named(r, "drain"), batch);
+    struct hosts todo = serving(r, still(r, named(r, "drain"), batch));
 
     if (!r->s->env->rollout.drain)
         return true;
@@ -353,15 +366,52 @@ static bool run_batches(struct run *r, const struct waves *w, struct err *e)
     return true;
 }
 
+/* Hosts that no batch took, because too many were out of the pool. */
+static struct hosts not_in(struct run *r, const struct hosts *todo,
+                           const struct waves *w)
+{
+    struct hosts rest = {arena_array(r->s->arena, todo->n, sizeof *rest.list),
+                         0};
+    bool *taken = arena_array(r->s->arena, r->s->n_hosts, sizeof *taken);
+
+    for (size_t i = 0; i < w->n; i++)
+        for (size_t k = 0; k < w->batches[i].n; k++)
+            taken[w->batches[i].hosts[k]] = true;
+    for (size_t i = 0; i < todo->n; i++)
+        if (!taken[todo->list[i]] && !r->s->left_out[todo->list[i]])
+            rest.list[rest.n++] = todo->list[i];
+    return rest;
+}
+
+static bool no_room(struct run *r, const struct hosts *todo, struct err *e)
+{
+    err_what(e, ERR_FAILED, "%zu host%s cannot be changed", todo->n,
+             todo->n == 1 ? "" : "s");
+    err_why(e, "so many are out of the pool already that taking one more "
+               "would break max_out");
+    return err_fix(e, "put the others back into the pool: %s",
+                   r->s->env->pool_members ? r->s->env->pool_members : "");
+}
+
+/* Hosts that were out come back into the pool and make room for the rest. */
 bool rollout_run(struct run *r, struct err *e)
 {
     struct subject *s = r->s;
     struct hosts todo = to_change(r);
-    struct waves w = waves_plan(s->arena, &s->env->rollout, s->n_hosts,
-                                todo.list, todo.n, hosts_out(r), r->going_back);
 
-    if (!run_batches(r, &w, e))
-        return false;
+    for (;;) {
+        struct waves w =
+            waves_plan(s->arena, &s->env->rollout, s->n_hosts, todo.list,
+                       todo.n, hosts_out(r), r->going_back);
+
+        if (!run_batches(r, &w, e))
+            return false;
+        if (w.left == 0)
+            break;
+        todo = not_in(r, &todo, &w);
+        if (w.n == 0)
+            return no_room(r, &todo, e);
+    }
     r->last_flip = true;
     return true;
 }

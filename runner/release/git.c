@@ -291,6 +291,21 @@ char *git_tags_of(struct git *g, struct arena *a, const char *commit)
     return buf_into(&t.names, a);
 }
 
+bool git_survey(struct git *g, size_t *tags, bool *shallow, struct err *e)
+{
+    git_strarray names;
+
+    if (git_tag_list(&names, g->repo) != 0) {
+        err_what(e, ERR_INPUT, "cannot list the tags of %s", g->path);
+        err_why(e, "%s", last_message());
+        return err_fix(e, "see what git says: git -C %s tag", g->path);
+    }
+    *tags = names.count;
+    *shallow = git_repository_is_shallow(g->repo) == 1;
+    git_strarray_dispose(&names);
+    return true;
+}
+
 struct walk {
     struct git *g;
     git_odb *odb;

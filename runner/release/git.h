@@ -35,6 +35,10 @@ enum ancestry git_ancestry(struct git *g, struct arena *a, const char *live,
 /* Tags that point at commit, newline-separated; "" when none. */
 char *git_tags_of(struct git *g, struct arena *a, const char *commit);
 
+/* How many tags there are, and whether the history is cut off (a shallow
+ * clone). */
+bool git_survey(struct git *g, size_t *tags, bool *shallow, struct err *e);
+
 struct git_entry {
     const char *name; /* path inside the commit */
     enum { GIT_FILE, GIT_PROGRAM, GIT_LINK, GIT_SUBMODULE } kind;

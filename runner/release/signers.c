@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "runner/base/escape.h"
 #include "runner/base/file.h"
 #include "runner/release/sshsig.h"
 
@@ -140,4 +141,28 @@ const struct signer *signers_find(const struct signers *s,
             first = one;
     }
     return first;
+}
+
+const char *signer_wrong(struct arena *a, const struct signers *file,
+                         const struct signer *signer, const char *space)
+{
+    if (!signer)
+        return arena_printf(a, "the key is not in %s", file->path);
+    if (signer->authority)
+        return arena_printf(a,
+                            "%s:%d lists the key as a certificate "
+                            "authority only",
+                            file->path, signer->line);
+    if (signer->pattern || !*signer->person)
+        return arena_printf(a,
+                            "%s:%d gives the key to a pattern, not to a "
+                            "person",
+                            file->path, signer->line);
+    if (!signer_allows(signer, space))
+        return arena_printf(a,
+                            "%s:%d allows the key only for \"%s\", not for "
+                            "\"%s\"",
+                            file->path, signer->line, escape(a, signer->spaces),
+                            space);
+    return NULL;
 }

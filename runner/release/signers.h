@@ -36,6 +36,10 @@ bool signers_read(struct signers *out, struct arena *a, const char *path,
  * the first at all; NULL: none. */
 const struct signer *signers_find(const struct signers *s,
                                   const char *fingerprint, const char *space);
+/* Why the file does not let this key speak for the namespace; NULL: it does.
+ * signer NULL: the key is not in it. */
+const char *signer_wrong(struct arena *a, const struct signers *file,
+                         const struct signer *signer, const char *space);
 bool signer_allows(const struct signer *signer, const char *space);
 
 #endif

@@ -11,8 +11,16 @@ flavour=${FLAVOUR:-test}
 for test; do
     make -s -j2 FLAVOUR="$flavour" "build/$flavour/integration/migrations/$test"
 done
-trap postgres_stop EXIT
+standby=
+trap 'postgres_stop "$standby"; postgres_stop' EXIT
 trap 'exit 130' INT TERM
+# a server in recovery with nobody to follow
+postgres_start
+standby=$PG_FOLDER
+postgres_halt fast
+touch "$standby/data/standby.signal"
+postgres_again
+export TIDEGATE_TEST_STANDBY="$PG_CONNINFO"
 postgres_start max_locks_per_transaction=256
 export TIDEGATE_TEST_PG="$PG_CONNINFO" TIDEGATE_TEST_TCP="$PG_TCP"
 failed=0

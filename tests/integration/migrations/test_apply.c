@@ -744,6 +744,7 @@ static int child_main(void)
 {
     struct fixture *f = calloc(1, sizeof *f);
     struct apply *ap;
+    int status = 0;
 
     arena_init(&f->a);
     f->loop = loop_open();
@@ -755,12 +756,17 @@ static int child_main(void)
                                        strtol(getenv("TEST_EPOCH"), NULL, 10)};
     read_files(f, history, 3);
     ap = apply_open(f->loop, &f->a, &f->s, NULL, &f->e);
-    for (size_t i = 0; ap && i < f->m.n; i++)
-        if (!apply_up(ap, &f->m.list[i], 0, &f->r, &f->e)) {
-            err_print(&f->e, stderr);
-            return 2;
-        }
-    return ap ? 0 : 1;
+    for (size_t i = 0; ap && i < f->m.n && !status; i++)
+        if (!apply_up(ap, &f->m.list[i], 0, &f->r, &f->e))
+            status = 2;
+    if (!ap || status)
+        err_print(&f->e, stderr);
+    status = ap ? status : 1;
+    apply_close(ap);
+    loop_close(f->loop);
+    arena_release(&f->a);
+    free(f);
+    return status;
 }
 
 static int child_applies(struct fixture *f, const char *at)

@@ -358,6 +358,62 @@ static void a_migration_that_commits_by_itself_fails(void **state)
     assert_non_null(strstr(f->out.failed, "ended the transaction"));
 }
 
+/* As the runner has them: files, read and linted. */
+static void files_are_read_and_rehearsed(void **state)
+{
+    static const struct sql_file files[] = {
+#define FILE_OF(name, text) {name, text, sizeof text - 1}
+        FILE_OF("0001_key.up.sql",
+                "-- a key\nALTER TABLE orders\n"
+                "    ADD COLUMN key uuid DEFAULT gen_random_uuid();\n"
+                "COMMENT ON COLUMN orders.key IS 'a;b';\n"),
+        FILE_OF("0001_key.down.sql", "ALTER TABLE orders DROP COLUMN key;\n"),
+        FILE_OF("0002_index.up.sql",
+                "CREATE INDEX CONCURRENTLY key_idx ON orders (key);\n"),
+        FILE_OF("0002_index.down.sql", "DROP INDEX CONCURRENTLY key_idx;\n"),
+    };
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *pending[2];
+    struct migrations m;
+    char digest[HASH_HEX];
+
+    database_make(f, "shop", SHOP);
+    assert_true(migrations_read(&m, &f->a, "auto", files, 4, &f->e));
+    for (int i = 0; i < 2; i++)
+        pending[i] = &m.list[i];
+    must(f, rehearse(f, &s, pending, 2));
+    assert_null(f->out.failed);
+    assert_true(f->out.list[0].down_ok && f->out.list[1].down_ok);
+    assert_int_equal(f->out.list[0].n, 2);
+    assert_int_equal(f->out.list[0].up[0].line, 2);
+    assert_non_null(f->out.list[0].up[0].safer);
+    assert_null(f->out.list[0].up[1].safer);
+    assert_false(f->out.list[1].transaction);
+    assert_string_equal(f->out.digest, migrations_digest(pending, 2, digest));
+}
+
+static void a_clone_that_has_it_already_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m =
+        one(f, "ALTER TABLE orders ADD COLUMN x int", NULL);
+    struct pg *pg;
+
+    database_make(f, "shop", SHOP);
+    pg = pg_open(f->loop, s.from, "test", 0, &f->e);
+    assert_true(applied_prepare(pg, &f->a, &f->e));
+    pg_close(pg);
+    must(f, rehearse(f, &s, &m, 1));
+    database_run(f, "shop",
+                 "INSERT INTO tidegate.migration VALUES ('0001_one', 1, 'x', "
+                 "'before', 'v1', 'r', 'SELECT 1', NULL, NULL, NULL, now(), "
+                 "1)");
+    refused(f, rehearse(f, &s, &m, 1), ERR_REFUSED, "further than production");
+    assert_int_equal(clones_left(f), 0);
+}
+
 /* ---- the estimate ---- */
 
 static void a_small_clone_is_scaled_and_called_so(void **state)
@@ -728,6 +784,8 @@ int main(void)
         T(a_failing_migration_is_a_result),
         T(a_deferred_constraint_fails_at_commit),
         T(a_migration_that_commits_by_itself_fails),
+        T(files_are_read_and_rehearsed),
+        T(a_clone_that_has_it_already_is_refused),
         T(a_small_clone_is_scaled_and_called_so),
         T(a_dump_is_the_same_schema),
         T(an_ordinary_role_copies_without_owners),

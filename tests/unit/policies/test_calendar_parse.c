@@ -14,6 +14,15 @@ static void test_forms(void **state)
         int64_t elapsed;
     } rows[] = {
         {"always", ITEM_ALWAYS, 0, 0, 0, 0},
+        {"00:59-23:59", ITEM_WEEKLY, 0x7f, 59, 1439, 0},
+        {"Fri-Sun 01:00-02:00", ITEM_WEEKLY, 0x61, 60, 120, 0},
+        {"Sun-Tue 01:00-02:00", ITEM_WEEKLY, 0x07, 60, 120, 0},
+        {"Fri 18:00-Sun 06:00", ITEM_WEEKLY, 0x20, 1080, 3240, 0},
+        {"Sun 20:00-Mon 08:00", ITEM_WEEKLY, 0x01, 1200, 1920, 0},
+        {"Sat 20:00-Mon 00:00", ITEM_WEEKLY, 0x40, 1200, 2880, 0},
+        {"Sun 20:00 for 1s", ITEM_WEEKLY, 0x01, 1200, 0, 1},
+        {"Sun 20:00 for 7d", ITEM_WEEKLY, 0x01, 1200, 0, 604800},
+        {"1970-01-01 10:00-11:00", ITEM_DATED, 0, 600, 660, 0},
         {"09:00-17:30", ITEM_WEEKLY, 0x7f, 540, 1050, 0},
         {"22:00-02:00", ITEM_WEEKLY, 0x7f, 1320, 1560, 0},
         {"00:00-24:00", ITEM_WEEKLY, 0x7f, 0, 1440, 0},

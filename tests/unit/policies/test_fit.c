@@ -169,6 +169,10 @@ static void test_forecast_closes(void **state)
     assert_int_equal(slot.until, NOW + 3 * HOUR);
     assert_int_equal(slot.last_start, NOW + 3 * HOUR - 36 * MINUTE);
     assert_string_equal(slot.closes, "window end");
+    /* from the middle of the crowd: when it is over, to the quarter hour */
+    assert_true(
+        fit_next(&w->arena, &w->policy, &w->facts, NOW + 65 * MINUTE, &slot));
+    assert_int_equal(slot.from, NOW + 2 * HOUR);
     /* a crowd to the end of the window leaves nothing of it */
     busy(w, 0, 4 * HOUR);
     assert_true(fit_next(&w->arena, &w->policy, &w->facts, NOW, &slot));

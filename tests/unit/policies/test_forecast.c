@@ -93,6 +93,8 @@ static void test_far_ahead(void **state)
     assert_int_equal(week, NOW + 3 * DAY - WEEK);
     assert_int_equal(at(w, NOW + 3 * DAY + 2 * WEEK, NULL), 41);
     assert_int_equal(at(w, NOW + 13 * DAY, NULL), 20);
+    put(w, NOW, 48); /* a week ahead to the second is still the first week */
+    assert_int_equal(at(w, NOW + WEEK, NULL), 48);
     assert_int_equal(at(w, NOW - DAY, NULL), 20); /* the past as well */
 }
 
@@ -118,6 +120,18 @@ static void test_slope(void **state)
     assert_int_equal(at(w, NOW + HOUR, NULL), -1);
     hour[2].at = NOW - 15 * MINUTE;
     assert_int_equal(at(w, NOW + 30 * MINUTE, NULL), 18);
+    hour[2] = (struct sample){NOW, 14}; /* as new as can be */
+    assert_int_equal(at(w, NOW + 30 * MINUTE, NULL), 16);
+    hour[2].users = 0; /* nobody is a number too */
+    assert_int_equal(at(w, NOW + 30 * MINUTE, NULL), 0);
+    /* a quarter of an hour is enough of a base, less is not */
+    w->facts.users.live = (struct fact){FACT_KNOWN, 20, NOW, "", NULL};
+    hour[1].at = NOW - 2 * HOUR;
+    hour[2] = (struct sample){NOW - 15 * MINUTE, 14};
+    assert_int_equal(at(w, NOW + 30 * MINUTE, NULL), 32);
+    hour[2].at++;
+    assert_int_equal(at(w, NOW + 30 * MINUTE, NULL), -1);
+    hour[1].at = NOW - HOUR;
     /* too short a base, or none */
     w->facts.users.live = (struct fact){FACT_KNOWN, 20, NOW, "", NULL};
     hour[1].at = NOW - 2 * HOUR;
@@ -173,6 +187,8 @@ static void test_next(void **state)
         forecast_next(u, w->zone, NOW + 5 * HOUR, NOW + DAY, 50, false),
         NOW + 5 * HOUR + 30 * MINUTE);
     assert_int_equal(forecast_next(u, w->zone, NOW, NOW + DAY, 19, false), 0);
+    assert_int_equal(forecast_next(u, w->zone, NOW, NOW + DAY, 20, false),
+                     NOW + 15 * MINUTE);
     assert_int_equal(forecast_next(u, w->zone, NOW, NOW, 50, true), 0);
     /* now itself is not asked for, the quarter hours after it are */
     assert_int_equal(forecast_next(u, w->zone, NOW, NOW + DAY, 10, true),
@@ -180,6 +196,9 @@ static void test_next(void **state)
     assert_int_equal(
         forecast_next(u, w->zone, NOW + 1, NOW + 2 * MINUTE, 10, true),
         NOW + 2 * MINUTE);
+    world_history(w, 0); /* nobody is at most nobody */
+    assert_int_equal(forecast_next(u, w->zone, NOW, NOW + DAY, 0, false),
+                     NOW + 15 * MINUTE);
     u->samples = 0; /* what cannot be told is neither */
     assert_int_equal(forecast_next(u, w->zone, NOW, NOW + DAY, 50, true), 0);
     assert_int_equal(forecast_next(u, w->zone, NOW, NOW + DAY, 50, false), 0);
@@ -197,6 +216,7 @@ static void test_peak(void **state)
     assert_int_equal(p.users, 33);
     assert_int_equal(p.at, NOW + HOUR);
     assert_int_equal(p.week, NOW + HOUR - WEEK);
+    assert_int_equal(forecast_peak(&f, NOW, NOW + HOUR).users, 33);
     w->facts.users.samples = 0;
     assert_int_equal(forecast_peak(&f, NOW, NOW + 3 * HOUR).users, -1);
 }

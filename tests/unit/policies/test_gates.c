@@ -40,6 +40,9 @@ static void test_table(void **state)
     assert_true(gate_find("way_back", &id));
     assert_false(gate_find("way", &id));
     assert_false(gate_find("way back ", &id));
+    assert_false(gate_find("policies", &id));
+    assert_false(gate_find("way|back", &id));
+    assert_false(gate_find("p-licy", &id));
     assert_false(gate_find("soak", &id));
     assert_false(gate_find("", &id));
 }

@@ -166,6 +166,8 @@ static void test_abort_at(void **state)
     w->policy.users.abort_at = -1;
     ask(HOLD, "users.max", "");
     assert_false(users_surge(&w->policy, &w->facts));
+    w->policy.users.abort_at = 0; /* anybody at all */
+    assert_true(users_surge(&w->policy, &w->facts));
     w->policy.users.abort_at = 200;
     w->facts.users.live.is = FACT_UNREADABLE;
     assert_false(users_surge(&w->policy, &w->facts));

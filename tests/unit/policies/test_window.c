@@ -56,6 +56,20 @@ static void test_edges(void **state)
     ask(HOLD, "window.closed", "");
 }
 
+/* Mid-run it says when it closed. */
+static void test_closed_on_a_run(void **state)
+{
+    struct world *w = *state;
+
+    w->facts.changing = true;
+    w->facts.now = NOW + 3 * HOUR + 5 * MINUTE;
+    ask(HOLD, "window.closed",
+        "closed at 02:00 EET; opens 22:00 EET "
+        "(2026-11-25T20:00:00Z), in 19 h 55 min");
+    world_window(w, "2027-05-01..2027-05-02", NULL); /* never was open */
+    ask(HOLD, "window.closed", "closed at Wed 02:05 EET; no opening");
+}
+
 /* A clock that disagrees judges nothing, whether the window is on or not. */
 static void test_skew(void **state)
 {
@@ -82,7 +96,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         world_test(test_open),   world_test(test_closed),
         world_test(test_frozen), world_test(test_edges),
-        world_test(test_skew),
+        world_test(test_skew),   world_test(test_closed_on_a_run),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

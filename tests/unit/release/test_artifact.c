@@ -1,5 +1,6 @@
 #include "tests/unit/release/workshop.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "runner/release/artifact.h"
@@ -180,6 +181,37 @@ static void a_sparse_bomb_is_refused(void **state)
     assert_false(
         artifact_digest(&w->a, NULL, &s, w->folder, "v1", NULL, &out, &e));
     assert_err(&e, ERR_REFUSED);
+}
+
+/* Whatever byte is another, it is read or refused in words, never a crash. */
+static void every_byte_of_a_tar_may_be_wrong(void **state)
+{
+    static const struct member members[] = {{"d/", '5', 0755, NULL},
+                                            {"d/file", '0', 0644, "text"},
+                                            {"d/hard", '1', 0644, "d/file"},
+                                            {"link", '2', 0777, "d/file"},
+                                            {NULL}};
+    struct workshop *w = *state;
+    struct artifact_settings s = {.file = "t.tar"};
+    struct artifact out;
+    struct buf tar;
+    int fd;
+
+    tar_build(&tar, members);
+    put_bytes(w, "t.tar", tar.data, tar.len);
+    fd = open(at(w, "t.tar"), O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    for (size_t i = 0; i < tar.len; i++) {
+        struct err e = {0};
+
+        assert_int_equal(pwrite(fd, &(char){(char)~tar.data[i]}, 1, (off_t)i),
+                         1);
+        if (!artifact_digest(&w->a, NULL, &s, w->folder, "v1", NULL, &out, &e))
+            assert_err(&e, ERR_REFUSED);
+        assert_int_equal(pwrite(fd, &tar.data[i], 1, (off_t)i), 1);
+    }
+    close(fd);
+    buf_release(&tar);
 }
 
 /* Smaller than the tar it is in, so that its size alone gives nothing away. */
@@ -539,6 +571,7 @@ int main(void)
         TEST(hostile_entries_are_named),
         TEST(good_entries_become_files_text),
         TEST(a_tar_must_be_whole),
+        TEST(every_byte_of_a_tar_may_be_wrong),
         TEST(a_sparse_bomb_is_refused),
         TEST(a_small_hole_is_refused_too),
         TEST(gzip_is_one_member_and_whole),

@@ -1,5 +1,7 @@
 #include "tests/unit/release/workshop.h"
 
+#include <fcntl.h>
+
 #include "runner/release/git.h"
 
 /* Leaks of libgit2 1.5.1 itself: the regular expression by which it looks for
@@ -356,18 +358,68 @@ static void a_missing_object_is_named(void **state)
     git_close(g);
 }
 
-/* A few hundred bytes that unfold to 2^40 entries. */
+static void a_corrupt_pack_is_no_crash(void **state)
+{
+    struct workshop *w = *state;
+    char *id = repository(w), *pack, byte;
+    struct seen s = {0};
+    struct err e = {0};
+    struct git *g;
+    int fd;
+
+    git(w, "-C", "repo", "repack", "-adq");
+    pack = run(w, "sh", "-c", "ls repo/.git/objects/pack/*.pack");
+    run(w, "chmod", "u+w", at(w, pack));
+    fd = open(at(w, pack), O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    buf_init(&s.text);
+    for (off_t i = 12; pread(fd, &byte, 1, i) == 1; i++) {
+        assert_int_equal(pwrite(fd, &(char){(char)~byte}, 1, i), 1);
+        g = must_open(w, "repo");
+        buf_clear(&s.text);
+        err_clear(&e);
+        if (git_walk(g, id, NULL, see, &s, &e))
+            assert_string_equal(s.text.data, "0 a.txt=a\n\n");
+        else
+            assert_err(&e, ERR_INPUT);
+        git_close(g);
+        assert_int_equal(pwrite(fd, &byte, 1, i), 1);
+    }
+    buf_release(&s.text);
+    close(fd);
+}
+
+static void linked_worktrees_and_bare_repositories_open(void **state)
+{
+    struct workshop *w = *state;
+    char *id = repository(w), found[GIT_HEX];
+    struct err e = {0};
+    struct git *g;
+
+    git(w, "-C", "repo", "worktree", "add", "-q", at(w, "tree"));
+    git(w, "clone", "-q", "--bare", at(w, "repo"), "bare");
+    for (const char *const *name = (const char *const[]){"tree", "bare", NULL};
+         *name; name++) {
+        g = must_open(w, *name);
+        assert_true(git_tag(g, &w->a, "v1", found, &e));
+        assert_string_equal(found, id);
+        git_close(g);
+    }
+}
+
+/* A few hundred bytes that unfold to two million entries; then 130 folders
+ * one inside the other. */
 static void a_tree_without_end_is_bounded(void **state)
 {
     struct workshop *w = *state;
     struct seen s = {0};
     struct err e = {0};
-    char *tree, *id;
+    char *tree, *id, *blob, deep[2 * 130];
     struct git *g;
 
     repository(w);
     tree = git(w, "-C", "repo", "rev-parse", "HEAD^{tree}");
-    for (int i = 0; i < 40; i++)
+    for (int i = 0; i < 20; i++)
         tree = run_on(w,
                       arena_printf(&w->a,
                                    "040000 tree %s\ta\n040000 tree "
@@ -375,14 +427,21 @@ static void a_tree_without_end_is_bounded(void **state)
                                    tree, tree),
                       "git", "-C", "repo", "mktree");
     id = git(w, "-C", "repo", "commit-tree", "-m", "bomb", tree);
+    git(w, "-C", "repo", "tag", "bomb", id);
+    git(w, "-C", "repo", "repack", "-adq");
     g = must_open(w, "repo");
     buf_init(&s.text);
     assert_false(git_walk(g, id, NULL, see, &s, &e));
     assert_err(&e, ERR_INPUT);
     assert_says(e.why, "1,000,000");
-    for (int i = 0; i < 130; i++)
-        tree = run_on(w, arena_printf(&w->a, "040000 tree %s\ta\n", tree),
-                      "git", "-C", "repo", "mktree");
+    blob = git(w, "-C", "repo", "rev-parse", "HEAD:a.txt");
+    memset(deep, '/', sizeof deep);
+    for (size_t i = 0; i < sizeof deep; i += 2)
+        deep[i] = 'a';
+    deep[sizeof deep - 1] = '\0';
+    git(w, "-C", "repo", "update-index", "--add", "--cacheinfo",
+        arena_printf(&w->a, "100644,%s,%s", blob, deep));
+    tree = git(w, "-C", "repo", "write-tree");
     id = git(w, "-C", "repo", "commit-tree", "-m", "deep", tree);
     assert_false(git_walk(g, id, NULL, see, &s, &e));
     assert_says(e.why, "deep");
@@ -419,6 +478,8 @@ int main(void)
         TEST(walking_a_tree),
         TEST(submodules_are_seen),
         TEST(a_missing_object_is_named),
+        TEST(a_corrupt_pack_is_no_crash),
+        TEST(linked_worktrees_and_bare_repositories_open),
         TEST(a_tree_without_end_is_bounded),
         TEST(settings),
     };

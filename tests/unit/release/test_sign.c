@@ -377,6 +377,48 @@ static void signers_lines(void **state)
         &s.list[1]);
 }
 
+/* A generator with a fixed start (Numerical Recipes): the same every time. */
+static uint32_t next_random(uint32_t *seed)
+{
+    return *seed = *seed * 1664525u + 1013904223u;
+}
+
+/* Readers of foreign text take any bytes; the sanitizers watch. */
+static void readers_take_any_bytes(void **state)
+{
+    struct workshop *w = *state;
+    uint32_t seed = 1;
+    char *armour, *line;
+
+    key(w, "anna");
+    armour = sign(w, at(w, "anna"));
+    line = arena_printf(&w->a,
+                        "\"anna\",b namespaces=\"a,b\",valid-after=\"2\" "
+                        "%s\n",
+                        public_part(w, "anna"));
+    for (int i = 0; i < 3000; i++) {
+        char *text = arena_strdup(&w->a, i % 2 ? armour : line);
+        size_t len = strlen(text);
+        struct sshsig sig;
+        struct signers s;
+        struct err e = {0};
+
+        for (uint32_t n = next_random(&seed) >> 28; n > 0; n--)
+            text[(next_random(&seed) >> 8) % len] =
+                (char)(next_random(&seed) >> 24);
+        if (i % 2) {
+            sshsig_read(&w->a, text, &sig);
+            continue;
+        }
+        if (i % 50 == 0) {
+            put_bytes(w, "signers", text, len);
+            signers_read(&s, &w->a, at(w, "signers"), &e);
+        }
+        ssh_key_fingerprint(&w->a,
+                            strchr(text, ' ') ? strchr(text, ' ') + 1 : text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +435,7 @@ int main(void)
         TEST(nothing_private_stays_in_tmp),
         TEST(keys_and_signatures_taken_apart),
         TEST(signers_lines),
+        TEST(readers_take_any_bytes),
     };
 
     unsetenv("SSH_AUTH_SOCK");

@@ -126,6 +126,26 @@ static void a_changed_manifest_is_refused(void **state)
     assert_null(statement_type(&w->a, "{}"));
 }
 
+/* No byte of what was signed can be another and still be read as the same. */
+static void every_byte_of_a_manifest_counts(void **state)
+{
+    struct workshop *w = *state;
+    char *text = arena_strdup(&w->a, sample_text);
+
+    for (size_t i = 0; text[i]; i++) {
+        char kept = text[i];
+        struct manifest m;
+        struct err e = {0};
+
+        text[i] = kept == 'x' ? 'y' : (char)(kept ^ 1);
+        if (manifest_parse(&m, &w->a, text, &e))
+            assert_string_equal(manifest_text(&w->a, &m), text);
+        else
+            assert_err(&e, ERR_INPUT);
+        text[i] = kept;
+    }
+}
+
 static void approvals_and_withdrawals_are_not_each_other(void **state)
 {
     struct workshop *w = *state;
@@ -194,6 +214,7 @@ int main(void)
         TEST(a_manifest_is_canonical_and_comes_back),
         TEST(every_kind_of_phases_comes_back),
         TEST(a_changed_manifest_is_refused),
+        TEST(every_byte_of_a_manifest_counts),
         TEST(approvals_and_withdrawals_are_not_each_other),
         TEST(policies_and_overrides),
         cmocka_unit_test(hosts_have_one_digest_in_any_order),
