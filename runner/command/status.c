@@ -159,7 +159,7 @@ static void look_at_hosts(struct status *s)
     if (f)
         step_observe(f, all, s->n, NULL, seen);
     for (size_t i = 0; i < s->n; i++) {
-        s->hosts[i].name = env->hosts[i].text;
+        s->hosts[i].name = env->hosts[i].name;
         judge_host(s, &s->hosts[i], f ? &seen[i] : NULL, why.what);
         compare_anchor(s, &s->hosts[i]);
     }

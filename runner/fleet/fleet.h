@@ -40,7 +40,8 @@ struct fleet *fleet_open(struct arena *a, struct loop *l,
 void fleet_close(struct fleet *f);
 
 size_t fleet_count(const struct fleet *f);
-const char *fleet_name(const struct fleet *f, size_t i); /* as written */
+/* As written, less user and port: what %h becomes. Targets in the ledger. */
+const char *fleet_name(const struct fleet *f, size_t i);
 const char *fleet_path(const struct fleet *f, size_t i); /* %h filled in */
 /* The index of a host by its text, its name or a name's first label, or
  * fleet_count when there is none. */

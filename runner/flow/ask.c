@@ -181,8 +181,18 @@ static enum verdict_is measure(struct run *r)
                      r->overridden, r->verdicts);
 }
 
+/* Whether something of this run can still be undone. */
 static bool way_back(const struct run *r)
 {
+    size_t n = r->s->applied.n;
+
+    for (size_t i = 0; r->after_begun && i < n; i++) {
+        const struct applied_row *row = &r->s->applied.rows[i];
+
+        if (row->after && row->forward_only && r->s->release &&
+            strcmp(row->release, r->s->release) == 0)
+            return false;
+    }
     return r->from != NULL || r->s->n_hosts == 0;
 }
 
@@ -239,6 +249,16 @@ static bool obey(struct run *r, const struct hold_answer *answer,
     return false;
 }
 
+static void tell_held(struct run *r, enum verdict_is is,
+                      const struct hold_answer *answer)
+{
+    size_t gate;
+    const struct verdict *v = first_that(r, is, &gate);
+
+    progress_warn(r->s->progress, gates[gate].name, "%s (%s)", v->because,
+                  answer->because);
+}
+
 bool ask_again(struct run *r, enum hold_before next, struct err *e)
 {
     int64_t begun = 0;
@@ -259,7 +279,7 @@ bool ask_again(struct run *r, enum hold_before next, struct err *e)
             return true;
         if (answer.is != HOLD_WAIT)
             return obey(r, &answer, is, e);
-        progress_warn(r->s->progress, "held", "%s", answer.because);
+        tell_held(r, is, &answer);
         if (!loop_sleep(r->s->loop, answer.wait)) {
             run_stopped(r, e);
             return false;

@@ -346,7 +346,9 @@ static void tell_wave(struct run *r, const struct waves *w, size_t i)
                    r->to, wave == 1 && w->count > 1 ? " (canary)" : "");
 }
 
-static bool run_batches(struct run *r, const struct waves *w, struct err *e)
+/* Batches in order; unasked: no gate is asked before them. */
+static bool run_batches(struct run *r, const struct waves *w, bool unasked,
+                        struct err *e)
 {
     for (size_t i = 0; i < w->n; i++) {
         struct hosts batch = {arena_copy(r->s->arena, w->batches[i].hosts,
@@ -354,7 +356,7 @@ static bool run_batches(struct run *r, const struct waves *w, struct err *e)
                               w->batches[i].n};
 
         r->batches_left = (int64_t)(w->n - i);
-        if (!r->going_back &&
+        if (!unasked && !r->going_back &&
             (run_stopped(r, e) || !ask_again(r, HOLD_BEFORE_WAVE, e)))
             return false;
         tell_wave(r, w, i);
@@ -393,18 +395,46 @@ static bool no_room(struct run *r, const struct hosts *todo, struct err *e)
                    r->s->env->pool_members ? r->s->env->pool_members : "");
 }
 
+/* What a killed run had in hand is finished first, and no gate is asked for
+ * it: they would only see hosts that are half way. The rest stays in todo. */
+static bool finish_midway(struct run *r, struct hosts *todo, struct err *e)
+{
+    struct subject *s = r->s;
+    struct hosts midway = {arena_array(s->arena, todo->n, sizeof *midway.list),
+                           0};
+    size_t rest = 0;
+
+    if (r->going_back || !r->before)
+        return true;
+    for (size_t i = 0; i < todo->n; i++) {
+        if (run_touched(r, todo->list[i]))
+            midway.list[midway.n++] = todo->list[i];
+        else
+            todo->list[rest++] = todo->list[i];
+    }
+    todo->n = rest;
+    bool *out = arena_array(s->arena, s->n_hosts, sizeof *out);
+    struct waves w = waves_plan(s->arena, &s->env->rollout, s->n_hosts,
+                                midway.list, midway.n, out, true);
+
+    return run_batches(r, &w, true, e);
+}
+
 /* Hosts that were out come back into the pool and make room for the rest. */
 bool rollout_run(struct run *r, struct err *e)
 {
     struct subject *s = r->s;
     struct hosts todo = to_change(r);
 
+    if (!finish_midway(r, &todo, e))
+        return false;
+
     for (;;) {
         struct waves w =
             waves_plan(s->arena, &s->env->rollout, s->n_hosts, todo.list,
                        todo.n, hosts_out(r), r->going_back);
 
-        if (!run_batches(r, &w, e))
+        if (!run_batches(r, &w, false, e))
             return false;
         if (w.left == 0)
             break;
