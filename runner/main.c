@@ -109,6 +109,8 @@ static bool open_ledger(struct tidegate *t, enum ledger_mode mode,
 {
     if (!t->ledger)
         t->ledger = ledger_open(t->arena, t->config.ledger, mode, e);
+    if (t->ledger)
+        ledger_tell(t->ledger, t->progress);
     return t->ledger != NULL;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,6 +154,8 @@ void start_clean(struct inherited *out)
     descriptors_open();
     umask(077);
     setrlimit(RLIMIT_CORE, &none);
+    /* A limit of file size is then an error of the write, as a full disk is. */
+    signal(SIGXFSZ, SIG_IGN);
     inherit(out);
     variables_clean();
     if (!getenv("PATH"))

@@ -8,7 +8,8 @@
 #include "runner/base/failpoint.h"
 #include "runner/ledger/store.h"
 
-#define GROW ((int64_t)512 * 1024)
+#define GROW    ((int64_t)512 * 1024)
+#define SLOW_MS 1000
 
 static bool allocate(int fd, int64_t from, int64_t to)
 {
@@ -57,6 +58,16 @@ static bool broken(struct ledger *l, const char *doing, const char *why,
                       "process appends nothing more");
 }
 
+static void say_slow(struct ledger *l, int64_t ms)
+{
+    if (ms >= SLOW_MS)
+        progress_warn(l->progress, NULL,
+                      "ledger slow: %lld.%lld s for one "
+                      "record; is the disk of %s busy or failing?",
+                      (long long)ms / 1000, (long long)ms % 1000 / 100,
+                      l->folder);
+}
+
 /* One write at the known end. What a short one left is wiped, so that it is
  * not taken for a crash. */
 static bool put_record(struct ledger *l, const struct buf *bytes, struct err *e)
@@ -85,7 +96,7 @@ static bool put_record(struct ledger *l, const struct buf *bytes, struct err *e)
     began = clock_mono();
     if (fdatasync(l->file) != 0)
         return broken(l, "syncing", strerror(errno), e);
-    l->sync_ms = clock_mono() - began;
+    say_slow(l, clock_mono() - began);
     failpoint("ledger.after-append");
     return true;
 }

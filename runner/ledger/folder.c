@@ -48,11 +48,6 @@ static bool sound_parent(const char *path, struct err *e)
 
     if (stat(path, &st) != 0 || (st.st_mode & S_ISVTX))
         return true;
-    if (st.st_uid != geteuid() && st.st_uid != 0) {
-        snprintf(why, sizeof why, "%s above it belongs to uid %ld", path,
-                 (long)st.st_uid);
-        return refuse(path, why, "keep it below a folder of your own", e);
-    }
     if ((st.st_mode & S_IWOTH) ||
         ((st.st_mode & S_IWGRP) && st.st_gid != getegid() && st.st_gid != 0)) {
         snprintf(why, sizeof why, "%s above it is %s-writable (%04o)", path,

@@ -17,6 +17,7 @@
 
 #include "runner/base/arena.h"
 #include "runner/base/err.h"
+#include "runner/base/progress.h"
 #include "runner/ledger/events.h"
 
 struct ledger;
@@ -43,8 +44,9 @@ int64_t ledger_seq(const struct ledger *l);         /* of the head */
 const char *ledger_head(const struct ledger *l);    /* its hash */
 /* Of the lease while one is held (what fences carry); else the highest seen. */
 int64_t ledger_epoch(const struct ledger *l);
-/* How long the last append waited for the disk: worth a warning above 1 s. */
-int64_t ledger_sync_ms(const struct ledger *l);
+/* Who hears of a disk that takes over a second for an append: "ledger slow
+ * 3.0 s". The append is acknowledged no earlier for it. */
+void ledger_tell(struct ledger *l, struct progress *p);
 
 /* Durable when it returns true. Takes payload over. Picks up what other
  * processes appended since. Appending under a lease that was lost is

@@ -199,7 +199,7 @@ int64_t ledger_epoch(const struct ledger *l)
     return l->lease.fd >= 0 ? l->lease.epoch : l->epoch;
 }
 
-int64_t ledger_sync_ms(const struct ledger *l)
+void ledger_tell(struct ledger *l, struct progress *p)
 {
-    return l->sync_ms;
+    l->progress = p;
 }

@@ -33,9 +33,9 @@ struct ledger {
     int64_t end, seq, epoch;
     unsigned char last[HASH_BYTES];
     char last_hex[HASH_HEX];
-    char trouble[820]; /* "": intact */
-    char broken[300];  /* "": this process may append */
-    int64_t sync_ms;
+    char trouble[820];         /* "": intact */
+    char broken[300];          /* "": this process may append */
+    struct progress *progress; /* borrowed, or NULL */
     struct lease lease;
     /* Payloads handed out for longer than a visit, by seq - 1. */
     struct json **kept;

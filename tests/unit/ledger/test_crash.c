@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "runner/base/clock.h"
 #include "tests/unit/ledger/fixture.h"
 
 /* What happens at the N-th call: die before it, die after `part` bytes of it,
@@ -18,6 +19,7 @@ struct planned {
     int calls;
 };
 static struct planned writing, syncing, fsyncing;
+static int64_t slow; /* what each sync takes, ms */
 
 ssize_t __real_pwrite(int fd, const void *p, size_t n, off_t at);
 ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t at);
@@ -73,8 +75,17 @@ static int sync_or(struct planned *p, int (*real)(int), int fd)
     return done;
 }
 
+static int64_t later; /* what the disk took, ms */
+int64_t __real_clock_mono(void);
+int64_t __wrap_clock_mono(void);
+int64_t __wrap_clock_mono(void)
+{
+    return __real_clock_mono() + later;
+}
+
 int __wrap_fdatasync(int fd)
 {
+    later += slow;
     return sync_or(&syncing, __real_fdatasync, fd);
 }
 
@@ -289,6 +300,39 @@ static void a_failed_sync_is_not_tried_again(void **state)
     assert_int_equal(look(f).recovered, 1);
 }
 
+struct listener {
+    struct progress progress;
+    int warned;
+    char text[200];
+};
+
+static void hear(struct progress *p, const struct progress_note *note)
+{
+    struct listener *x = (struct listener *)p;
+
+    assert_int_equal(note->kind, PROGRESS_WARN);
+    x->warned++;
+    snprintf(x->text, sizeof x->text, "%s", note->text);
+}
+
+static void a_slow_disk_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct ledger *l = fixture_new(f);
+    struct listener x = {.progress = {hear}};
+
+    ledger_tell(l, &x.progress);
+    slow = 900;
+    assert_true(fixture_note(l, "quick enough", &f->e));
+    assert_int_equal(x.warned, 0);
+    slow = 3020;
+    assert_true(fixture_note(l, "slow", &f->e));
+    slow = 0;
+    assert_int_equal(x.warned, 1);
+    assert_non_null(strstr(x.text, "ledger slow: 3.0 s"));
+    ledger_close(l);
+}
+
 static void a_short_write_is_wiped(void **state)
 {
     struct fixture *f = *state;
@@ -399,6 +443,7 @@ int main(void)
         TEST(recovery_can_be_killed_anywhere),
         TEST(creation_can_be_killed_anywhere),
         TEST(a_failed_sync_is_not_tried_again),
+        TEST(a_slow_disk_is_told),
         TEST(a_short_write_is_wiped),
         TEST(a_write_error_closes_the_ledger),
         TEST(a_full_disk_still_takes_the_stop),
