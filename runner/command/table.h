@@ -27,7 +27,6 @@
     row(freeze) \
     row(thaw) \
     row(adopt) \
-    row(catch_up) \
     row(lint) \
     row(ledger) \
     row(help)
