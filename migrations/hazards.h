@@ -1,6 +1,6 @@
 /* hazards: what a statement does to a busy table, as far as its text tells.
  *
- * One table of rows (hazards.c), after PostgreSQL's documentation of explicit
+ * Tables of rows (hazards_*.c), after PostgreSQL's documentation of explicit
  * locking and ALTER TABLE, and measurements on PostgreSQL 15. Locks are those
  * of servers 12 to 17.
  */
@@ -22,7 +22,21 @@ struct hazard {
     const char *safer; /* or NULL */
 };
 
-extern const struct hazard hazards[]; /* ends in a row without what */
+/* The tables, each in a file with what its rows ask; each ends in a row
+ * without what. */
+extern const struct hazard hazards_columns[], hazards_tables[],
+    hazards_objects[], hazards_data[];
+extern const struct hazard *const hazard_tables[]; /* all, and NULL */
+
+/* The rows that a subject matches, one after the other: begin with NULL. */
+const struct hazard *hazards_next(const struct subject *s,
+                                  const struct hazard *last);
+
+/* For the tables: a word of a list with blanks between; whether a node calls
+ * no function that may be volatile (for node_walk). Functions known to give
+ * one value for a whole statement are listed; any other may be volatile. */
+bool hazards_word_in(const char *word, const char *list);
+bool hazards_seems_stable(const struct node *n, void *arg);
 
 /* The first hazard of the statement that the old code would not survive:
  * "DROP COLUMN note of orders", or NULL. Lives in a. */

@@ -81,11 +81,10 @@ static void match(const struct subject *s, void *arg)
 {
     struct linter *l = arg;
 
-    for (const struct hazard *h = hazards; h->what; h++) {
-        struct finding *f;
-        if (s->fresh || !subject_matches(s, &h->match))
-            continue;
-        f = add(l);
+    if (s->fresh)
+        return;
+    for (const struct hazard *h = NULL; (h = hazards_next(s, h));) {
+        struct finding *f = add(l);
         f->level = level_of(l, h);
         f->rule = h->breaks && l->survive ? "breaks-old-code" : h->rule;
         f->what = subject_say(l->a, s, h->what);
@@ -240,9 +239,9 @@ static void advise(const struct subject *s, void *arg)
 {
     struct advice *advice = arg;
 
-    for (const struct hazard *h = hazards; h->what && !advice->safer; h++)
-        if (h->safer && h->level != HAZARD_NOTE &&
-            subject_matches(s, &h->match))
+    for (const struct hazard *h = NULL;
+         !advice->safer && (h = hazards_next(s, h));)
+        if (h->safer && h->level != HAZARD_NOTE)
             advice->safer = subject_say(advice->a, s, h->safer);
 }
 
