@@ -181,7 +181,7 @@ static void host_rewind(struct host *h)
     h->request_sent = 0;
     h->chunk_len = h->chunk_sent = 0;
     h->payload_read = 0;
-    h->eof_sent = false;
+    h->ended_wall_ms = 0;
     buf_clear(&h->noise);
     reply_release(&h->reply);
     reply_init(&h->reply, fleet_arena(h->fleet), h->nonce);
@@ -352,6 +352,16 @@ static enum turn host_handshake(struct host *h)
     return session_handshake(h->session, &h->e);
 }
 
+static const char *key_hint(struct host *h, const struct known_answer *k)
+{
+    if (k->authority)
+        return " (a @cert-authority line does name it, but host certificates "
+               "are not supported)";
+    return k->other
+               ? arena_printf(&h->arena, " of this type (only %s)", k->other)
+               : "";
+}
+
 static bool key_refused(struct host *h, const struct known_answer *k)
 {
     const struct ssh_target *t = h->target;
@@ -372,10 +382,7 @@ static bool key_refused(struct host *h, const struct known_answer *k)
         err_what(&h->e, ERR_REFUSED, "the host key of %s is not known",
                  h->name);
         err_why(&h->e, "it shows %s, and known_hosts has no line for %s%s",
-                k->shown, t->key_name,
-                k->authority ? " (a @cert-authority line does name it, but "
-                               "host certificates are not supported)"
-                             : "");
+                k->shown, t->key_name, key_hint(h, k));
         break;
     }
     err_fix(&h->e,
@@ -432,7 +439,7 @@ static enum turn host_exec(struct host *h)
     enum turn got = session_exec(h->session, remote_command, &h->e);
 
     if (got == TURN_DONE)
-        failpoint("host-before-send");
+        failpoint("host.before-send");
     return got;
 }
 
@@ -446,6 +453,8 @@ static enum turn host_hear(struct host *h)
     if (h->noise.len > NOISE_LIMIT)
         buf_drop(&h->noise, h->noise.len - NOISE_LIMIT);
     reply_scan(&h->reply);
+    if (h->reply.ends && !h->ended_wall_ms)
+        h->ended_wall_ms = clock_wall_ms() - h->rtt_ms / 2;
     return got;
 }
 
@@ -516,14 +525,14 @@ static enum turn host_send(struct host *h)
     }
     got = session_send_eof(h->session, &h->e);
     if (got == TURN_DONE)
-        failpoint("host-after-send");
+        failpoint("host.after-send");
     return got;
 }
 
 static enum turn host_answered(struct host *h, enum turn connection)
 {
-    h->answer->ended_wall_ms = clock_wall_ms() - h->rtt_ms / 2;
-    failpoint("host-after-answer");
+    h->answer->ended_wall_ms = h->ended_wall_ms;
+    failpoint("host.after-answer");
     reply_take(&h->reply, h->noise.data, h->answer);
     host_done(h);
     return connection;

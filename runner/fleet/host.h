@@ -58,7 +58,7 @@ struct host {
     char *chunk; /* of the payload, in flight */
     size_t chunk_len, chunk_sent;
     int64_t payload_read;
-    bool eof_sent;
+    int64_t ended_wall_ms; /* when the end line came, 0 before */
     struct reply reply;
     struct buf noise; /* the tail of stderr */
 };

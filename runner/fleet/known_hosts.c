@@ -215,6 +215,8 @@ static struct known_answer ask(const struct known_hosts *k, const char *name,
             break;
         } else if (same(l, blob, len)) {
             got.is = KNOWN_GOOD;
+        } else if (!blob_is(blob, len, l->type)) {
+            got.other = l->type;
         } else if (!other) {
             other = l;
         }
@@ -257,7 +259,7 @@ static const struct known_line *line_for(const struct known_hosts *k,
     const struct known_line *second = NULL;
 
     for (const struct known_line *l = k->first; l; l = l->next) {
-        if (l->mark != MARK_NONE || (type && strcmp(l->type, type) != 0))
+        if (l->mark != MARK_NONE || strcmp(l->type, type) != 0)
             continue;
         if (names_match(l, with))
             return l;
@@ -277,12 +279,4 @@ const char *known_hosts_types(const struct known_hosts *k, const char *name,
         if (line_for(k, name, port, *types))
             buf_printf(&out, "%s%s", out.len ? "," : "", *types);
     return buf_into(&out, k->a);
-}
-
-const char *known_hosts_any(const struct known_hosts *k, const char *name,
-                            int port)
-{
-    const struct known_line *l = line_for(k, name, port, NULL);
-
-    return l ? l->type : NULL;
 }

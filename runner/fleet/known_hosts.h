@@ -33,8 +33,8 @@ void known_hosts_parse(struct known_hosts *k, const char *path,
 
 enum known {
     KNOWN_GOOD,
-    KNOWN_NOT,     /* no key is known for this host */
-    KNOWN_CHANGED, /* keys are known, and this is none of them */
+    KNOWN_NOT,     /* no key of this type is known for this host */
+    KNOWN_CHANGED, /* keys of its type are known, and this is none of them */
     KNOWN_REVOKED, /* this very key is marked @revoked */
 };
 
@@ -44,7 +44,9 @@ struct known_answer {
     const char *expected; /* CHANGED: fingerprint of a known key */
     const char *file;     /* CHANGED, REVOKED: where that line stands */
     int line;
-    bool authority; /* a @cert-authority line names this host */
+    const char *other; /* NOT: the type of a key known for it, of another type
+                          than the one shown; or NULL */
+    bool authority;    /* a @cert-authority line names this host */
 };
 
 /* name: the host as ssh knows it, or its HostKeyAlias; port 0: the alias is
@@ -56,8 +58,5 @@ struct known_answer known_hosts_ask(const struct known_hosts *k,
  * `types` lists; "" when there is none. */
 const char *known_hosts_types(const struct known_hosts *k, const char *name,
                               int port, const char *const *types);
-/* Any key at all for it, of whatever type; its type, or NULL. */
-const char *known_hosts_any(const struct known_hosts *k, const char *name,
-                            int port);
 
 #endif

@@ -447,6 +447,9 @@ enum turn session_login(struct session *s, const struct login *login,
     err_what(e, ERR_UNREACHABLE, "login as %s refused", login->user);
     err_why(e, "tried: %s%s", s->tried.len ? s->tried.data : "no key at all",
             session_dropped(s) ? "; then the host closed the connection" : "");
+    /* a host that ends it after a key was refused is no host that dropped us */
+    if (s->tried.len)
+        s->last = LIBSSH2_ERROR_AUTHENTICATION_FAILED;
     err_fix(e,
             "put the public key into ~%s/.ssh/authorized_keys on the host, "
             "or name another key: `identity`, ssh-add",

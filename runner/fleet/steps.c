@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "runner/base/buf.h"
+#include "runner/base/escape.h"
 #include "runner/base/hash.h"
 #include "runner/config/hosts.h"
 #include "runner/fleet/helpers.h"
@@ -76,11 +78,24 @@ static void add_all(struct batch_calls *b, const char *text)
         add(b->a, &b->calls[i], text);
 }
 
-static const char *text_of(const struct answer *a, const char *key)
+/* What a host says is foreign: escaped once, here. */
+static const char *text_of(struct arena *arena, const struct answer *a,
+                           const char *key)
+{
+    return escape(arena, answer_get(a, key));
+}
+
+/* The same for a text of several lines. */
+static const char *lines_of(struct arena *arena, const struct answer *a,
+                            const char *key)
 {
     const char *text = answer_get(a, key);
+    struct buf out;
 
-    return text ? text : "";
+    buf_init(&out);
+    if (text)
+        escape_to(&out, text, strlen(text), true);
+    return buf_into(&out, arena);
 }
 
 static void run(struct batch_calls *b, struct step_result *outs)
@@ -92,9 +107,9 @@ static void run(struct batch_calls *b, struct step_result *outs)
             .outcome = a->outcome,
             .why = a->why,
             .fix = a->fix,
-            .refused = text_of(a, "refused"),
+            .refused = text_of(b->a, a, "refused"),
             .key_refused = a->key_refused,
-            .present = strcmp(text_of(a, "present"), "yes") == 0,
+            .present = strcmp(text_of(b->a, a, "present"), "yes") == 0,
             .ms = a->ms};
     }
 }
@@ -269,15 +284,15 @@ void step_adopt(struct fleet *f, const size_t *hosts, size_t n,
         b.calls[i].timeout_ms = OBSERVE_MS;
     run(&b, results);
     for (size_t i = 0; i < n; i++)
-        outs[i] =
-            (struct adopted){.outcome = results[i].outcome,
-                             .why = results[i].why,
-                             .fix = results[i].fix,
-                             .refused = results[i].refused,
-                             .key_refused = results[i].key_refused,
-                             .digest = text_of(&b.answers[i], "digest"),
-                             .revision = text_of(&b.answers[i], "revision"),
-                             .folder = text_of(&b.answers[i], "folder")};
+        outs[i] = (struct adopted){
+            .outcome = results[i].outcome,
+            .why = results[i].why,
+            .fix = results[i].fix,
+            .refused = results[i].refused,
+            .key_refused = results[i].key_refused,
+            .digest = text_of(b.a, &b.answers[i], "digest"),
+            .revision = text_of(b.a, &b.answers[i], "revision"),
+            .folder = text_of(b.a, &b.answers[i], "folder")};
 }
 
 static void observed_releases(struct arena *arena, const struct answer *a,
@@ -288,7 +303,7 @@ static void observed_releases(struct arena *arena, const struct answer *a,
     for (size_t i = 0; i < a->n; i++) {
         if (strcmp(a->keys[i], "release") != 0)
             continue;
-        char *rest = arena_strdup(arena, a->values[i]);
+        char *rest = escape(arena, a->values[i]);
         struct observed_release *r = &list[out->n++];
         r->name = strsep(&rest, " ");
         r->state = rest ? strsep(&rest, " ") : "";
@@ -304,7 +319,7 @@ static const char *observed_shared(struct arena *arena, const struct answer *a)
     for (size_t i = 0; i < a->n; i++)
         if (strcmp(a->keys[i], "shared") == 0)
             text = arena_printf(arena, "%s%s%s", text, *text ? "\n" : "",
-                                a->values[i]);
+                                escape(arena, a->values[i]));
     return text;
 }
 
@@ -317,25 +332,25 @@ static void observed_fill(struct arena *arena, const struct answer *a,
                              .why = a->why,
                              .fix = a->fix,
                              .key_refused = a->key_refused,
-                             .current_raw = text_of(a, "current_raw"),
-                             .verify = text_of(a, "verify"),
-                             .wrong = text_of(a, "wrong"),
+                             .current_raw = text_of(arena, a, "current_raw"),
+                             .verify = text_of(arena, a, "verify"),
+                             .wrong = text_of(arena, a, "wrong"),
                              .extra = answer_int(a, "extra", 0),
-                             .ledger = text_of(a, "ledger"),
-                             .policy = text_of(a, "policy"),
+                             .ledger = text_of(arena, a, "ledger"),
+                             .policy = text_of(arena, a, "policy"),
                              .epoch = answer_int(a, "epoch", 0),
                              .seq = answer_int(a, "seq", 0),
-                             .head = text_of(a, "head"),
-                             .run = text_of(a, "run"),
-                             .after_begun = text_of(a, "after_begun"),
-                             .machine = text_of(a, "machine"),
-                             .place = text_of(a, "place"),
-                             .missing = text_of(a, "missing"),
-                             .boot = text_of(a, "boot")};
-    out->current = strcmp(text_of(a, "current_is"), "other") == 0
+                             .head = text_of(arena, a, "head"),
+                             .run = text_of(arena, a, "run"),
+                             .after_begun = text_of(arena, a, "after_begun"),
+                             .machine = text_of(arena, a, "machine"),
+                             .place = text_of(arena, a, "place"),
+                             .missing = lines_of(arena, a, "missing"),
+                             .boot = text_of(arena, a, "boot")};
+    out->current = strcmp(text_of(arena, a, "current_is"), "other") == 0
                        ? NULL
-                       : text_of(a, "current");
-    out->verified = strcmp(text_of(a, "verified"), "yes") == 0;
+                       : text_of(arena, a, "current");
+    out->verified = strcmp(text_of(arena, a, "verified"), "yes") == 0;
     out->free_bytes = answer_int(a, "free_kb", 0) * 1024;
     out->shared = observed_shared(arena, a);
     observed_releases(arena, a, out);

@@ -7,6 +7,8 @@
  * acts under temporary names, renames, syncs, and answers with what it then
  * observed. outs[i] belongs to hosts[i].
  *
+ * Every text that a host said is escaped already.
+ *
  * On a host: <path>/releases/<release>/, <path>/current, <path>/shared/,
  * <path>/.tidegate/{fence,lock,policy,<release>.files,<release>.state,
  * after-begun,README}.

@@ -165,7 +165,7 @@ hold() {
     [ -d "$own" ] || fail "$own does not exist" "run: tidegate doctor"
     [ ! -L "$own/lock" ] || fail "$own/lock is a link" "remove it"
     exec 9>>"$own/lock" || fail "cannot open $own/lock" "look at its owner"
-    flock -w "${TG_LOCK_WAIT:-75}" 9 || {
+    flock -w 75 9 || {
         fence_read
         fail "another step holds $own/lock (last: run $f_run)" \
             "wait until it has ended, then run it again" locked

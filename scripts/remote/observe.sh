@@ -54,10 +54,12 @@ for tg_dir in "$path"/releases/*; do
     [ -d "$tg_dir" ] || continue
     tg_name=${tg_dir##*/}
     case $tg_name in -* | *[!A-Za-z0-9._-]*) continue ;; esac
+    tg_state=$(state_of "$tg_name")
     tg_digest=
-    [ ! -f "$own/$tg_name.files" ] ||
+    # without a state it is a release that was never finished
+    [ -z "$tg_state" ] || [ ! -f "$own/$tg_name.files" ] ||
         tg_digest=$(sha256sum <"$own/$tg_name.files" | cut -d' ' -f1)
-    tell release "$tg_name $(state_of "$tg_name") $tg_digest"
+    tell release "$tg_name $tg_state $tg_digest"
 done
 set -f
 

@@ -105,6 +105,7 @@ sshd_sessions_end() { # FOLDER I
         done
         kill -9 "$sshd_child" 2>/dev/null
     done
+    return 0
 }
 
 sshd_host_stop() { # FOLDER I

@@ -408,6 +408,53 @@ static void names_that_do_not_resolve(void **state)
     rig_end(g);
 }
 
+/* The first stop signal: the running hook ends, no further one begins. The
+ * second: we leave at once, and what was sent is unknown. */
+static void stop_signals(void **state)
+{
+    struct rig *g = rig_start("stop");
+    struct hook h = {.name = "restart", .timeout_ms = 20000};
+    int64_t began;
+
+    (void)state;
+    take(g, HOSTS);
+    g->env.rollout.at_once = 1;
+    h.command = arena_printf(&g->a, "kill -TERM %d; sleep 0.5", getpid());
+    step_hook(g->f, all, HOSTS, &g->fence, &h, g->r);
+    assert_int_equal(g->r[0].outcome, OUTCOME_DONE);
+    for (int i = 1; i < HOSTS; i++)
+        assert_int_equal(g->r[i].outcome, OUTCOME_NONE);
+    /* afterwards the fleet still works: a rollback needs it */
+    look(g, HOSTS, NULL);
+    began = clock_mono();
+    h.command = arena_printf(&g->a,
+                             "kill -TERM %d; sleep 0.3; kill -TERM %d; "
+                             "sleep 9",
+                             getpid(), getpid());
+    step_hook(g->f, all, HOSTS, &g->fence, &h, g->r);
+    assert_int_equal(g->r[0].outcome, OUTCOME_UNKNOWN);
+    assert_int_equal(g->r[1].outcome, OUTCOME_NONE);
+    assert_in_range(clock_mono() - began, 0, 5000);
+    rig_end(g);
+}
+
+/* known_hosts holds only a type that we cannot use: not "changed". */
+static void key_of_no_use(void **state)
+{
+    struct rig *g = rig_start("trouble");
+
+    (void)state;
+    fleet_close(g->f);
+    known(g, "ssh-keygen -q -t rsa -b 2048 -N '' -f other; sed -i "
+             "'/127.0.0.5/d' known_hosts; printf '[127.0.0.5]:%s %s\\n' "
+             "\"$(cat port)\" \"$(cut -d' ' -f1,2 other.pub)\" >>known_hosts; "
+             "rm other*");
+    rig_open(g);
+    bad_look(g, OUTCOME_UNREACHABLE, "of this type (only ssh-rsa)");
+    assert_true(g->o[BAD].key_refused);
+    rig_end(g);
+}
+
 /* No agent, X11 or port goes along. */
 static void nothing_is_forwarded(void **state)
 {
@@ -443,6 +490,8 @@ int main(void)
         TROUBLE(a_few_at_once),
         TROUBLE(names_that_do_not_resolve),
         TROUBLE(nothing_is_forwarded),
+        TROUBLE(stop_signals),
+        TROUBLE(key_of_no_use),
     };
 
     if (!getenv("FLEET") || !getenv("TOP")) {
