@@ -141,6 +141,8 @@ bool append_locked(struct ledger *l, enum event_kind kind, struct json *payload,
     if (good) {
         l->end += (int64_t)bytes.len;
         l->seq = r.seq;
+        if (l->seq % MARK_EVERY == 0)
+            store_mark(l, l->seq, l->end);
         if (r.epoch > l->epoch)
             l->epoch = r.epoch;
         memcpy(l->last, r.hash, HASH_BYTES);

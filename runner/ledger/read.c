@@ -94,6 +94,18 @@ bool ledger_each(struct ledger *l,
     return good;
 }
 
+/* From the last mark before seq on. */
+static void scan_near(struct scan *s, struct ledger *l, int64_t seq)
+{
+    int64_t at = (seq - 1) / MARK_EVERY * MARK_EVERY;
+
+    scan_known(s, l);
+    if (at > 0) {
+        s->seq = at;
+        s->offset = l->marks[at / MARK_EVERY - 1];
+    }
+}
+
 static bool hash_at(struct ledger *l, int64_t seq, char out[HASH_HEX],
                     struct err *e)
 {
@@ -101,7 +113,7 @@ static bool hash_at(struct ledger *l, int64_t seq, char out[HASH_HEX],
     struct record r;
     bool good = true;
 
-    scan_known(&s, l);
+    scan_near(&s, l, seq);
     while (good && s.seq < seq)
         good = scan_next(&s, &r) == SCAN_RECORD;
     if (!good)

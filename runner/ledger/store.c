@@ -35,6 +35,17 @@ static bool header_failed(struct ledger *l, const char *why, struct err *e)
                       "which head they saw");
 }
 
+void store_mark(struct ledger *l, int64_t seq, int64_t offset)
+{
+    size_t i = (size_t)(seq / MARK_EVERY) - 1;
+
+    if (i >= l->marks_room) {
+        l->marks_room = i + 64 + i / 2;
+        l->marks = must_realloc(l->marks, l->marks_room * sizeof *l->marks);
+    }
+    l->marks[i] = offset;
+}
+
 enum scan_is store_read_on(struct ledger *l, int64_t *torn, struct err *e)
 {
     struct scan s;
@@ -43,8 +54,11 @@ enum scan_is store_read_on(struct ledger *l, int64_t *torn, struct err *e)
 
     scan_from(&s, l->file, l->end, l->seq, l->epoch, l->last);
     s.follows = l->looked;
-    while ((got = scan_next(&s, &r)) == SCAN_RECORD)
+    while ((got = scan_next(&s, &r)) == SCAN_RECORD) {
         lease_seen(l, &r);
+        if (s.seq % MARK_EVERY == 0)
+            store_mark(l, s.seq, s.offset);
+    }
     l->looked = got == SCAN_END;
     l->end = s.offset;
     l->seq = s.seq;
@@ -151,6 +165,7 @@ void ledger_close(struct ledger *l)
     for (size_t i = 0; i < l->kept_room; i++)
         json_free(l->kept[i]);
     free(l->kept);
+    free(l->marks);
     json_free(l->owned);
     if (l->file >= 0)
         close(l->file);

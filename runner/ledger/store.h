@@ -9,6 +9,7 @@
 
 #define LEDGER_FILE     "ledger.tg"
 #define LEDGER_NEW      "ledger.tg.new"
+#define MARK_EVERY      256
 #define LEDGER_UNSYNCED "ledger.unsynced"
 
 struct lease {
@@ -37,6 +38,9 @@ struct ledger {
     char broken[300];          /* "": this process may append */
     struct progress *progress; /* borrowed, or NULL */
     struct lease lease;
+    /* Where the record behind each MARK_EVERY-th begins, to find one fast. */
+    int64_t *marks;
+    size_t marks_room;
     /* Payloads handed out for longer than a visit, by seq - 1. */
     struct json **kept;
     size_t kept_room;
@@ -61,6 +65,9 @@ int lock_try(int fd, short type, int64_t wait_ms);
 /* Reads on from l->end; what it stopped at. SCAN_CORRUPT and SCAN_FAILED set
  * e; torn (may be NULL) gets the length of a torn tail. */
 enum scan_is store_read_on(struct ledger *l, int64_t *torn, struct err *e);
+/* Remembers that the record behind seq, a multiple of MARK_EVERY, begins at
+ * offset. */
+void store_mark(struct ledger *l, int64_t seq, int64_t offset);
 /* Opens LEDGER_FILE in l->dir; verifies from the start. */
 bool store_attach(struct ledger *l, struct err *e);
 /* Which sequence number and where, in the words of every such error. */
