@@ -61,6 +61,14 @@ static bool primary(struct apply *ap, struct err *e)
                       "target_session_attrs=read-write");
 }
 
+static bool interrupted(struct apply *ap, struct err *e)
+{
+    err_what(e, ERR_INTERRUPTED, "interrupted before anything was done in %s",
+             pg_name(ap->idle));
+    err_why(e, "signal %d asked us to stop", loop_stop_signal(ap->loop));
+    return err_fix(e, "run it again");
+}
+
 /* ---- the lock ---- */
 
 static bool holder(struct apply *ap, struct err *e)
@@ -120,8 +128,10 @@ static bool lock(struct apply *ap, struct err *e)
             return false;
         if (*got == 't')
             return lock_is_ours(ap, e);
-        if (clock_mono() >= until || !loop_sleep(ap->loop, POLL_MS))
+        if (clock_mono() >= until)
             return holder(ap, e);
+        if (!loop_sleep(ap->loop, POLL_MS))
+            return interrupted(ap, e);
     }
 }
 
@@ -189,8 +199,10 @@ bool door_orphans(struct apply *ap, struct err *e)
                           "waiting for what an earlier run left: %s",
                           r.cell[0][1]);
         told = true;
-        if (clock_mono() >= until || !loop_sleep(ap->loop, POLL_MS))
+        if (clock_mono() >= until)
             return still_there(ap, &r, e);
+        if (!loop_sleep(ap->loop, POLL_MS))
+            return interrupted(ap, e);
     }
 }
 

@@ -11,10 +11,13 @@
 #include "runner/base/failpoint.h"
 
 #define ALONE_MS ((int64_t)60 * 60 * 1000) /* unless it says otherwise */
-#define CLEAN_MS ((int64_t)5 * 60 * 1000)
+/* Dropping what a failed build left waits for old transactions, too. */
+#define CLEAN_MS         30000
+#define CLEAN_STOPPED_MS 5000
 
 struct line {
-    bool begun, done;
+    bool begun; /* by a run that failed, or that nobody saw end */
+    bool done;
     const char *invalid; /* indexes invalid before it */
 };
 
@@ -55,7 +58,7 @@ static bool load(struct journal *j, struct err *e)
         if (strcmp(r.cell[i][3], j->t->checksum) != 0 || at < 1 || at > n)
             return other_text(j, r.cell[i][3], e);
         j->lines[at - 1] =
-            (struct line){.begun = strcmp(r.cell[i][1], "begun") == 0,
+            (struct line){.begun = strcmp(r.cell[i][1], "done") != 0,
                           .done = strcmp(r.cell[i][1], "done") == 0,
                           .invalid = r.cell[i][2]};
         j->done += j->lines[at - 1].done;
@@ -114,6 +117,37 @@ static bool finish(struct journal *j, int i, const char *state, struct err *e)
 
     return pg_query(j->ap->idle, j->t->a, finish_sql(j, i, state), NULL, 0, &r,
                     e);
+}
+
+/* ---- the session ---- */
+
+/* SET lasts for the statements after it: what an earlier run, or a connection
+ * that was lost, has set is set again. */
+static bool enter(struct journal *j, int i, struct err *e)
+{
+    struct apply *ap = j->ap;
+    struct pg_result r;
+
+    if (j->t->entered)
+        return true;
+    if (!pg_run(ap->work, j->t->a,
+                transaction_opening(ap, j->t, false, ap->s.lock_timeout_ms), &r,
+                e))
+        return false;
+    for (int k = 0; k < i; k++) {
+        const struct statement *s = &j->t->script->statements[k];
+        if (strcmp(s->kind, "SET") == 0 &&
+            !pg_run(ap->work, j->t->a, s->text, &r, e))
+            return false;
+    }
+    j->t->entered = true;
+    return true;
+}
+
+static bool reopen(struct journal *j, int i, struct err *e)
+{
+    j->t->entered = false;
+    return apply_reopen(j->ap, e) && enter(j, i, e);
 }
 
 /* ---- how it ended ---- */
@@ -233,7 +267,9 @@ static bool clean(struct journal *j, int i, struct err *e)
     int dropped;
     bool ok;
 
-    pg_deadline(j->ap->work, clock_mono() + CLEAN_MS);
+    pg_deadline(j->ap->work,
+                clock_mono() +
+                    (guard_stopped(j->ap) ? CLEAN_STOPPED_MS : CLEAN_MS));
     ok = prepare(j, s, e) &&
          index_clean(j->ap->work, j->t->a, s, before, &dropped, e);
     pg_deadline(j->ap->work, CLOCK_NEVER);
@@ -285,7 +321,7 @@ static bool after_loss(struct journal *j, int i, struct err *e)
 {
     struct err why = *e;
 
-    if (!apply_reopen(j->ap, e))
+    if (!reopen(j, i, e))
         return unknown_at(j, i, why.why, e);
     switch (see(j, i, e)) {
     case SEEN_DONE:
@@ -362,7 +398,7 @@ static bool run_within(struct journal *j, int i, struct err *e)
         break;
     }
     why = *e;
-    if (!apply_reopen(j->ap, e) || !load(j, e))
+    if (!reopen(j, i, e) || !load(j, e))
         return unknown_at(j, i, why.why, e);
     if (j->lines[i].done)
         return true;
@@ -386,6 +422,8 @@ static bool run_line(struct journal *j, int i, struct err *e)
         err_fix(e, "see what stands where: tidegate status");
         return stop_at(j, i);
     }
+    if (!enter(j, i, e))
+        return stop_at(j, i);
     if (j->lines[i].begun) {
         switch (see(j, i, e)) {
         case SEEN_DONE:

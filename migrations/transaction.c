@@ -33,9 +33,10 @@ char *transaction_opening(struct apply *ap, const struct task *t, bool begin,
     struct buf b;
 
     buf_init(&b);
-    buf_str(&b, "RESET ALL; SET SESSION AUTHORIZATION DEFAULT; "
-                "DEALLOCATE ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP; "
-                "SELECT pg_catalog.pg_advisory_unlock_all(); ");
+    if (!t->entered)
+        buf_str(&b, "RESET ALL; SET SESSION AUTHORIZATION DEFAULT; "
+                    "DEALLOCATE ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP; "
+                    "SELECT pg_catalog.pg_advisory_unlock_all(); ");
     buf_printf(&b, "%sSELECT (", begin ? "BEGIN; " : "");
     add_set(&b, "application_name", pg_literal(ap->work, t->a, application));
     add_set(&b, "standard_conforming_strings", "'on'");

@@ -41,6 +41,7 @@ struct task {
     const char *record; /* SQL of the last statement, literals in it */
     int64_t began;      /* monotonic */
     int64_t give_up;    /* monotonic: no retry of lock timeouts after */
+    bool entered;       /* journal: the session is fit, keep its settings */
     struct arena *a;    /* for the task */
     struct apply_result *out;
 };
@@ -87,8 +88,9 @@ enum ended {
 /* Tries until it is done, fails, or lock timeouts have lasted too long. */
 enum ended transaction_run(struct apply *ap, struct task *t,
                            const struct part *part, struct err *e);
-/* The statements that make a session fit for the next migration; begin: and
- * open a transaction. In t->a. */
+/* The statements that make a session fit for the migration (unless the task
+ * has entered it already) and set our own settings; begin: in a transaction.
+ * In t->a. */
 char *transaction_opening(struct apply *ap, const struct task *t, bool begin,
                           int64_t lock_timeout_ms);
 /* e says which statement failed, where and why. */

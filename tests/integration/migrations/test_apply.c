@@ -714,6 +714,80 @@ static void a_begun_migration_keeps_its_text(void **state)
     assert_sql(f, "SELECT count(*) FROM public.a", "2");
 }
 
+/* Waiting for an old transaction, which the build must outlive. */
+static void a_signal_ends_a_build_and_its_index(void **state)
+{
+    struct fixture *f = *state;
+    struct pg *old = pg_open(f->loop, f->conninfo, "old", 0, &f->e);
+    struct later l;
+
+    sql(f, "CREATE TABLE a (id int)");
+    run_on(f, old, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+    later(f, &l,
+          "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN"
+          " pg_catalog.pg_stat_activity a ON a.wait_event = 'virtualxid'"
+          " WHERE c.relname = 'i')",
+          NULL);
+    assert_false(up(f, one(f, "CREATE INDEX CONCURRENTLY i ON a (id)")));
+    later_end(&l);
+    assert_int_equal(f->e.code, ERR_INTERRUPTED);
+    assert_int_equal(f->r.outcome, APPLY_ROLLED_BACK);
+    assert_sql(f, "SELECT to_regclass('public.i')", "");
+    assert_sql(f, "SELECT count(*) FROM tidegate.journal", "0");
+    pg_close(old);
+}
+
+/* What cannot be dropped at once stays ours to drop. */
+static void an_index_that_could_not_be_dropped_is_rebuilt(void **state)
+{
+    struct fixture *f = *state;
+    const struct migration *m = one(f, "CREATE INDEX CONCURRENTLY i ON a (id)");
+    struct pg *old = pg_open(f->loop, f->conninfo, "old", 0, &f->e);
+    struct later l;
+
+    sql(f, "CREATE TABLE a (id int)");
+    run_on(f, old, "BEGIN; LOCK TABLE public.a IN ROW EXCLUSIVE MODE");
+    later(f, &l,
+          "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN"
+          " pg_catalog.pg_stat_activity a ON a.wait_event = 'virtualxid'"
+          " WHERE c.relname = 'i')",
+          NULL);
+    assert_false(up(f, m));
+    later_end(&l);
+    assert_int_equal(f->r.outcome, APPLY_PARTIAL);
+    assert_sql(f, "SELECT to_regclass('public.i')", "i");
+    run_on(f, old, "COMMIT");
+    pg_close(old);
+    if (!up(f, m))
+        err_print(&f->e, stderr);
+    assert_int_equal(f->r.outcome, APPLY_DONE);
+    assert_sql(f,
+               "SELECT indisvalid FROM pg_index WHERE indexrelid ="
+               " 'public.i'::regclass",
+               "t");
+}
+
+static void settings_last_through_a_journaled_file(void **state)
+{
+    struct fixture *f = *state;
+    const struct migration *m =
+        one(f, "-- tidegate: transaction=none\n"
+               "SET maintenance_work_mem = '77MB';\n"
+               "CREATE TABLE b AS SELECT"
+               " current_setting('maintenance_work_mem') m;\n"
+               "SELECT 1 / n FROM c;\n"
+               "CREATE TABLE d AS SELECT"
+               " current_setting('maintenance_work_mem') m");
+
+    sql(f, "CREATE TABLE c AS SELECT 0 AS n");
+    assert_false(up(f, m));
+    assert_int_equal(f->r.outcome, APPLY_PARTIAL);
+    assert_sql(f, "SELECT m FROM public.b", "77MB");
+    sql(f, "UPDATE c SET n = 1");
+    assert_true(up(f, m));
+    assert_sql(f, "SELECT m FROM public.d", "77MB");
+}
+
 static void maintenance_runs_alone(void **state)
 {
     struct fixture *f = *state;
@@ -963,6 +1037,9 @@ int main(int argc, char **argv)
         TEST(if_not_exists_is_not_taken_for_success),
         TEST(a_part_that_is_done_is_not_done_again),
         TEST(a_begun_migration_keeps_its_text),
+        TEST(a_signal_ends_a_build_and_its_index),
+        TEST(an_index_that_could_not_be_dropped_is_rebuilt),
+        TEST(settings_last_through_a_journaled_file),
         TEST(maintenance_runs_alone),
         TEST(a_killed_runner_is_resumed_at_every_point),
         TEST(a_kill_in_a_long_statement_leaves_nothing),
