@@ -1,4 +1,4 @@
-#include "runner/command/release.h"
+#include "runner/command/plan.h"
 
 struct deploy_args {
     const char *release, *only, *reason, *yes;
@@ -30,14 +30,17 @@ static bool deploy_run(struct tidegate *t, void *args, struct err *e)
         a->dry_run ? deploy_check(&r, &s, &wish, e) : deploy(&r, &s, &wish, e);
 
     t->run = r.id;
-    if (a->dry_run || (!ok && !r.changed))
+    if (a->dry_run)
+        plan_show(t, &r);
+    else if (!ok && !r.changed)
         release_show_gates(t, &r);
     if (r.already)
         output_text(t->out,
                     "%s is live in %s already, and verified: nothing "
                     "to do\n",
                     a->release, t->env->name);
-    release_json(t, &r, e);
+    if (!a->dry_run)
+        release_json(t, &r, e);
     subject_close(&s);
     return ok;
 }

@@ -1,3 +1,5 @@
+#include "runner/command/plan.h"
+
 #include "runner/base/duration.h"
 #include "runner/command/release.h"
 #include "runner/fleet/waves.h"
@@ -133,6 +135,26 @@ static void plan_waves(struct tidegate *t, const struct subject *s,
     }
 }
 
+void plan_show(struct tidegate *t, struct run *r)
+{
+    struct subject *s = r->s;
+    struct json *j, *list;
+
+    if (!s->release || (!s->fleet && t->env->n_hosts > 0))
+        return;
+    j = json_new_object();
+    list = json_new_array();
+    plan_release(t, s, list);
+    plan_hosts(t, s, list);
+    plan_migrations(t, s, list);
+    if (s->n_hosts > 0)
+        plan_waves(t, s, list);
+    json_set(j, "plan", list);
+    json_set(j, "gates", report_verdicts_json(r->verdicts));
+    release_show_gates(t, r);
+    output_json(t->out, j);
+}
+
 static bool plan_run(struct tidegate *t, void *args, struct err *e)
 {
     struct plan_args *p = args;
@@ -145,19 +167,7 @@ static bool plan_run(struct tidegate *t, void *args, struct err *e)
         return false;
     bool ok = deploy_check(&r, &s, &wish, e);
 
-    if (s.release && (s.fleet || t->env->n_hosts == 0)) {
-        struct json *j = json_new_object(), *list = json_new_array();
-
-        plan_release(t, &s, list);
-        plan_hosts(t, &s, list);
-        plan_migrations(t, &s, list);
-        if (s.n_hosts > 0)
-            plan_waves(t, &s, list);
-        json_set(j, "plan", list);
-        json_set(j, "gates", report_verdicts_json(r.verdicts));
-        release_show_gates(t, &r);
-        output_json(t->out, j);
-    }
+    plan_show(t, &r);
     subject_close(&s);
     return ok;
 }

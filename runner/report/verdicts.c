@@ -50,24 +50,33 @@ static const char *const states[] = {
 static const enum style styles[] = {
     [PASS] = STYLE_GOOD, [HOLD] = STYLE_WARN, [STOP] = STYLE_BAD};
 
-/* The word in front of a gate, five wide at the most with its style. */
-static void verdict_head(struct output *o, const struct gate *gate,
-                         const struct verdict *v)
+/* How an answer is known. What rests on an estimate of time is assumed. */
+static const char *known(size_t gate, const struct verdict *v)
 {
+    if (v->state == VERDICT_OFF || v->state == VERDICT_NOT_ASKED)
+        return "not checked";
+    return gate == GATE_FIT || gate == GATE_REHEARSAL ? "assumed" : "proved";
+}
+
+/* The words in front of a gate, as wide for each. */
+static void verdict_head(struct output *o, size_t gate, const struct verdict *v)
+{
+    const char *name = gates[gate].name, *how = known(gate, v);
+
     switch (v->state) {
     case VERDICT_OFF:
-        output_style(o, STYLE_DIM, "  off   %-10s", gate->name);
+        output_style(o, STYLE_DIM, "  off   %-10s%-12s", name, how);
         break;
     case VERDICT_NOT_ASKED:
-        output_style(o, STYLE_DIM, "  -     %-10s", gate->name);
+        output_style(o, STYLE_DIM, "  -     %-10s%-12s", name, how);
         break;
     case VERDICT_OVERRIDDEN:
         output_style(o, STYLE_WARN, "  OVERRIDDEN (was %s) %s",
-                     verdict_word(v->was), gate->name);
+                     verdict_word(v->was), name);
         break;
     case VERDICT_ASKED:
         output_style(o, styles[v->is], "  %s", verdict_word(v->is));
-        output_text(o, "  %-10s", gate->name);
+        output_text(o, "  %-10s%-12s", name, how);
         break;
     }
 }
@@ -75,7 +84,7 @@ static void verdict_head(struct output *o, const struct gate *gate,
 static void detail(struct output *o, const char *label, const char *text)
 {
     if (*text)
-        output_style(o, STYLE_DIM, "%18s%-8s%s\n", "", label, text);
+        output_style(o, STYLE_DIM, "%30s%-8s%s\n", "", label, text);
 }
 
 static void verdict_details(struct output *o, struct arena *a,
@@ -110,7 +119,7 @@ void report_verdicts(struct output *o, struct arena *a,
     for (size_t i = 0; i < GATE_COUNT; i++) {
         const struct verdict *v = &verdicts[i];
 
-        verdict_head(o, &gates[i], v);
+        verdict_head(o, i, v);
         if (v->state == VERDICT_OFF)
             output_style(o, STYLE_DIM, "off (not configured)\n");
         else if (v->state == VERDICT_NOT_ASKED)
@@ -145,6 +154,7 @@ struct json *report_verdicts_json(const struct verdict verdicts[GATE_COUNT])
 
         json_set_str(row, "gate", gates[i].name);
         json_set_str(row, "state", states[v->state]);
+        json_set_str(row, "known", known(i, v));
         if (v->state == VERDICT_ASKED || v->state == VERDICT_OVERRIDDEN) {
             json_set_str(row, "verdict", lower(v->is));
             set_text(row, "rule", v->rule);

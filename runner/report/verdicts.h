@@ -16,7 +16,8 @@ char *report_distance(struct arena *a, int64_t now, int64_t then);
 void report_verdicts(struct output *o, struct arena *a,
                      const struct verdict verdicts[GATE_COUNT], int64_t now,
                      const struct zone *zone);
-/* The same as an array of objects: gate, verdict (pass, hold, stop), state
+/* The same as an array of objects: gate, verdict (pass, hold, stop), known
+ * (proved, assumed, not checked), state
  * (asked, off, not asked, overridden), rule, because, fix, limit, source,
  * age_seconds, retry_at; what is empty is left out. */
 struct json *report_verdicts_json(const struct verdict verdicts[GATE_COUNT]);

@@ -57,16 +57,17 @@ static void test_text(void **state)
     report_verdicts(&o, &a, verdicts, NOW, NULL);
     capture_end(&c);
     arena_release(&a);
-    assert_non_null(strstr(c.out, "  PASS  policy    fine\n"
-                                  "  PASS  expected  fine\n"));
-    assert_non_null(strstr(c.out,
-                           "  HOLD  users     140 users are on\n"
-                           "                  limit   max = 50\n"
-                           "                  source  sql: SELECT 1, 3 s ago\n"
-                           "                  when    may pass Tue 24 Nov 2026 "
-                           "21:10 UTC, in 10 min\n"));
-    assert_non_null(strstr(c.out, "  off   backup    off (not configured)\n"));
-    assert_non_null(strstr(c.out, "  -     probe     not asked\n"));
+    assert_non_null(strstr(c.out, "  PASS  policy    proved      fine\n"
+                                  "  PASS  expected  proved      fine\n"));
+    assert_non_null(strstr(
+        c.out, "  HOLD  users     proved      140 users are on\n"
+               "                              limit   max = 50\n"
+               "                              source  sql: SELECT 1, 3 s ago\n"
+               "                              when    may pass Tue 24 Nov 2026 "
+               "21:10 UTC, in 10 min\n"));
+    assert_non_null(
+        strstr(c.out, "  off   backup    not checked off (not configured)\n"));
+    assert_non_null(strstr(c.out, "  -     probe     not checked not asked\n"));
     assert_non_null(strstr(c.out, "  OVERRIDDEN (was HOLD) fit: fine\n"));
 }
 
