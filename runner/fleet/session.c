@@ -5,13 +5,12 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runner/base/escape.h"
-#include "runner/base/file.h"
 #include "runner/fleet/base64.h"
 #include "runner/fleet/kexinit.h"
+#include "runner/fleet/login_keys.h"
 
 #define TAPE_LIMIT   8192
 #define RECEIVE_ONCE (64 * 1024)
@@ -19,10 +18,6 @@
 #define AGENT_TRIES  5 /* sshd's MaxAuthTries is 6 */
 #define OLDEST       0x010a00
 #define OLDEST_WORDS "1.10.0"
-
-const char *const session_key_types[] = {"ssh-ed25519", "ecdsa-sha2-nistp256",
-                                         "ecdsa-sha2-nistp384",
-                                         "ecdsa-sha2-nistp521", NULL};
 
 /* What we ask for, by libssh2's method number and by place in KEXINIT. ecdh
  * on nistp256 first: it costs a tenth less than curve25519 here. No CBC, no
@@ -115,8 +110,8 @@ struct session *session_open(struct arena *a, int fd, const char *key_types)
     if (!s->ssh)
         BUG("libssh2 has no memory for a session");
     buf_init(&all);
-    for (size_t i = 0; !*key_types && session_key_types[i]; i++)
-        buf_printf(&all, "%s%s", i ? "," : "", session_key_types[i]);
+    for (size_t i = 0; !*key_types && login_key_types[i]; i++)
+        buf_printf(&all, "%s%s", i ? "," : "", login_key_types[i]);
     s->key_types = arena_strdup(a, *key_types ? key_types : all.data);
     buf_release(&all);
     libssh2_session_set_blocking(s->ssh, 0);
@@ -274,43 +269,9 @@ const char *session_methods(struct session *s)
     return buf_into(&out, s->a);
 }
 
-/* libssh2 1.10 signs with RSA as SHA-1 only, which no current sshd takes, and
- * knows no hardware keys: offering them would use up the tries. */
-static bool usable(const char *type, size_t len)
-{
-    for (size_t i = 0; session_key_types[i]; i++)
-        if (strlen(session_key_types[i]) == len &&
-            memcmp(type, session_key_types[i], len) == 0)
-            return true;
-    return false;
-}
-
-static bool blob_usable(const unsigned char *blob, size_t len)
-{
-    size_t n = len > 4 ? (size_t)(blob[2] << 8 | blob[3]) : 0;
-
-    return n && n <= len - 4 && usable((const char *)blob + 4, n);
-}
-
 static void tried(struct session *s, const char *key, const char *why)
 {
     buf_printf(&s->tried, "%s%s (%s)", s->tried.len ? ", " : "", key, why);
-}
-
-/* The public half beside a key file, as bytes; NULL when there is none. */
-static unsigned char *public_half(struct session *s, const char *path,
-                                  size_t *len)
-{
-    const char *name = arena_printf(s->a, "%s.pub", path);
-    struct err ignored = {0};
-    char *text;
-    size_t n;
-
-    if (!file_read(name, 16 * 1024, ERR_CONFIG, s->a, &text, &n, &ignored))
-        return NULL;
-    text += strcspn(text, " \n");
-    text += strspn(text, " ");
-    return base64_decode(s->a, text, strcspn(text, " \r\n"), len);
 }
 
 static bool among_files(struct session *s, const struct login *login,
@@ -318,7 +279,7 @@ static bool among_files(struct session *s, const struct login *login,
 {
     for (size_t i = 0; i < login->n_files; i++) {
         size_t len;
-        unsigned char *blob = public_half(s, login->files[i], &len);
+        unsigned char *blob = key_public_half(s->a, login->files[i], &len);
         if (blob && len == key->blob_len && memcmp(blob, key->blob, len) == 0)
             return true;
     }
@@ -331,7 +292,7 @@ static bool agent_next(struct session *s, const struct login *login)
     while (s->agent_tries < AGENT_TRIES &&
            libssh2_agent_get_identity(s->agent, &s->agent_key, s->agent_key) ==
                0) {
-        if (!blob_usable(s->agent_key->blob, s->agent_key->blob_len))
+        if (!key_blob_usable(s->agent_key->blob, s->agent_key->blob_len))
             continue;
         if (login->files_only && !among_files(s, login, s->agent_key))
             continue;
@@ -379,30 +340,11 @@ static enum turn login_agent(struct session *s, const struct login *login)
     return TURN_FAIL;
 }
 
-/* Why a key file is not worth trying, or NULL. */
-static const char *file_unusable(struct session *s, const char *path)
-{
-    struct stat st;
-    size_t len;
-    unsigned char *blob;
-
-    if (stat(path, &st) != 0)
-        return strerror(errno);
-    if (!S_ISREG(st.st_mode))
-        return "not a file";
-    if (st.st_mode & 077)
-        return "others may read it: chmod 0600";
-    blob = public_half(s, path, &len);
-    if (blob && !blob_usable(blob, len))
-        return "its type is not supported: use ed25519 or ecdsa";
-    return NULL;
-}
-
 static enum turn login_files(struct session *s, const struct login *login)
 {
     for (; s->file < login->n_files; s->file++) {
         const char *path = login->files[s->file];
-        const char *bad = file_unusable(s, path);
+        const char *bad = key_file_unusable(s->a, path);
         if (bad) {
             if (access(path, F_OK) == 0 || login->n_files == 1)
                 tried(s, path, bad);

@@ -26,9 +26,6 @@ struct session;
 bool session_library_open(struct err *e);
 void session_library_close(void);
 
-/* The host key types we accept, best first, NULL-closed. */
-extern const char *const session_key_types[];
-
 /* Takes fd over. key_types: those known for this host, comma-separated; ""
  * asks for any that we accept (to learn an unknown key's fingerprint). */
 struct session *session_open(struct arena *a, int fd, const char *key_types);

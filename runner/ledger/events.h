@@ -3,9 +3,10 @@
  * A payload is a JSON object, at most EVENT_PAYLOAD_LIMIT bytes in canonical
  * form. Members are strings unless said otherwise; [x] may be left out; a
  * reader passes over members it does not know. No payload holds a secret.
- * `run` is a run's id, `environment` its name, `target` a host as written, a
- * migration's name, or "" for the environment as a whole. The time of an
- * event is the record's own `at`, never repeated in the payload.
+ * `run` is a run's id, `environment` its name, `host` a host's (fleet_name:
+ * without user and port), `target` a host's, a migration's, or "" for the
+ * environment as a whole. The time of an event is the record's own `at`, never
+ * repeated in the payload.
  *
  * CREATED    project, ledger (the id), who
  * POLICY     environment, digest, text, who, [statements: array of objects

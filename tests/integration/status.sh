@@ -115,7 +115,7 @@ events lease production r-one \
     ended '{"run":"r-one","outcome":"good","exit":0,"live":"v1"}'
 run 0 status
 says 'live +v1, verified, good since'
-says "^${H}3:$port +v1 +whole"
+says "^127.0.0.3 +v1 +whole"
 run 0 status --format json
 says '"is":"whole"'
 says '"checked":true,"current":"v1"'
@@ -125,12 +125,12 @@ check 'the answer is JSON'
 echo '# drifted, behind, not checked'
 host_has 2 v9
 run 12 status
-says "^${H}2:$port +v9 +drifted .*should have v1: changed by another"
-events owing "{\"environment\":\"production\",\"host\":\"${H}2:$port\",\"release\":\"v1\",\"why\":\"no route\"}"
+says "^127.0.0.2 +v9 +drifted .*should have v1: changed by another"
+events owing "{\"environment\":\"production\",\"host\":\"127.0.0.2\",\"release\":\"v1\",\"why\":\"no route\"}"
 run 12 status
-says "^${H}2:$port +v9 +behind .*has yet to get v1: tidegate catch-up"
-says "owing +${H}2:$port has yet to get v1, since .*: no route"
-events owing "{\"environment\":\"production\",\"host\":\"${H}2:$port\",\"release\":\"\",\"why\":\"\"}"
+says "^127.0.0.2 +v9 +behind .*has yet to get v1: tidegate catch-up"
+says "owing +127.0.0.2 has yet to get v1, since .*: no route"
+events owing "{\"environment\":\"production\",\"host\":\"127.0.0.2\",\"release\":\"\",\"why\":\"\"}"
 host_has 2 v1
 echo other | put "$D/net/hosts/127.0.0.2/releases/v1/app"
 run 12 status
@@ -138,7 +138,7 @@ says "drifted .*files of v1 differ"
 host_has 2 v1
 sshd_host_stop "$D/net" 3
 run 13 status
-says "^${H}3:$port +\\? +not checked .*cannot connect"
+says "^127.0.0.3 +\\? +not checked .*cannot connect"
 says 'VERDICT unknown exit=13'
 run 13 status --format json
 says '"checked":false'
@@ -148,17 +148,17 @@ run 0 status
 echo '# a run that was killed'
 events lease production r-two \
     run '{"environment":"production","run":"r-two","kind":"deploy","release":"v2","from":"v1","who":"anna@m"}' \
-    intent "{\"run\":\"r-two\",\"step\":\"flip\",\"target\":\"${H}1:$port\",\"change\":true}" \
-    done "{\"run\":\"r-two\",\"step\":\"flip\",\"target\":\"${H}1:$port\",\"evidence\":\"v2\",\"ms\":41}" \
-    intent "{\"run\":\"r-two\",\"step\":\"flip\",\"target\":\"${H}2:$port\",\"change\":true}" \
+    intent "{\"run\":\"r-two\",\"step\":\"flip\",\"target\":\"127.0.0.1\",\"change\":true}" \
+    done "{\"run\":\"r-two\",\"step\":\"flip\",\"target\":\"127.0.0.1\",\"evidence\":\"v2\",\"ms\":41}" \
+    intent "{\"run\":\"r-two\",\"step\":\"flip\",\"target\":\"127.0.0.2\",\"change\":true}" \
     note '{"run":"r-two","text":"the clock jumped"}'
 host_has 1 v2
 run 12 status
 says 'unfinished +deploy r-two of v2, by anna@m'
 says 'its process is gone'
 says 'finish it: tidegate resume; undo it: tidegate rollback'
-says "^${H}1:$port +v2 +midway +flip done"
-says "^${H}2:$port +v1 +midway +flip begun"
+says "^127.0.0.1 +v2 +midway +flip done"
+says "^127.0.0.2 +v1 +midway +flip begun"
 run 12 status --format json
 says '"run":"r-two"'
 mkfifo "$D/let-go"
@@ -186,7 +186,7 @@ check 'the newest alone'
 run 0 history --format json
 says '"outcome":"broken"'
 run 0 show r-t
-says "flip ${H}1:$port: done, v2 \\(41 ms\\)"
+says "flip 127.0.0.1: done, v2 \\(41 ms\\)"
 says 'the clock jumped'
 says 'ended: broken \(exit 13\): look'
 run 0 show r-one --format json
@@ -216,7 +216,7 @@ fence "$id" "$seq" "$head"
 run 0 status
 fence "$id" $((seq + 3)) "$head"
 run 74 status
-says "ledger rolled back: has $seq, ${H}2:$port saw $((seq + 3))"
+says "ledger rolled back: has $seq, 127.0.0.2 saw $((seq + 3))"
 fence "$id" $((seq - 1)) "$head"
 run 74 status
 says 'ledger forked'

@@ -10,7 +10,7 @@
 #include "runner/base/hash.h"
 #include "runner/fleet/base64.h"
 #include "runner/fleet/known_hosts.h"
-#include "runner/fleet/session.h"
+#include "runner/fleet/login_keys.h"
 
 static struct arena a;
 
@@ -169,7 +169,7 @@ static void authority(void **state)
     assert_true(got.authority);
     assert_false(known_hosts_ask(&k, "elsewhere", 22, b, len).authority);
     assert_string_equal(
-        known_hosts_types(&k, "web.example.net", 22, session_key_types), "");
+        known_hosts_types(&k, "web.example.net", 22, login_key_types), "");
 }
 
 /* A line that cannot be read hides no other. */
@@ -216,12 +216,11 @@ static void types(void **state)
                             EC("A"), ED("A"), key("ssh-rsa", "R"), ED("B")));
 
     (void)state;
-    assert_string_equal(known_hosts_types(&k, "web1", 22, session_key_types),
+    assert_string_equal(known_hosts_types(&k, "web1", 22, login_key_types),
                         "ssh-ed25519");
-    assert_string_equal(known_hosts_types(&k, "web1", 2222, session_key_types),
+    assert_string_equal(known_hosts_types(&k, "web1", 2222, login_key_types),
                         "ssh-ed25519,ecdsa-sha2-nistp256");
-    assert_string_equal(known_hosts_types(&k, "old", 22, session_key_types),
-                        "");
+    assert_string_equal(known_hosts_types(&k, "old", 22, login_key_types), "");
     size_t len;
     unsigned char *b = blob("ssh-ed25519", "A", &len);
     struct known_answer got = known_hosts_ask(&k, "old", 22, b, len);
