@@ -84,6 +84,22 @@ const char *const *back_kept(struct run *r, bool schema)
     return list;
 }
 
+bool back_complete(const struct run *r, struct err *e)
+{
+    if (r->failed_hosts == 0)
+        return true;
+    for (size_t i = 0; i < r->s->n_hosts; i++) {
+        if (!r->s->left_out[i] || r->s->observed[i].outcome != OUTCOME_DONE)
+            continue;
+        err_what(e, ERR_PARTWAY, "%s did not go back to %s",
+                 fleet_name(r->s->fleet, i), r->to);
+        err_why(e, "%d of %zu hosts were left behind", r->failed_hosts,
+                r->s->n_hosts);
+        return err_fix(e, "mend it, then: tidegate rollback, or catch-up");
+    }
+    return true;
+}
+
 static bool undo_after(struct run *r, struct err *e)
 {
     if (!r->s->pg || !r->undone)

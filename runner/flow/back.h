@@ -15,6 +15,9 @@ bool back_run(struct run *r, bool schema, const char *why, struct err *e);
  * forward-only "after"; ERR_PARTWAY: its "after" has begun, and the database
  * does not answer. */
 bool back_possible(struct run *r, struct err *e);
+/* Hosts that were reached, and would not go back: ERR_PARTWAY names the
+ * first; true: there are none. */
+bool back_complete(const struct run *r, struct err *e);
 /* The names of the "before" migrations that stay, NULL-closed. */
 const char *const *back_kept(struct run *r, bool schema);
 

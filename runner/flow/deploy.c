@@ -134,6 +134,13 @@ static bool end_back(struct run *r, struct err *failed, struct err *e)
     bool as_before;
 
     r->kept = x.kept = back_kept(r, false);
+    if (!r->unknown && !back_complete(r, e)) {
+        x.ended = RUN_STOPPED;
+        x.exit_code = 12;
+        x.unverified = true;
+        ended(r, &x, e);
+        return false;
+    }
     if (!serve_back(r, &as_before, e) || r->unknown) {
         x.ended = RUN_BROKEN;
         x.exit_code = 13;
@@ -153,6 +160,16 @@ static bool end_back(struct run *r, struct err *failed, struct err *e)
             r->undone);
     ended(r, &x, e);
     return false;
+}
+
+/* Going back starts afresh: hosts that failed on the way are tried too. */
+static void take_along(struct run *r)
+{
+    r->unknown = false;
+    r->failed_hosts = 0;
+    for (size_t i = 0; i < r->s->n_hosts; i++)
+        if (r->touched[i])
+            r->s->left_out[i] = false;
 }
 
 /* Migrations alone: the one that failed has left nothing, and no other was
@@ -188,7 +205,7 @@ static bool failed(struct run *r, struct err *e)
     progress_warn(r->s->progress, NULL, "%s: %s", why.what, why.why);
     r->undone = r->to;
     r->to = r->from;
-    r->unknown = false;
+    take_along(r);
     err_clear(e);
     if (back_run(r, false, why.what, e))
         return end_back(r, &why, e);

@@ -217,12 +217,13 @@ static bool step_all(struct run *r, const struct host_step *step, struct err *e)
 
     if (n == 0 || hosts_step(r, step, hosts, n, outs, e))
         return true;
-    if (!r->going_back || e->code == ERR_LEDGER)
+    if (!r->going_back || e->code == ERR_LEDGER || e->code == ERR_INTERRUPTED)
         return false;
     err_clear(e);
     for (size_t i = 0; i < n; i++) {
         if (outs[i].outcome == OUTCOME_DONE)
             continue;
+        r->failed_hosts++;
         r->s->left_out[hosts[i]] = true;
         if (!run_owes(r, hosts[i], r->to, outs[i].why, e))
             return false;

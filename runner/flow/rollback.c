@@ -141,6 +141,15 @@ static bool end(struct run *r, bool ok, struct err *e)
     struct err trouble = {0};
     bool as_before = false;
 
+    if (ok && !r->unknown && !back_complete(r, e)) {
+        x.ended = RUN_STOPPED;
+        x.unverified = true;
+        x.exit_code = 12;
+        x.why = e->what;
+        if (!run_end(r, &x, &trouble))
+            *e = trouble;
+        return false;
+    }
     if (ok && serve_back(r, &as_before, e) && !r->unknown)
         return write_owing(r, e) && run_end(r, &x, e);
     if (ok || r->unknown || e->code == ERR_UNKNOWN) {

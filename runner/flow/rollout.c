@@ -52,6 +52,10 @@ static bool batch_step(struct run *r, const struct host_step *step,
     for (size_t i = 0; i < todo->n; i++) {
         if (outs[i].outcome == OUTCOME_DONE)
             continue;
+        if (outs[i].outcome == OUTCOME_NONE) { /* a signal, not the host */
+            *e = failed;
+            return false;
+        }
         r->now[todo->list[i]] =
             outs[i].outcome == OUTCOME_FAILED ? r->now[todo->list[i]] : NULL;
         if (!spare(r, todo->list[i], outs[i].why ? outs[i].why : "no answer",
