@@ -48,9 +48,10 @@ const struct applied_row *applied_find(const struct applied *applied,
 bool applied_prepare(struct pg *pg, struct arena *a, struct err *e);
 
 /* What is still to run, and what does not fit. An edited file, or a number
- * below the highest applied one, is ERR_INPUT/ERR_REFUSED naming both
- * digests. `gone` lists applied names that are absent from the files: the
- * caller knows whether their release was rolled back. */
+ * below the highest applied one, or a renamed file, is ERR_REFUSED naming both
+ * digests. Both lists ascend by number. `gone` lists applied names that are
+ * absent from the files: the caller knows whether their release was rolled
+ * back. */
 struct pending {
     const struct migration **list;
     size_t n;

@@ -6,6 +6,9 @@
  * transaction with its applied row and the fence; lock_timeout makes the whole
  * transaction start again, with jitter, until the deadline. Others run
  * statement by statement with a journal; indexes are looked at afterwards.
+ * CONCURRENTLY has no lock_timeout but a deadline: its statement_timeout, else
+ * an hour or three times the expected. Settings are those of the role and the
+ * database, set anew for each migration.
  */
 #ifndef MIGRATIONS_APPLY_H
 #define MIGRATIONS_APPLY_H
@@ -29,8 +32,10 @@ struct apply_settings {
 
 struct apply; /* the three connections, and the lock */
 
-/* Connects, refuses a standby or a transaction pooler, takes the advisory
- * lock (another holder: ERR_HELD naming it), raises the fence. */
+/* Connects, refuses a standby or a transaction pooler (ERR_REFUSED), takes the
+ * advisory lock (another holder: ERR_HELD naming it), makes or upgrades schema
+ * tidegate, waits up to 10 s for statements that a dead run left (ERR_HELD),
+ * raises the fence (ERR_REFUSED when an older epoch or another ledger). */
 struct apply *apply_open(struct loop *l, struct arena *a,
                          const struct apply_settings *s,
                          struct progress *progress, struct err *e);

@@ -16,6 +16,16 @@ static const char identify[] =
     "::pg_catalog.int8"
     " FROM pg_catalog.pg_control_system() c";
 
+/* "shop on /run/postgresql:5432": what follows the last " on ". */
+static const char *place(const char *name)
+{
+    const char *at = name, *next;
+
+    while ((next = strstr(at, " on ")))
+        at = next + 4;
+    return at;
+}
+
 static void put(char *out, size_t size, const char *text)
 {
     snprintf(out, size, "%s", text ? text : "");
@@ -25,7 +35,6 @@ bool pg_identify(struct pg *pg, struct arena *a, struct pg_identity *out,
                  struct err *e)
 {
     struct pg_result r;
-    const char *on = strstr(pg_name(pg), " on ");
     int64_t before = clock_wall_ms(), after;
     char **row;
 
@@ -38,7 +47,7 @@ bool pg_identify(struct pg *pg, struct arena *a, struct pg_identity *out,
     put(out->database, sizeof out->database, row[1]);
     /* through a socket the server knows no address: ours must do */
     put(out->address, sizeof out->address,
-        row[2] ? row[2] : (on ? on + 4 : ""));
+        row[2] ? row[2] : place(pg_name(pg)));
     put(out->cluster_name, sizeof out->cluster_name, row[3]);
     out->standby = strcmp(row[4], "t") == 0;
     out->version = pg_server_version(pg);

@@ -41,6 +41,8 @@ char *transaction_opening(struct apply *ap, const struct task *t, bool begin,
     add_set(&b, "application_name", pg_literal(ap->work, t->a, application));
     add_set(&b, "standard_conforming_strings", "'on'");
     add_set(&b, "idle_in_transaction_session_timeout", "'0'");
+    if (pg_server_version(ap->work) >= 170000)
+        add_set(&b, "transaction_timeout", "'0'");
     if (ap->checks_client)
         add_set(&b, "client_connection_check_interval", "'500ms'");
     add_set(&b, "lock_timeout",
@@ -58,8 +60,13 @@ char *transaction_opening(struct apply *ap, const struct task *t, bool begin,
 
 bool transaction_again(const struct pg_failure *f)
 {
-    return !f->lost && (strcmp(f->sqlstate, "55P03") == 0 ||
-                        strcmp(f->sqlstate, "40P01") == 0);
+    /* lock not available, deadlock, could not serialize */
+    static const char *const states[] = {"55P03", "40P01", "40001"};
+
+    for (size_t i = 0; !f->lost && i < sizeof states / sizeof *states; i++)
+        if (strcmp(f->sqlstate, states[i]) == 0)
+            return true;
+    return false;
 }
 
 /* position counts characters from 1. */
@@ -285,11 +292,11 @@ bool transaction_pause(struct apply *ap, struct task *t)
 enum ended transaction_run(struct apply *ap, struct task *t,
                            const struct part *part, struct err *e)
 {
+    ap->blocker[0] = '\0';
     for (;;) {
         struct pg_failure why;
         enum ended ended;
 
-        ap->blocker[0] = '\0';
         ended = try_once(ap, t, part, e);
         why = *pg_failed(ap->work);
         if (ended == ENDED_ROLLED_BACK)

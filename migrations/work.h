@@ -97,7 +97,7 @@ char *transaction_opening(struct apply *ap, const struct task *t, bool begin,
 bool transaction_blame(struct apply *ap, const struct task *t,
                        const struct statement *s, const struct guard *g,
                        struct err *e);
-/* A lock timeout or deadlock, worth another try. */
+/* A lock timeout, a deadlock and their kin: worth another try. */
 bool transaction_again(const struct pg_failure *f);
 /* Sleeps with jitter; false when it is time to give up, or a signal came. */
 bool transaction_pause(struct apply *ap, struct task *t);
