@@ -142,7 +142,7 @@ bool database_up(struct run *r, bool after, struct err *e)
         if (next_pending(r, after) == m) {
             err_what(e, ERR_UNKNOWN, "%s is still pending", m->name);
             err_why(e, "it ran, and its row is not in schema tidegate");
-            return err_fix(e, "look at tidegate.applied in the database");
+            return err_fix(e, "look at tidegate.migration in the database");
         }
     }
     return true;

@@ -95,7 +95,7 @@ is 'deploy --wait goes out when the users leave' "$(cat "$SITE/wait.code")" 0
 is 'every host has v1.1' "$(releases)" releases/v1.1
 is 'the front answers as v1.1' "$(site_front)" v1.1
 is 'the migration is applied once' \
-    "$(site_sql "SELECT count(*) FROM tidegate.applied WHERE name = '0001_order_note'")" 1
+    "$(site_sql "SELECT count(*) FROM tidegate.migration WHERE name = '0001_order_note'")" 1
 gives 0 'deploying it again: nothing to do' t deploy v1.1 $yes
 gives 0 'status: whole' t status
 
