@@ -59,6 +59,25 @@ void arena_release(struct arena *a)
     }
 }
 
+struct arena_mark arena_mark(const struct arena *a)
+{
+    return (struct arena_mark){a->last, a->last ? a->last->used : 0};
+}
+
+void arena_rewind(struct arena *a, struct arena_mark to)
+{
+    while (a->last != to.block) {
+        struct arena_block *block = a->last;
+
+        if (!block)
+            BUG("a mark of another arena");
+        a->last = block->before;
+        free(block);
+    }
+    if (a->last)
+        a->last->used = to.used;
+}
+
 static struct arena_block *add_block(struct arena *a, size_t size)
 {
     struct arena_block *block = must_malloc(sizeof(*block) + size);

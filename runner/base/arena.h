@@ -20,6 +20,15 @@ void arena_init(struct arena *a);
 /* Frees everything taken from a; a may be used again. */
 void arena_release(struct arena *a);
 
+/* What was taken after a mark is freed again by going back to it; for loops
+ * that wait long. Nothing taken since may be used afterwards. */
+struct arena_mark {
+    struct arena_block *block;
+    size_t used;
+};
+struct arena_mark arena_mark(const struct arena *a);
+void arena_rewind(struct arena *a, struct arena_mark to);
+
 /* Zeroed memory, aligned for any type; lives as long as a. size 0 is legal. */
 void *arena_alloc(struct arena *a, size_t size);
 /* A zeroed array; BUG() when n * size overflows. */

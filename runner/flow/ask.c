@@ -143,6 +143,8 @@ bool ask_waiting(struct run *r, struct err *e)
 {
     int64_t begun = clock_now();
     char said[sizeof e->why] = "";
+    struct arena_mark mark = {0};
+    bool marked = false;
 
     for (;;) {
         if (ask_all(r, false, e))
@@ -158,6 +160,10 @@ bool ask_waiting(struct run *r, struct err *e)
             return false;
         }
         r->contacted = r->s->pg_why == NULL;
+        if (marked && r->contacted)
+            arena_rewind(r->s->arena, mark);
+        mark = arena_mark(r->s->arena);
+        marked = true;
         err_clear(e);
         if (!run_refresh(r, e))
             return false;

@@ -198,11 +198,46 @@ static void dropped_too_much(void *arg)
     buf_drop(&b, 1);
 }
 
+static void foreign_mark(void *arg)
+{
+    struct arena a, b;
+
+    (void)arg;
+    arena_init(&a);
+    arena_init(&b);
+    arena_alloc(&a, 1);
+    arena_alloc(&b, 1);
+    arena_rewind(&a, arena_mark(&b));
+}
+
+static void a_mark_can_be_gone_back_to(void **state)
+{
+    struct arena a;
+    struct arena_mark empty, mark;
+
+    (void)state;
+    arena_init(&a);
+    empty = arena_mark(&a);
+    char *kept = arena_strdup(&a, "kept");
+
+    mark = arena_mark(&a);
+    for (int round = 0; round < 3; round++) {
+        arena_alloc(&a, 100);
+        arena_alloc(&a, 100000);
+        arena_rewind(&a, mark);
+        assert_ptr_equal(a.last, mark.block);
+        assert_string_equal(kept, "kept");
+    }
+    arena_rewind(&a, empty);
+    assert_null(a.last);
+}
+
 static void misuse_is_a_bug(void **state)
 {
-    void (*const misuses[])(void *) = {
-        piece_too_large, array_too_large, bad_format,      bad_format_in_buffer,
-        room_too_large,  wrote_too_much,  dropped_too_much};
+    void (*const misuses[])(void *) = {piece_too_large,  array_too_large,
+                                       bad_format,       bad_format_in_buffer,
+                                       room_too_large,   wrote_too_much,
+                                       dropped_too_much, foreign_mark};
     char said[300];
 
     for (size_t i = 0; i < sizeof(misuses) / sizeof(misuses[0]); i++) {
@@ -219,6 +254,7 @@ int main(void)
         cmocka_unit_test(arrays_grow_and_keep_their_content),
         cmocka_unit_test(text_is_copied),
         cmocka_unit_test(buffers_grow_and_stay_closed),
+        cmocka_unit_test(a_mark_can_be_gone_back_to),
         cmocka_unit_test(no_memory),
         cmocka_unit_test(misuse_is_a_bug),
     };
