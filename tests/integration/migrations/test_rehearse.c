@@ -48,6 +48,14 @@ static void refused(struct fixture *f, bool ok, enum err_code code,
     assert_true(*f->e.what && *f->e.fix);
 }
 
+static void stop_now(struct source *s, short revents, int64_t now)
+{
+    (void)revents;
+    (void)now;
+    s->deadline = CLOCK_NEVER;
+    raise(SIGTERM);
+}
+
 /* ---- what it finds ---- */
 
 static void a_volatile_default_rewrites_and_blocks(void **state)
@@ -178,6 +186,26 @@ static void a_down_that_fails_is_a_result(void **state)
                            "down failed: 0002_b.down.sql:1: table \"no\""));
     assert_false(f->out.list[0].down_ok);
     assert_non_null(strstr(f->out.list[0].differs, "not tried"));
+}
+
+static void a_table_locked_twice_is_told_twice(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *list[] = {
+        migration_make(f, "0001_a", "ALTER TABLE orders ADD COLUMN y int",
+                       NULL),
+        migration_make(f, "0002_b", "DROP TABLE orders", NULL),
+    };
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, list, 2));
+    for (int i = 0; i < 2; i++) {
+        const struct touched *t =
+            touched_find(&f->out.list[i].up[0], "public.orders");
+        assert_non_null(t);
+        assert_string_equal(t->lock, "ACCESS EXCLUSIVE");
+    }
 }
 
 static void after_migrations_run_last(void **state)
@@ -546,6 +574,56 @@ static void an_existing_one_is_left_as_it_was(void **state)
     assert_non_null(strstr(f->out.warnings, "the clone keeps 0001_one"));
 }
 
+static void stop_after_a_step(struct progress *p, const struct progress_note *n)
+{
+    (void)p;
+    if (n->kind == PROGRESS_STEP)
+        raise(SIGTERM);
+}
+
+static void a_stopped_existing_one_is_said_to_be_half_way(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = {.how = CLONE_AS_IS, .run = "half"};
+    const struct migration *list[] = {
+        migration_make(f, "0001_a", "CREATE TABLE n (x int)", "DROP TABLE n"),
+        migration_make(f, "0002_b", "SELECT pg_sleep(60)", NULL),
+    };
+    struct progress stopper = {stop_after_a_step};
+
+    database_make(f, "shop", SHOP);
+    database_make(f, "staging", SHOP);
+    s.server = conninfo_of(f, "staging");
+    s.production = conninfo_of(f, "shop");
+    assert_false(
+        rehearse_run(f->loop, &f->a, &s, list, 2, &stopper, &f->out, &f->e));
+    assert_int_equal(f->e.code, ERR_INTERRUPTED);
+    assert_non_null(strstr(f->e.fix, "keeps 0001_a"));
+}
+
+static void what_a_way_needs_is_asked_for(void **state)
+{
+    static const struct {
+        enum clone_how how;
+        const char *part;
+    } rows[] = {
+        {CLONE_BY_DUMP, "[rehearsal] from is missing"},
+        {CLONE_AS_IS, "[rehearsal] server is missing"},
+        {CLONE_BY_COMMAND, "[rehearsal] clone is missing"},
+        {CLONE_BY_TEMPLATE, "[rehearsal] server is missing"},
+    };
+    struct fixture *f = *state;
+    const struct migration *m = one(f, "SELECT 1", NULL);
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct rehearse_settings s = {.how = rows[i].how, .run = "x"};
+        assert_false(rehearse(f, &s, &m, 1));
+        assert_int_equal(f->e.code, ERR_CONFIG);
+        assert_string_equal(f->e.what, rows[i].part);
+        assert_true(*f->e.why && *f->e.fix);
+    }
+}
+
 static void production_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -645,14 +723,6 @@ static void a_command_makes_and_always_destroys(void **state)
 
 /* ---- cut short ---- */
 
-static void stop_now(struct source *s, short revents, int64_t now)
-{
-    (void)revents;
-    (void)now;
-    s->deadline = CLOCK_NEVER;
-    raise(SIGTERM);
-}
-
 static void a_stop_signal_removes_the_clone(void **state)
 {
     struct fixture *f = *state;
@@ -724,6 +794,9 @@ static void after_kill_9_the_next_one_sweeps(void **state)
                          "SELECT count(*) FROM pg_locks "
                          "WHERE locktype = 'advisory'",
                          "0"));
+    assert_true(clone_leftovers(f->loop, &f->a, conninfo_of(f, "postgres"),
+                                &swept, &n, &f->e));
+    assert_int_equal(n, 1);
     assert_int_equal(clones_left(f), 1);
     m = one(f, "SELECT 1", NULL);
     {
@@ -775,6 +848,7 @@ int main(void)
         T(a_down_that_is_no_inverse_is_named),
         T(column_order_alone_is_told_and_no_failure),
         T(a_down_that_fails_is_a_result),
+        T(a_table_locked_twice_is_told_twice),
         T(after_migrations_run_last),
         T(a_concurrent_index_is_observed),
         T(even_the_shortest_is_observed),
@@ -791,6 +865,8 @@ int main(void)
         T(an_ordinary_role_copies_without_owners),
         T(a_template_is_cloned_and_kept),
         T(an_existing_one_is_left_as_it_was),
+        T(a_stopped_existing_one_is_said_to_be_half_way),
+        T(what_a_way_needs_is_asked_for),
         T(production_is_refused),
         T(a_password_never_reaches_a_command_line),
         T(anothers_database_of_that_name_stays),
