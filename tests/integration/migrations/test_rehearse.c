@@ -743,6 +743,53 @@ static void a_stop_signal_removes_the_clone(void **state)
     }
 }
 
+static void a_stop_signal_ends_a_copy_that_waits(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m = one(f, "SELECT 1", NULL);
+    struct source timer = {.fd = -1, .step = stop_now};
+    struct pg_result r;
+    struct pg *pg;
+
+    database_make(f, "shop", SHOP);
+    pg = pg_open(f->loop, s.from, "test", 0, &f->e);
+    assert_true(pg_run(pg, &f->a,
+                       "SET idle_in_transaction_session_timeout = '20s';"
+                       "BEGIN; LOCK TABLE public.orders",
+                       &r, &f->e));
+    s.production = NULL; /* whose sizes could not be read now */
+    timer.deadline = clock_mono() + 1500;
+    loop_add(f->loop, &timer);
+    assert_false(rehearse(f, &s, &m, 1));
+    loop_remove(f->loop, &timer);
+    assert_int_equal(f->e.code, ERR_INTERRUPTED);
+    pg_close(pg);
+    assert_int_equal(clones_left(f), 0);
+}
+
+/* Sizes are taken from pg_class where a lock is in the way. */
+static void a_locked_production_is_still_weighed(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = {.how = CLONE_AS_IS, .run = "locked"};
+    const struct migration *m =
+        one(f, "ALTER TABLE orders ALTER total TYPE bigint", NULL);
+    struct pg_result r;
+    struct pg *pg;
+
+    database_make(f, "shop", SHOP);
+    database_make(f, "staging", SHOP);
+    s.server = conninfo_of(f, "staging");
+    s.production = conninfo_of(f, "shop");
+    pg = pg_open(f->loop, s.production, "test", 0, &f->e);
+    assert_true(
+        pg_run(pg, &f->a, "BEGIN; LOCK TABLE public.orders", &r, &f->e));
+    must(f, rehearse(f, &s, &m, 1));
+    pg_close(pg);
+    assert_true(f->out.list[0].up[0].touched[0].ratio > 0.9);
+}
+
 static bool wait_for(struct fixture *f, const char *sql, const char *want)
 {
     int64_t deadline = clock_mono() + WAIT_S * 1000;
@@ -872,6 +919,8 @@ int main(void)
         T(anothers_database_of_that_name_stays),
         T(a_command_makes_and_always_destroys),
         T(a_stop_signal_removes_the_clone),
+        T(a_stop_signal_ends_a_copy_that_waits),
+        T(a_locked_production_is_still_weighed),
         T(after_kill_9_the_next_one_sweeps),
         T(a_certificate_comes_back_as_it_was),
     };
