@@ -108,9 +108,8 @@ static void locks_are_held_to_the_end_of_the_transaction(void **state)
     must(f, rehearse(f, &s, &m, 1));
     up = f->out.list[0].up;
     assert_int_equal(f->out.list[0].n, 3);
-    assert_true(up[0].ms < 200);
     assert_int_equal(up[0].n, 1);
-    assert_true(up[0].touched[0].held_ms >= 300);
+    assert_true(up[0].touched[0].held_ms >= up[0].ms + 300);
     assert_int_equal(up[1].n, 0);
     assert_int_equal(up[1].line, 3);
     assert_int_equal(up[2].n, 0); /* new: nobody waits for it */
@@ -285,7 +284,8 @@ static void without_a_transaction_each_statement_is_traced(void **state)
     must(f, rehearse(f, &s, &m, 1));
     up = f->out.list[0].up;
     assert_string_equal(up[0].touched[0].lock, "ACCESS EXCLUSIVE");
-    assert_true(up[0].touched[0].held_ms < 150); /* its own transaction */
+    /* its own transaction: over before the sleep */
+    assert_true(up[0].touched[0].held_ms + 200 <= f->out.list[0].up_ms);
     assert_int_equal(f->out.list[0].n, 3);
     assert_non_null(strstr(f->out.failed, "0001_one.up.sql:7: "));
 }
