@@ -34,7 +34,8 @@ struct rehearse_settings {
 };
 
 /* One relation touched by a statement; those that the same transaction made
- * are left out, and so are indexes locked no more than their table. */
+ * are left out (in "before" migrations all that this release made), and so are
+ * indexes locked no more than their table. */
 struct touched {
     const char *relation; /* schema-qualified */
     const char *lock;     /* strongest newly taken, "ACCESS EXCLUSIVE" */

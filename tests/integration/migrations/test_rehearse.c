@@ -224,6 +224,26 @@ static void after_migrations_run_last(void **state)
     assert_string_equal(f->out.waits[0].table, "public.n");
 }
 
+/* Before the flip nobody uses what this release made; afterwards they do. */
+static void tables_of_this_release_are_in_nobodys_way(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *list[] = {
+        migration_make(f, "0001_a", "CREATE TABLE n (x int)", NULL),
+        migration_make(f, "0002_b", "ALTER TABLE n ALTER x TYPE bigint", NULL),
+        migration_make(f, "0003_c+", "ALTER TABLE n ALTER x TYPE int", NULL),
+    };
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, list, 3));
+    assert_null(f->out.failed);
+    assert_int_equal(f->out.list[1].up[0].n, 0);
+    assert_null(f->out.list[1].up[0].safer);
+    assert_true(f->out.list[2].up[0].touched[0].rewritten);
+    assert_int_equal(f->out.waited, 1);
+}
+
 static void a_concurrent_index_is_observed(void **state)
 {
     struct fixture *f = *state;
@@ -897,6 +917,7 @@ int main(void)
         T(a_down_that_fails_is_a_result),
         T(a_table_locked_twice_is_told_twice),
         T(after_migrations_run_last),
+        T(tables_of_this_release_are_in_nobodys_way),
         T(a_concurrent_index_is_observed),
         T(even_the_shortest_is_observed),
         T(without_a_transaction_each_statement_is_traced),
