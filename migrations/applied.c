@@ -254,6 +254,43 @@ static bool agree(const struct applied_row *row, const struct migration *m,
     return strcmp(row->checksum, m->checksum) == 0 || edited(row, m, e);
 }
 
+/* The highest applied row that a pending file must not come before. All
+ * "before" ones of a release run first, so an "after" one may bear a lower
+ * number than they. */
+static const struct applied_row *highest_for(const struct applied *applied,
+                                             const struct migration *m)
+{
+    for (size_t i = applied->n; i-- > 0;)
+        if (applied->rows[i].after || !m->after)
+            return &applied->rows[i];
+    return NULL;
+}
+
+static bool take_pending(const struct applied *applied,
+                         const struct migration *m, struct pending *out,
+                         struct err *e)
+{
+    const struct applied_row *highest = highest_for(applied, m);
+
+    if (highest && number_of(highest) > m->number)
+        return out_of_order(highest, m, e);
+    out->list[out->n++] = m;
+    return true;
+}
+
+/* "before" ones first, each phase in its order: as they run. */
+static void order_as_run(struct pending *p, struct arena *a)
+{
+    const struct migration **list = arena_array(a, p->n, sizeof *list);
+    size_t n = 0;
+
+    for (int after = 0; after < 2; after++)
+        for (size_t i = 0; i < p->n; i++)
+            if (p->list[i]->after == after)
+                list[n++] = p->list[i];
+    p->list = list;
+}
+
 /* Both lists ascend by number: one walk. */
 bool applied_pending(const struct applied *applied,
                      const struct migrations *files, struct arena *a,
@@ -273,15 +310,15 @@ bool applied_pending(const struct applied *applied,
                 return false;
             f++;
             r++;
-        } else if (!row) {
-            out->list[out->n++] = m;
+        } else if (m && (!row || m->number < number_of(row))) {
+            if (!take_pending(applied, m, out, e))
+                return false;
             f++;
-        } else if (m && m->number < number_of(row)) {
-            return out_of_order(&applied->rows[applied->n - 1], m, e);
         } else {
             out->gone[out->gone_n++] = row->name;
             r++;
         }
     }
+    order_as_run(out, a);
     return true;
 }

@@ -47,9 +47,11 @@ const struct applied_row *applied_find(const struct applied *applied,
 /* Makes or upgrades schema tidegate; idempotent. */
 bool applied_prepare(struct pg *pg, struct arena *a, struct err *e);
 
-/* What is still to run, and what does not fit. An edited file, or a number
- * below the highest applied one, or a renamed file, is ERR_REFUSED naming both
- * digests. Both lists ascend by number. `gone` lists applied names that are
+/* What is still to run, in the order in which it runs ("before" ones, then
+ * "after" ones, each by number), and what does not fit: an edited or renamed
+ * file, or a number below one that is applied, is ERR_REFUSED naming both
+ * digests (an "after" one may stand below applied "before" ones: those run
+ * first). Rows and files ascend by number. `gone` lists applied names that are
  * absent from the files: the caller knows whether their release was rolled
  * back. */
 struct pending {

@@ -95,6 +95,20 @@ bool apply_reopen(struct apply *ap, struct err *e)
     }
 }
 
+/* A lost connection: the next task opens them all again. */
+static bool usable(const struct apply *ap)
+{
+    return ap->idle && ap->work && ap->observer &&
+           pg_transaction(ap->idle) != PG_LOST &&
+           pg_transaction(ap->work) != PG_LOST &&
+           pg_transaction(ap->observer) != PG_LOST;
+}
+
+static bool ready(struct apply *ap, struct err *e)
+{
+    return usable(ap) || apply_reopen(ap, e);
+}
+
 static bool look_up(struct apply *ap, const struct task *t,
                     struct apply_result *out, struct err *e)
 {
@@ -140,23 +154,10 @@ static bool run_whole(struct apply *ap, struct task *t, struct err *e)
     return false;
 }
 
-/* After a lost connection the next task opens them all again. */
-static bool usable(const struct apply *ap)
-{
-    return ap->idle && ap->work && ap->observer &&
-           pg_transaction(ap->idle) != PG_LOST &&
-           pg_transaction(ap->work) != PG_LOST &&
-           pg_transaction(ap->observer) != PG_LOST;
-}
-
 static bool run(struct apply *ap, struct task *t, struct err *e)
 {
     bool ok;
 
-    if (!usable(ap) && !apply_reopen(ap, e)) {
-        t->out->outcome = APPLY_ROLLED_BACK;
-        return false;
-    }
     t->began = clock_mono();
     t->give_up = t->began + ap->s.retry_for_ms;
     ap->stops = loop_stops(ap->loop);
@@ -213,7 +214,7 @@ static bool up_in(struct apply *ap, const struct migration *m, struct task *t,
 bool apply_up(struct apply *ap, const struct migration *m, int64_t expected_ms,
               struct apply_result *out, struct err *e)
 {
-    const char *was = applied_as(ap, m->name);
+    const char *was;
     struct arena a;
     struct task t = {.name = m->name,
                      .script = &m->up,
@@ -223,13 +224,16 @@ bool apply_up(struct apply *ap, const struct migration *m, int64_t expected_ms,
                      .out = out};
     bool ok;
 
-    *out = (struct apply_result){.outcome = APPLY_DONE, .already = was};
-    if (was && strcmp(was, m->checksum) != 0) {
-        *out = (struct apply_result){.outcome = APPLY_ROLLED_BACK};
+    *out = (struct apply_result){.outcome = APPLY_ROLLED_BACK};
+    if (!ready(ap, e))
+        return false;
+    was = applied_as(ap, m->name);
+    if (was && strcmp(was, m->checksum) != 0)
         return is_edited(m, was, e);
-    }
-    if (was)
+    if (was) {
+        *out = (struct apply_result){.outcome = APPLY_DONE, .already = true};
         return true;
+    }
     arena_init(&a);
     ok = up_in(ap, m, &t, e);
     arena_release(&a);
@@ -272,12 +276,13 @@ bool apply_down(struct apply *ap, const struct applied_row *row,
                      .out = out};
     bool ok;
 
-    *out = (struct apply_result){.outcome = APPLY_DONE};
+    *out = (struct apply_result){.outcome = APPLY_ROLLED_BACK};
+    if (!ready(ap, e))
+        return false;
     if (!applied_as(ap, row->name)) {
-        out->already = true;
+        *out = (struct apply_result){.outcome = APPLY_DONE, .already = true};
         return true;
     }
-    out->outcome = APPLY_ROLLED_BACK;
     if (!row->down)
         return no_way_back(row, e);
     arena_init(&a);

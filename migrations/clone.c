@@ -213,21 +213,43 @@ static const char leftovers_sql[] =
     "AND l.objsubid = 1 AND l.granted AND (l.classid::bigint << 32) | "
     "l.objid::bigint = hashtextextended(d.datname::text, 0)) ORDER BY 1";
 
-static bool sweep(struct pg *server, struct arena *a, const char ***swept,
-                  size_t *n, struct err *e)
+static bool leftovers(struct pg *server, struct arena *a, const char ***names,
+                      size_t *n, struct err *e)
 {
     struct pg_result got;
 
     *n = 0;
     if (!pg_query(server, a, leftovers_sql, NULL, 0, &got, e))
         return false;
-    *swept = arena_array(a, (size_t)got.rows, sizeof **swept);
-    for (int i = 0; i < got.rows; i++) {
-        if (!drop(server, a, got.cell[i][0], e))
-            return false;
-        (*swept)[(*n)++] = got.cell[i][0];
-    }
+    *names = arena_array(a, (size_t)got.rows, sizeof **names);
+    for (int i = 0; i < got.rows; i++)
+        (*names)[(*n)++] = got.cell[i][0];
     return true;
+}
+
+static bool sweep(struct pg *server, struct arena *a, const char ***swept,
+                  size_t *n, struct err *e)
+{
+    const char **names;
+    size_t found;
+
+    *n = 0;
+    if (!leftovers(server, a, &names, &found, e))
+        return false;
+    for (*swept = names; *n < found; (*n)++)
+        if (!drop(server, a, names[*n], e))
+            return false;
+    return true;
+}
+
+bool clone_leftovers(struct loop *l, struct arena *a, const char *server,
+                     const char ***names, size_t *n, struct err *e)
+{
+    struct pg *pg = pg_open(l, server, "tidegate:leftovers", 0, e);
+    bool ok = pg && leftovers(pg, a, names, n, e);
+
+    pg_close(pg);
+    return ok;
 }
 
 bool clone_sweep(struct loop *l, struct arena *a, const char *server,
@@ -283,11 +305,34 @@ static bool prepare_server(struct clone *c, struct err *e)
     return true;
 }
 
+/* What this way cannot do without. */
+static bool is_complete(const struct clone *c, struct err *e)
+{
+    const struct clone_provider *p = c->provider;
+    const struct rehearse_settings *s = c->settings;
+    const char *missing = p->wants_from && !s->from           ? "from"
+                          : p->wants_server && !s->server     ? "server"
+                          : p->wants_argument && !s->argument ? "clone"
+                                                              : NULL;
+
+    if (!missing)
+        return true;
+    err_what(e, ERR_CONFIG, "[rehearsal] %s is missing", missing);
+    err_why(e, "clone = %s cannot be made without it", p->name);
+    return err_fix(e, "%s",
+                   strcmp(missing, "clone") == 0
+                       ? "write what comes after the colon: template:NAME or "
+                         "command:PROGRAM"
+                       : "name a connection, say service=NAME");
+}
+
 bool clone_open(struct clone *c, struct err *e)
 {
     struct err second;
 
     c->provider = providers[c->settings->how];
+    if (!is_complete(c, e))
+        return false;
     c->name = clone_name(c->arena, c->settings->run);
     c->stops = loop_stops(c->loop);
     if (c->provider->makes_database && !prepare_server(c, e)) {
@@ -330,5 +375,7 @@ static bool as_is_destroy(struct clone *c, struct err *e)
     return true;
 }
 
-const struct clone_provider clone_as_is = {
-    .name = "existing", .create = as_is_create, .destroy = as_is_destroy};
+const struct clone_provider clone_as_is = {.name = "existing",
+                                           .wants_server = true,
+                                           .create = as_is_create,
+                                           .destroy = as_is_destroy};

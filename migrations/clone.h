@@ -24,6 +24,7 @@ struct clone;
 struct clone_provider {
     const char *name;
     bool makes_database; /* tidegate_<run> on `server` */
+    bool wants_from, wants_server, wants_argument;
     bool (*create)(struct clone *c, struct err *e);
     bool (*destroy)(struct clone *c, struct err *e);
 };
@@ -63,8 +64,11 @@ bool clone_judge(struct arena *a, const struct pg_identity *target,
  * digest. */
 char *clone_name(struct arena *a, const char *run);
 
-/* Drops databases on server (a conninfo) that dead rehearsals left; names them
- * in swept. */
+/* The databases on server (a conninfo) that dead rehearsals left; reads only.
+ */
+bool clone_leftovers(struct loop *l, struct arena *a, const char *server,
+                     const char ***names, size_t *n, struct err *e);
+/* Drops them, and names them in swept. */
 bool clone_sweep(struct loop *l, struct arena *a, const char *server,
                  const char ***swept, size_t *n, struct err *e);
 

@@ -66,5 +66,7 @@ static bool command_destroy(struct clone *c, struct err *e)
     return run_program(c, "destroy", DESTROY_MS, &got, e);
 }
 
-const struct clone_provider clone_command = {
-    .name = "command", .create = command_create, .destroy = command_destroy};
+const struct clone_provider clone_command = {.name = "command",
+                                             .wants_argument = true,
+                                             .create = command_create,
+                                             .destroy = command_destroy};

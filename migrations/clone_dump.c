@@ -314,5 +314,7 @@ static bool dump_create(struct clone *c, struct err *e)
 
 const struct clone_provider clone_dump = {.name = "dump",
                                           .makes_database = true,
+                                          .wants_from = true,
+                                          .wants_server = true,
                                           .create = dump_create,
                                           .destroy = clone_database_drop};

@@ -43,5 +43,7 @@ static bool template_create(struct clone *c, struct err *e)
 
 const struct clone_provider clone_template = {.name = "template",
                                               .makes_database = true,
+                                              .wants_server = true,
+                                              .wants_argument = true,
                                               .create = template_create,
                                               .destroy = clone_database_drop};

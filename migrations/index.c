@@ -35,38 +35,52 @@ static bool read_target(struct arena *a, const struct statement *s,
     return out->creates || out->rebuilds;
 }
 
-bool index_look(struct pg *pg, struct arena *a, const struct statement *s,
-                struct index_found *out, struct err *e)
+/* The oid of the target's relation, or "0". */
+static bool resolve(const struct index_ask *ask, const struct target *t,
+                    const char **oid, struct err *e)
 {
+    struct pg_result r;
+
+    if (!pg_query(ask->work, ask->a,
+                  "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid",
+                  (const char *[]){t->relation}, 1, &r, e))
+        return false;
+    *oid = r.cell[0][0] ? r.cell[0][0] : "0";
+    return true;
+}
+
+bool index_look(const struct index_ask *ask, struct index_found *out,
+                struct err *e)
+{
+    const char *oid;
     struct target t;
     struct pg_result r;
 
     *out = (struct index_found){.state = INDEX_NONE};
-    if (!read_target(a, s, &t) || !t.creates)
+    if (!read_target(ask->a, ask->s, &t) || !t.creates)
         return true;
-    if (!pg_query(pg, a,
-                  "SELECT i.indisvalid, c.oid, pg_catalog.format('%I.%I',"
-                  " n.nspname, c.relname) FROM pg_catalog.pg_index i"
+    if (!resolve(ask, &t, &oid, e) ||
+        !pg_query(ask->idle, ask->a,
+                  "SELECT i.indisvalid, pg_catalog.format('%I.%I', n.nspname,"
+                  " c.relname) FROM pg_catalog.pg_index i"
                   " JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
                   " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                  " WHERE i.indrelid = pg_catalog.to_regclass($1)"
-                  " AND c.relname = $2::name",
-                  (const char *[]){t.relation, t.name}, 2, &r, e))
+                  " WHERE i.indrelid = $1::oid AND c.relname = $2::name",
+                  (const char *[]){oid, t.name}, 2, &r, e))
         return false;
     out->state = INDEX_ABSENT;
     if (r.rows) {
         out->state = *r.cell[0][0] == 't' ? INDEX_VALID : INDEX_INVALID;
-        out->oid = r.cell[0][1];
-        out->name = r.cell[0][2];
+        out->name = r.cell[0][1];
     }
     return true;
 }
 
-bool index_invalid(struct pg *pg, struct arena *a, char **oids, struct err *e)
+bool index_invalid(struct pg *idle, struct arena *a, char **oids, struct err *e)
 {
     struct pg_result r;
 
-    if (!pg_query(pg, a,
+    if (!pg_query(idle, a,
                   "SELECT coalesce(pg_catalog.array_agg(indexrelid), '{}')"
                   "::pg_catalog.text FROM pg_catalog.pg_index"
                   " WHERE NOT indisvalid",
@@ -84,31 +98,31 @@ static const char ours_sql[] =
     " JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
     " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE NOT i.indisvalid AND i.indexrelid <> ALL ($1::oid[])"
-    " AND ((c.relname = $3::name AND"
-    " i.indrelid = pg_catalog.to_regclass($2)) OR ($3 IS NULL"
-    " AND c.relname ~ '_ccnew[0-9]*$' AND (i.indrelid ="
-    " pg_catalog.to_regclass($2) OR i.indrelid = (SELECT x.indrelid FROM"
-    " pg_catalog.pg_index x WHERE x.indexrelid ="
-    " pg_catalog.to_regclass($2)))))"
+    " AND ((c.relname = $3::name AND i.indrelid = $2::oid)"
+    " OR ($3 IS NULL AND c.relname ~ '_ccnew[0-9]*$'"
+    " AND (i.indrelid = $2::oid OR i.indrelid = (SELECT x.indrelid"
+    " FROM pg_catalog.pg_index x WHERE x.indexrelid = $2::oid))))"
     " AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p"
     " WHERE p.index_relid = i.indexrelid)";
 
-bool index_clean(struct pg *pg, struct arena *a, const struct statement *s,
-                 const char *before, int *dropped, struct err *e)
+bool index_clean(const struct index_ask *ask, const char *before, int *dropped,
+                 struct err *e)
 {
+    const char *oid;
     struct target t;
     struct pg_result r, gone;
 
     *dropped = 0;
-    if (!read_target(a, s, &t))
+    if (!read_target(ask->a, ask->s, &t))
         return true;
-    if (!pg_query(pg, a, ours_sql, (const char *[]){before, t.relation, t.name},
-                  3, &r, e))
+    if (!resolve(ask, &t, &oid, e) ||
+        !pg_query(ask->idle, ask->a, ours_sql,
+                  (const char *[]){before, oid, t.name}, 3, &r, e))
         return false;
     for (int i = 0; i < r.rows; i++) {
-        char *sql = arena_printf(a, "DROP INDEX CONCURRENTLY IF EXISTS %s",
+        char *sql = arena_printf(ask->a, "DROP INDEX CONCURRENTLY IF EXISTS %s",
                                  r.cell[i][0]);
-        if (!pg_run(pg, a, sql, &gone, e))
+        if (!pg_run(ask->work, ask->a, sql, &gone, e))
             return false;
         (*dropped)++;
     }

@@ -53,30 +53,47 @@ static int64_t number(const char *text)
     return text ? strtoll(text, NULL, 10) : 0;
 }
 
-/* NULL: not ours to watch. A dropped relation is known from before. */
+/* What was held and counted in another transaction is over. */
+static void renew(struct trace *t, struct relation *rel)
+{
+    if (rel->tx == t->transaction)
+        return;
+    rel->tx = t->transaction;
+    rel->modes = 0;
+    rel->scans = rel->returned = rel->changed = 0;
+}
+
+static struct relation *learn_new(struct trace *t, struct traced_statement *s,
+                                  uint32_t oid, char *const *cell)
+{
+    struct relation *rel = relations_put(&t->relations, oid);
+
+    rel->born = t->transaction;
+    rel->kind = *cell[COL_KIND];
+    rel->table = (uint32_t)number(cell[COL_TABLE]);
+    rel->filenode = (uint32_t)number(cell[COL_FILENODE]);
+    s->builds_index |= rel->kind == 'i';
+    return rel;
+}
+
+/* NULL: not ours to watch. A relation that is dropped by now has no name; it
+ * is known from before. One of production keeps the name it has there. */
 static struct relation *learn(struct trace *t, struct traced_statement *s,
                               char *const *cell)
 {
     uint32_t oid = (uint32_t)number(cell[COL_OID]);
     struct relation *rel = relations_find(&t->relations, oid);
+    const char *name = cell[COL_NAME];
 
-    if (!cell[COL_NAME] || !cell[COL_SYSTEM] || *cell[COL_SYSTEM] == 't')
-        return cell[COL_NAME] ? NULL : rel;
-    if (!rel) {
-        rel = relations_put(&t->relations, oid);
-        rel->born = t->transaction;
-        rel->kind = *cell[COL_KIND];
-        rel->table = (uint32_t)number(cell[COL_TABLE]);
-        rel->filenode = (uint32_t)number(cell[COL_FILENODE]);
-        s->builds_index |= rel->kind == 'i';
-    }
-    if (strcmp(rel->name, cell[COL_NAME]) != 0 && (!*rel->name || rel->born))
-        rel->name = arena_strdup(t->arena, cell[COL_NAME]);
-    if (rel->tx != t->transaction) {
-        rel->tx = t->transaction;
-        rel->modes = 0;
-        rel->scans = rel->returned = rel->changed = 0;
-    }
+    if (name && (!cell[COL_SYSTEM] || *cell[COL_SYSTEM] == 't'))
+        return NULL;
+    if (!rel && name)
+        rel = learn_new(t, s, oid, cell);
+    if (!rel)
+        return NULL;
+    if (name && rel->born && strcmp(rel->name, name) != 0)
+        rel->name = arena_strdup(t->arena, name);
+    renew(t, rel);
     return rel;
 }
 
@@ -259,7 +276,6 @@ bool inspect_observed(struct trace *t, struct traced_statement *s,
         int64_t held = observed_held(o, seen, s->ms);
         if (!rel)
             continue;
-        rel->tx = t->transaction;
         take_lock(t, s, rel, seen->lock);
         at = touch(t, s, rel);
         at->scanned |= seen->scanned;

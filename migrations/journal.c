@@ -91,8 +91,10 @@ static bool intend(struct journal *j, int i, const char *invalid, struct err *e)
     if (!pg_query(ap->idle, a,
                   "SELECT tidegate.intend($1, $2::int8, $3, $4, $5::bool,"
                   " $6::int4, $7::int4, $8, $9::int4, $10::oid[])",
-                  params, 10, &r, e))
+                  params, 10, &r, e)) {
+        transaction_blame_own(ap, ap->idle, j->t->script->file, e);
         return false;
+    }
     failpoint("journal-intent");
     return true;
 }
@@ -169,6 +171,19 @@ static bool stop_at(struct journal *j, int i)
         pg_query(ap->idle, j->t->a,
                  "SELECT tidegate.abandon($1, $2::int8, $3, $4, $5::bool)",
                  params, 5, &r, &ignored);
+    return false;
+}
+
+/* Statement i is done; where that cannot be noted, the next run sees it. */
+static bool note_done(struct journal *j, int i, struct err *e)
+{
+    if (finish(j, i, "done", e) || (e->code == ERR_UNREACHABLE &&
+                                    reopen(j, i, e) && finish(j, i, "done", e)))
+        return true;
+    if (j->ap->idle)
+        transaction_blame_own(j->ap, j->ap->idle, j->t->script->file, e);
+    j->t->out->statement = i + 1;
+    j->t->out->outcome = APPLY_PARTIAL;
     return false;
 }
 
@@ -259,19 +274,25 @@ static int64_t deadline_of(const struct task *t)
     return clock_mono() + (ms > ALONE_MS ? ms : ALONE_MS);
 }
 
+static struct index_ask asking(const struct journal *j, int i)
+{
+    return (struct index_ask){j->ap->work, j->ap->idle, j->t->a,
+                              &j->t->script->statements[i]};
+}
+
 /* Drops what this statement left half built. */
 static bool clean(struct journal *j, int i, struct err *e)
 {
     const struct statement *s = &j->t->script->statements[i];
     const char *before = j->lines[i].invalid ? j->lines[i].invalid : "{}";
+    struct index_ask ask = asking(j, i);
     int dropped;
     bool ok;
 
     pg_deadline(j->ap->work,
                 clock_mono() +
                     (guard_stopped(j->ap) ? CLEAN_STOPPED_MS : CLEAN_MS));
-    ok = prepare(j, s, e) &&
-         index_clean(j->ap->work, j->t->a, s, before, &dropped, e);
+    ok = prepare(j, s, e) && index_clean(&ask, before, &dropped, e);
     pg_deadline(j->ap->work, CLOCK_NEVER);
     if (ok && dropped)
         progress_step(j->ap->progress, j->t->name,
@@ -285,11 +306,12 @@ enum seen { SEEN_DONE, SEEN_ABSENT, SEEN_UNKNOWN };
 static enum seen see(struct journal *j, int i, struct err *e)
 {
     const struct statement *s = &j->t->script->statements[i];
+    struct index_ask ask = asking(j, i);
     struct index_found found;
 
     if (!s->needs_no_transaction)
         return SEEN_ABSENT; /* its outcome would have been with it */
-    if (!prepare(j, s, e) || !index_look(j->ap->work, j->t->a, s, &found, e))
+    if (!prepare(j, s, e) || !index_look(&ask, &found, e))
         return SEEN_UNKNOWN;
     if (found.state == INDEX_VALID)
         return SEEN_DONE;
@@ -305,10 +327,10 @@ static enum seen see(struct journal *j, int i, struct err *e)
 
 static bool verify(struct journal *j, int i, struct err *e)
 {
-    const struct statement *s = &j->t->script->statements[i];
+    struct index_ask ask = asking(j, i);
     struct index_found found;
 
-    if (!index_look(j->ap->work, j->t->a, s, &found, e))
+    if (!index_look(&ask, &found, e))
         return false;
     if (found.state == INDEX_NONE || found.state == INDEX_VALID)
         return true;
@@ -365,7 +387,7 @@ static bool run_alone(struct journal *j, int i, struct err *e)
         struct pg_failure why = *pg_failed(j->ap->work);
         transaction_blame(j->ap, j->t, s, &g, e);
         if (why.lost)
-            return after_loss(j, i, e) && finish(j, i, "done", e);
+            return after_loss(j, i, e) && note_done(j, i, e);
         if (!clean(j, i, &ignored)) {
             j->done = j->done ? j->done : 1; /* something is left */
             return stop_at(j, i);
@@ -375,7 +397,7 @@ static bool run_alone(struct journal *j, int i, struct err *e)
             return stop_at(j, i);
     }
     failpoint("journal-ran");
-    return (verify(j, i, e) || stop_at(j, i)) && finish(j, i, "done", e);
+    return (verify(j, i, e) || stop_at(j, i)) && note_done(j, i, e);
 }
 
 /* ---- a statement with a transaction of its own ---- */
@@ -427,7 +449,7 @@ static bool run_line(struct journal *j, int i, struct err *e)
     if (j->lines[i].begun) {
         switch (see(j, i, e)) {
         case SEEN_DONE:
-            ok = finish(j, i, "done", e);
+            ok = note_done(j, i, e);
             j->done += ok;
             return ok;
         case SEEN_UNKNOWN:

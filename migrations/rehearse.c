@@ -135,6 +135,18 @@ static void prepare(struct rehearse *r, struct loop *l, struct arena *a,
         .stops = loop_stops(l)};
 }
 
+/* An existing clone that was left half way. */
+static bool say_kept(const struct rehearse *r, struct err *e)
+{
+    for (size_t i = 0; i < r->passes.n; i++)
+        if (r->passes.keep_clean && r->passes.list[i].up_ran)
+            return err_fix(e,
+                           "the clone keeps %s: make it anew before the "
+                           "next rehearsal",
+                           r->passes.list[i].migration->name);
+    return false;
+}
+
 bool rehearse_run(struct loop *l, struct arena *a,
                   const struct rehearse_settings *s,
                   const struct migration *const *pending, size_t n,
@@ -156,5 +168,5 @@ bool rehearse_run(struct loop *l, struct arena *a,
         out->warnings = arena_strdup(a, r.warnings.data);
     }
     buf_release(&r.warnings);
-    return ok;
+    return ok || say_kept(&r, e);
 }

@@ -25,22 +25,25 @@ enum clone_how {
 
 struct rehearse_settings {
     enum clone_how how;
-    const char *argument;
-    const char *from, *server; /* conninfos */
+    const char *argument;      /* template's name, program's words */
+    const char *from, *server; /* conninfos, without a password for a dump */
     const char *production;    /* conninfo: identity and sizes are read; NULL:
                                   no database yet */
     const char *run;           /* names the clone: tidegate_<run> */
     int64_t lock_wait_ms;      /* on the clone; default 5 s */
 };
 
-/* One relation touched by a statement. */
+/* One relation touched by a statement; those that the same transaction made
+ * are left out (in "before" migrations all that this release made), and so are
+ * indexes locked no more than their table. */
 struct touched {
     const char *relation; /* schema-qualified */
-    const char *lock;     /* strongest, "ACCESS EXCLUSIVE" */
+    const char *lock;     /* strongest newly taken, "ACCESS EXCLUSIVE" */
     int64_t held_ms;      /* from the statement to the transaction's end */
     bool rewritten;
     bool scanned;        /* read in full, not rewritten */
-    int64_t rows, bytes; /* of the clone's relation, before */
+    int64_t rows, bytes; /* of the clone's relation, before; rows -1: not
+                            counted */
     double ratio;        /* production's size / the clone's; 0: unknown */
 };
 
@@ -62,26 +65,30 @@ struct rehearsed {
     int64_t up_ms, down_ms;
     int64_t low, likely, high; /* up, production, ms */
     int64_t down_high;         /* down, production, ms; -1: no down */
-    bool has_down, down_ok;
-    const char *differs; /* schema after up and down against before, lines,
-                            or NULL: equal */
+    bool has_down, down_ok;    /* ok: ran, undid all but the order of columns,
+                                  and up ran again */
+    const char *differs;       /* what up and down left ("left: ...") or lost
+                                  ("lost: ..."), or how it failed; lines, or
+                                  NULL: equal */
 };
 
 /* How long the readers and the writers of a table wait, production, ms. */
 struct table_wait {
     const char *table;
     int64_t readers, writers; /* high */
-    const char *by;           /* "0012_x:3 ACCESS EXCLUSIVE" */
+    const char *by;           /* "0012_x.up.sql:3 ACCESS EXCLUSIVE" */
 };
 
 struct rehearsal {
-    const struct rehearsed *list;
+    const struct rehearsed *list; /* as a release runs them: before, after */
     size_t n;
     const struct table_wait *waits;
     size_t waited;
     char digest[65];    /* of the pending migrations, in order */
     int64_t at;         /* UTC, its end */
-    double clone_share; /* clone bytes / production bytes; 1 when unknown */
+    double clone_share; /* clone bytes / production bytes, of all tables or of
+                           the one worked on that it holds least of; 1 when
+                           unknown or production is under 8 MiB */
     int64_t low, likely, high;
     const char *failed;   /* a migration failed on the clone: which, where,
                              why; NULL: all ran */
@@ -89,9 +96,12 @@ struct rehearsal {
     const char *warnings; /* lines, or "" */
 };
 
-/* Runs the loop. False only if the rehearsal could not be made (no clone, no
- * server: ERR_UNREACHABLE; refused target: ERR_REFUSED; interrupted); a
- * migration that fails is a result. The clone is always removed. */
+/* Runs the loop. False only if the rehearsal could not be made (no server:
+ * ERR_UNREACHABLE; production as target, or a clone that has one of them
+ * already: ERR_REFUSED; settings: ERR_CONFIG; no clone: ERR_FAILED; a stop
+ * signal: ERR_INTERRUPTED); a migration that fails is a result. The clone is
+ * always removed; one that could not be is named in warnings. Clones of dead
+ * rehearsals on the same server are swept first. */
 bool rehearse_run(struct loop *l, struct arena *a,
                   const struct rehearse_settings *s,
                   const struct migration *const *pending, size_t n,

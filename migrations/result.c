@@ -27,15 +27,19 @@ static const char *excerpt(struct arena *a, const char *text)
 }
 
 static struct touched *touched_of(struct arena *a,
-                                  const struct traced_statement *s)
+                                  const struct traced_statement *s, bool after,
+                                  size_t *n)
 {
     struct touched *out = arena_array(a, s->n, sizeof *out);
 
+    *n = 0;
     for (size_t i = 0; i < s->n; i++) {
         const struct traced_touch *t = &s->touched[i];
         bool by_rows = false;
+        if (!traced_touch_matters(t, after))
+            continue;
         estimate_grows(s, t, &by_rows);
-        out[i] = (struct touched){
+        out[(*n)++] = (struct touched){
             .relation = escape(a, t->relation->name),
             .lock = lock_mode_name(t->lock),
             .held_ms = t->held_ms,
@@ -51,33 +55,36 @@ static struct touched *touched_of(struct arena *a,
 
 /* A way around is worth telling where a table is rewritten or its writers are
  * shut out. */
-static bool hurts(const struct traced_statement *s)
+static bool hurts(const struct traced_statement *s, bool after)
 {
     for (size_t i = 0; i < s->n; i++)
-        if (s->touched[i].rewritten || s->touched[i].lock >= LOCK_SHARE)
+        if (traced_touch_matters(&s->touched[i], after) &&
+            (s->touched[i].rewritten || s->touched[i].lock >= LOCK_SHARE))
             return true;
     return false;
 }
 
-static struct rehearsed_statement statement_of(struct arena *a, size_t i,
-                                               const struct traced_statement *s)
+static struct rehearsed_statement statement_of(struct arena *a,
+                                               const struct pass *p, size_t i)
 {
+    const struct traced_statement *s = &p->up.statements[i];
+    bool after = p->migration->after;
     struct estimate est = estimate_statement(s);
-
-    return (struct rehearsed_statement){
+    struct rehearsed_statement out = {
         .number = (int)i + 1,
         .line = s->statement->line,
         .text = excerpt(a, s->statement->text),
         .ms = s->ms,
         .rows = s->rows,
         .wal_bytes = s->wal_bytes,
-        .touched = touched_of(a, s),
-        .n = s->n,
         .low = est.low,
         .likely = est.likely,
         .high = est.high,
-        .safer = hurts(s) ? lint_safer(a, s->statement) : NULL,
+        .safer = hurts(s, after) ? lint_safer(a, s->statement) : NULL,
     };
+
+    out.touched = touched_of(a, s, after, &out.n);
+    return out;
 }
 
 static int64_t high_of(const struct traced_script *s)
@@ -110,7 +117,7 @@ static struct rehearsed rehearsed_of(struct arena *a, const struct pass *p)
     };
 
     for (size_t i = 0; i < p->up.n; i++) {
-        up[i] = statement_of(a, i, &p->up.statements[i]);
+        up[i] = statement_of(a, p, i);
         out.low += up[i].low;
         out.likely += up[i].likely;
         out.high += up[i].high;

@@ -8,6 +8,11 @@
 
 #define LIVE_MS 1000
 
+bool traced_touch_matters(const struct traced_touch *t, bool after)
+{
+    return after || !t->relation->born;
+}
+
 static bool stopped(const struct trace *t)
 {
     return loop_stops(t->loop) != t->stops;

@@ -27,6 +27,10 @@ struct traced_touch {
     int64_t changed; /* rows inserted, updated, deleted */
 };
 
+/* Whether anybody can be in its way: a relation that this release made is used
+ * by the new code alone, which runs when "after" migrations do. */
+bool traced_touch_matters(const struct traced_touch *t, bool after);
+
 struct traced_statement {
     const struct statement *statement;
     int64_t began, ms, rows, wal_bytes;

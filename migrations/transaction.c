@@ -82,14 +82,14 @@ static int line_at(const struct statement *s, int position)
     return line;
 }
 
-/* Our own functions' refusals (migrations/sql); false: none of them. */
-static bool blame_own(struct apply *ap, const struct task *t,
-                      const struct pg_failure *f, struct err *e)
+bool transaction_blame_own(struct apply *ap, const struct pg *pg,
+                           const char *file, struct err *e)
 {
+    const struct pg_failure *f = pg_failed(pg);
     struct err old = *e;
 
     if (strcmp(f->sqlstate, "TG001") == 0) {
-        err_what(e, ERR_INPUT, "%s: touches schema tidegate", t->script->file);
+        err_what(e, ERR_INPUT, "%s: touches schema tidegate", file);
         err_why(e, "a lock on one of its tables was held at the end");
         err_fix(e, "leave schema tidegate alone");
         return true;
@@ -143,7 +143,7 @@ bool transaction_blame(struct apply *ap, const struct task *t,
         blame_cancelled(ap, where, g, e);
         return false;
     }
-    if (blame_own(ap, t, f, e))
+    if (transaction_blame_own(ap, ap->work, t->script->file, e))
         return false;
     err_what(e, ERR_FAILED, "%s failed", where);
     if (strcmp(f->sqlstate, "55P03") == 0 && ap->blocker[0])

@@ -72,7 +72,7 @@ void waits_add(struct waits *w, const struct relations *relations,
         for (size_t j = 0; j < st->n; j++) {
             const struct traced_touch *t = &st->touched[j];
             int64_t span = rest;
-            if (t->relation->born && !after)
+            if (!traced_touch_matters(t, after))
                 continue;
             if (!s->script->transaction) /* released when it ended, or before */
                 span = st->ms ? high * t->held_ms / st->ms : high;

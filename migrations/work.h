@@ -97,6 +97,10 @@ char *transaction_opening(struct apply *ap, const struct task *t, bool begin,
 bool transaction_blame(struct apply *ap, const struct task *t,
                        const struct statement *s, const struct guard *g,
                        struct err *e);
+/* Says what refusals of our own functions (migrations/sql) mean, after a
+ * failure on pg; false: it was none of them. */
+bool transaction_blame_own(struct apply *ap, const struct pg *pg,
+                           const char *file, struct err *e);
 /* A lock timeout, a deadlock and their kin: worth another try. */
 bool transaction_again(const struct pg_failure *f);
 /* Sleeps with jitter; false when it is time to give up, or a signal came. */

@@ -27,7 +27,9 @@
     row(freeze) \
     row(thaw) \
     row(adopt) \
+    row(catch_up) \
     row(lint) \
+    row(migrate) \
     row(ledger) \
     row(help)
 /* clang-format on */

@@ -29,6 +29,7 @@ struct known_set {
 struct fleet {
     struct arena *a;
     struct loop *loop;
+    struct progress *progress;
     const struct environment *env;
     struct host_name *names;
     struct ssh_target *targets;
@@ -57,6 +58,11 @@ struct arena *fleet_arena(struct fleet *f)
 struct loop *fleet_loop(struct fleet *f)
 {
     return f->loop;
+}
+
+struct progress *fleet_progress(struct fleet *f)
+{
+    return f->progress;
 }
 
 const struct environment *fleet_environment(const struct fleet *f)
@@ -143,8 +149,11 @@ struct fleet *fleet_open(struct arena *a, struct loop *l,
 {
     struct fleet *f = arena_alloc(a, sizeof *f);
 
-    (void)progress;
-    *f = (struct fleet){.a = a, .loop = l, .env = env, .count = env->n_hosts};
+    *f = (struct fleet){.a = a,
+                        .loop = l,
+                        .progress = progress,
+                        .env = env,
+                        .count = env->n_hosts};
     f->names = arena_array(a, f->count + HOOKS, sizeof *f->names);
     if (f->count)
         memcpy(f->names, env->hosts, f->count * sizeof *f->names);
@@ -201,6 +210,11 @@ const char *fleet_address(const struct fleet *f, size_t i)
 const char *fleet_key(const struct fleet *f, size_t i)
 {
     return f->hosts[i].fingerprint;
+}
+
+const char *fleet_methods(const struct fleet *f, size_t i)
+{
+    return f->hosts[i].methods;
 }
 
 static bool is_first_label(const char *name, const char *label)

@@ -51,6 +51,9 @@ size_t fleet_find(const struct fleet *f, const char *name);
  * before that. */
 const char *fleet_address(const struct fleet *f, size_t i);
 const char *fleet_key(const struct fleet *f, size_t i);
+/* What both sides agreed on: "ecdh-sha2-nistp256, ssh-ed25519, aes128-ctr,
+ * hmac-sha2-256"; NULL before the first connection. */
+const char *fleet_methods(const struct fleet *f, size_t i);
 
 struct param {
     const char *bytes; /* any bytes, NUL-closed for our own reading */

@@ -42,11 +42,6 @@ static const struct stage {
                  CLOCK_NEVER},
 };
 
-const char *host_doing(enum host_at at)
-{
-    return stages[at].doing;
-}
-
 bool host_unproven(const struct host *h)
 {
     return h->at >= AT_CONNECT && h->at <= AT_LOGIN;

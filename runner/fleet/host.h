@@ -42,6 +42,7 @@ struct host {
     int fd;             /* while connecting; then the session's */
     size_t address;     /* of the target's, the one being tried */
     struct session *session;
+    const char *methods;     /* agreed on, or NULL */
     const char *fingerprint; /* of the key it last showed, or NULL */
     int64_t rtt_ms;          /* how long connecting took */
     struct err e;            /* why the last stage failed */
@@ -57,8 +58,8 @@ struct host {
     size_t request_sent;
     char *chunk; /* of the payload, in flight */
     size_t chunk_len, chunk_sent;
-    int64_t payload_read;
-    int64_t ended_wall_ms; /* when the end line came, 0 before */
+    int64_t payload_read, shown_at; /* when progress was last told */
+    int64_t ended_wall_ms;          /* when the end line came, 0 before */
     struct reply reply;
     struct buf noise; /* the tail of stderr */
 };
@@ -71,8 +72,6 @@ void host_give(struct host *h, const struct call *call, struct answer *answer);
 void host_abandon(struct host *h);
 /* Connected or connecting, but not yet logged in. */
 bool host_unproven(const struct host *h);
-/* "agreeing on keys": what a stage does, for messages. */
-const char *host_doing(enum host_at at);
 
 /* The fleet's side of it. */
 bool fleet_may_start(struct fleet *f, const struct host *h);
@@ -80,5 +79,6 @@ void fleet_left_turn(struct fleet *f, const struct host *h);
 void fleet_answered(struct fleet *f, struct host *h);
 struct arena *fleet_arena(struct fleet *f);
 struct loop *fleet_loop(struct fleet *f);
+struct progress *fleet_progress(struct fleet *f);
 
 #endif

@@ -8,6 +8,7 @@
 #define SEND_ONCE   (32 * 1024)
 #define CHUNK       (256 * 1024)
 #define NOISE_LIMIT (16 * 1024)
+#define SHOW_MS     500
 #define GRACE_MS    300 /* after the end line: is there a second? */
 
 /* Between calls whatever arrives is taken: the other side's keepalives want
@@ -77,8 +78,22 @@ static size_t host_next(struct host *h, const char **bytes)
     return h->chunk_len - h->chunk_sent;
 }
 
+/* How far an upload is, now and then. */
+static void show(struct host *h)
+{
+    int64_t sent = h->payload_read - (int64_t)(h->chunk_len - h->chunk_sent);
+
+    if (h->now < h->shown_at + SHOW_MS)
+        return;
+    h->shown_at = h->now;
+    progress_live(fleet_progress(h->fleet), h->name, sent, h->call->payload_len,
+                  "sending");
+}
+
 static void host_sent(struct host *h, size_t n)
 {
+    if (h->payload_read)
+        show(h);
     if (h->request_sent < h->request.len)
         h->request_sent += n;
     else

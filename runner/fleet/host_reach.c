@@ -107,7 +107,12 @@ enum turn host_connect(struct host *h)
 
 enum turn host_handshake(struct host *h)
 {
-    return session_handshake(h->session, &h->e);
+    enum turn got = session_handshake(h->session, &h->e);
+
+    if (got == TURN_DONE)
+        h->methods =
+            arena_strdup(fleet_arena(h->fleet), session_methods(h->session));
+    return got;
 }
 
 static const char *key_hint(struct host *h, const struct known_answer *k)

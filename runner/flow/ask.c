@@ -109,6 +109,25 @@ bool ask_all(struct run *r, bool everything, struct err *e)
     return ask_contacted(r, e);
 }
 
+bool ask_only(struct run *r, const enum gate_id *list, size_t n, bool local,
+              struct err *e)
+{
+    enum verdict_is is = PASS;
+
+    for (size_t i = 0; i < GATE_COUNT; i++)
+        r->verdicts[i] = verdict_not_asked();
+    for (size_t i = 0; i < n; i++) {
+        struct verdict *v = &r->verdicts[list[i]];
+
+        if (local && !gates[list[i]].local)
+            continue;
+        *v = gates[list[i]].judge(r->s->arena, &r->s->env->policy, &r->facts);
+        if (v->is > is)
+            is = v->is;
+    }
+    return is == PASS || (local && is == HOLD) || refusal(r, is, e);
+}
+
 bool ask_under_lease(struct run *r, struct err *e)
 {
     r->contacted = false;

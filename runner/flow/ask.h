@@ -13,6 +13,11 @@ bool ask_all(struct run *r, bool everything, struct err *e);
 bool ask_under_lease(struct run *r, struct err *e);
 /* ask_all until it passes, the manifest expires, or r->wait_ms is over. */
 bool ask_waiting(struct run *r, struct err *e);
+/* Asks these gates alone, of r->facts as they are; local: those of them that
+ * ask ledger and clock, and only a STOP speaks. False: the first that did not
+ * pass, ERR_REFUSED or ERR_HELD. */
+bool ask_only(struct run *r, const enum gate_id *list, size_t n, bool local,
+              struct err *e);
 /* The seconds until the answer may change, of the first HOLD; 0: unknown. */
 int64_t ask_retry_at(const struct run *r);
 

@@ -177,6 +177,7 @@ static bool down_one(struct run *r, const struct applied_row *row,
     failpoint("down.after");
     if (!record(r, "migrate-down", row->name, &got, e) || !ok)
         return false;
+    r->applied = true;
     tell(r, row->name, "undone", &got);
     return true;
 }
@@ -195,7 +196,7 @@ bool database_down(struct run *r, const char *release, bool after,
     if (!database_open(r, e))
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!down_one(r, list[i], e))
+        if ((r->down && run_stopped(r, e)) || !down_one(r, list[i], e))
             return false;
     return true;
 }

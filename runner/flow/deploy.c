@@ -5,8 +5,10 @@
 #include "runner/base/failpoint.h"
 #include "runner/flow/ask.h"
 #include "runner/flow/back.h"
+#include "runner/flow/catch_up.h"
 #include "runner/flow/database.h"
 #include "runner/flow/hosts.h"
+#include "runner/flow/migrate.h"
 #include "runner/flow/rollout.h"
 #include "runner/flow/serve.h"
 #include "runner/release/statement.h"
@@ -28,9 +30,18 @@ static bool before(struct run *r, struct err *e)
     return database_up(r, false, e);
 }
 
+/* By themselves, they wait for the code that they are for. */
 static bool after(struct run *r, struct err *e)
 {
-    return database_up(r, true, e);
+    const char *live = r->s->state.live;
+
+    if (r->s->phases != PHASES_MIGRATIONS || r->s->n_hosts == 0 ||
+        (live && strcmp(live, r->s->release) == 0))
+        return database_up(r, true, e);
+    if (subject_count(r->s, true) > 0)
+        progress_step(r->s->progress, r->s->release,
+                      "its \"after\" migrations wait until it is live");
+    return true;
 }
 
 static bool mark_good(struct run *r, struct err *e)
@@ -383,6 +394,10 @@ bool resume(struct run *r, struct subject *s, run_confirm *confirm, void *ctx,
     r->already = !was;
     if (!was)
         return true;
+    if (was->kind == RUN_CATCH_UP)
+        return catch_up(r, s, NULL, 0, confirm, ctx, e);
+    if (migrate_was_down(was))
+        return migrate_down_resume(r, s, confirm, ctx, e);
     r->kind = was->kind;
     r->to = was->release;
     r->from = was->from;

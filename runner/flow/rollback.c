@@ -36,11 +36,13 @@ static bool choose(struct run *r, const struct rollback_wish *wish,
     r->from = state->live;
     r->undone = state->live;
     r->to = state->previous;
-    if (open) {
+    if (open)
         r->undoes = open->id;
+    /* a catch-up began no release: what is live is undone, as ever */
+    if (open && open->kind != RUN_CATCH_UP) {
         r->undone = open->kind == RUN_ROLLBACK ? state->live : open->release;
         r->to = open->kind == RUN_ROLLBACK ? open->release : open->from;
-    } else if (!wish->to && state->live_by_going_back) {
+    } else if (!open && !wish->to && state->live_by_going_back) {
         r->to = state->live;
         r->undone = NULL;
         r->already = true;

@@ -116,6 +116,8 @@ bool run_begin(struct run *r, const char *manifest, const char *takes_over,
     }
     json_set_str(j, "phases", phases_word(s->phases));
     json_set_bool(j, "restart_only", s->restart_only);
+    if (r->down)
+        json_set_bool(j, "down", true);
     json_set_str(j, "policy", s->policy_digest);
     json_set_int(j, "overridden", r->overridden);
     set_hosts(r, j);

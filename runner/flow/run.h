@@ -54,6 +54,7 @@ struct run {
     bool partial;     /* some statements of a migration are there */
     bool after_begun; /* the hosts carry the mark of this release */
     bool going_back;
+    bool down;          /* migrate down: it undoes migrations */
     bool last_flip;     /* every host has `to` */
     bool already;       /* there was nothing to do */
     bool go_back;       /* on_hold or abort_at asked for it */

@@ -34,7 +34,7 @@ tg_revision=
     tg_revision=$(head -c 200 "$tg_tree/REVISION" | head -n 1)
 
 if [ "$look_only" = yes ]; then
-    tg_digest=$(tree_list "$tg_tree" "$shared" | sha256sum | cut -d' ' -f1)
+    tg_digest=$(tree_list "$tg_tree" "$shared" | grep -v "^S " | sha256sum | cut -d' ' -f1)
     tell digest "$tg_digest"
     tell revision "$tg_revision"
     tell folder "$tg_folder"
@@ -42,7 +42,7 @@ if [ "$look_only" = yes ]; then
 fi
 
 tg_list=$own/.$release.$epoch.adopting.new
-tree_list "$tg_tree" "$shared" >"$tg_list" && sync "$tg_list" ||
+tree_list "$tg_tree" "$shared" | grep -v "^S " >"$tg_list" && sync "$tg_list" ||
     fail "cannot write $tg_list" "is the disk full or read-only?"
 tg_digest=$(sha256sum <"$tg_list" | cut -d' ' -f1)
 if [ "$release" != "$tg_folder" ]; then

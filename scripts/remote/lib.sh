@@ -8,7 +8,7 @@ tg_login_path=$PATH
 tg_login_umask=$(umask)
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
-unset CDPATH ENV BASH_ENV TZ
+unset CDPATH ENV BASH_ENV TZ TAR_OPTIONS POSIXLY_CORRECT
 umask 022
 set -f
 exec 3>&1 1>&2

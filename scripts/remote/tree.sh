@@ -7,8 +7,22 @@
 # shellcheck disable=SC2154 # variables of lib.sh
 # shellcheck disable=SC2015 # where A \&\& B || C: C ends the step
 
+# Is an entry shared, or does it lie under one that is?
+# shellcheck disable=SC2016 # awk expands these
+tg_shared_out='
+    function shared_out(name,   at) {
+        for (;;) {
+            if (name in shared) return 1
+            for (at = length(name); at > 0; at--)
+                if (substr(name, at, 1) == "/") break
+            if (at == 0) return 0
+            name = substr(name, 1, at - 1)
+        }
+    }
+'
+
 # TREE SHARED: the lines; shared items (a list, one a line) and what lies under
-# them are left out.
+# them are left out, and named in lines "S NAME" before.
 tree_list() (
     cd -- "$1" || exit 1
     {
@@ -17,20 +31,11 @@ tree_list() (
         find . -mindepth 1 -printf 'A%m\0%y\0%l\0%P\0'
         find . -mindepth 1 -type f -print0 |
             xargs -0 -r sha256sum -z -- | sed -z 's/^/H/'
-    } | od -An -v -to1 -w1 | awk '
+    } | od -An -v -to1 -w1 | awk "$tg_shared_out"'
         BEGIN {
             for (i = 33; i < 127; i++)
                 plain[sprintf("%03o", i)] = sprintf("%c", i)
             delete plain["134"]
-        }
-        function shared_out(name,   at) {
-            for (;;) {
-                if (name in shared) return 1
-                for (at = length(name); at > 0; at--)
-                    if (substr(name, at, 1) == "/") break
-                if (at == 0) return 0
-                name = substr(name, 1, at - 1)
-            }
         }
         function field(f,   kind) {
             if (want == 3) { t = f; want = 2; return }
@@ -41,7 +46,7 @@ tree_list() (
             }
             kind = substr(f, 1, 1)
             f = substr(f, 2)
-            if (kind == "S") shared[f] = 1
+            if (kind == "S") { shared[f] = 1; print "S", f }
             else if (kind == "N") names[n++] = f
             else if (kind == "A") { m = substr("0000" f, length(f) + 1); want = 3 }
             else if (kind == "H") digest[substr(f, 75)] = substr(f, 1, 64)
@@ -69,44 +74,26 @@ tree_list() (
 tree_verify() {
     tg_result=$(
         {
-            printf '%s\n' "$3" | sed -n 's|/*$||; /./s/^/S/p' | tr '\n' '\0' |
-                od -An -v -to1 -w1 | awk '
-                    BEGIN {
-                        for (i = 33; i < 127; i++)
-                            plain[sprintf("%03o", i)] = sprintf("%c", i)
-                        delete plain["134"]
-                    }
-                    $1 == "000" { print s; s = ""; next }
-                    { s = s (($1 in plain) ? plain[$1] : "\\" $1) }'
-            echo '='
             cat -- "$2"
             echo '='
             tree_list "$1" "$3" || echo unreadable
-        } | awk '
-            function shared_out(name,   at) {
-                for (;;) {
-                    if (("S" name) in shared) return 1
-                    for (at = length(name); at > 0; at--)
-                        if (substr(name, at, 1) == "/") break
-                    if (at == 0) return 0
-                    name = substr(name, 1, at - 1)
-                }
-            }
+        } | awk "$tg_shared_out"'
             $0 == "=" { part++; next }
-            part == 0 { shared[$0] = 1; next }
-            part == 1 { if (!shared_out($4)) { want[$4] = $0; order[n++] = $4 } next }
+            part == 0 { want[$4] = $0; order[n++] = $4; next }
+            $1 == "S" { shared[$2] = 1; next }
             { have[$4] = $0; if (!($4 in want)) extra++ }
             END {
                 for (i = 0; i < n; i++) {
                     f = order[i]
+                    if (f in have && have[f] == want[f]) continue
+                    if (shared_out(f)) continue
                     if (!(f in have)) { wrong = f " is missing"; break }
-                    if (have[f] == want[f]) continue
                     split(have[f], h, " "); split(want[f], w, " ")
                     what = h[2] != w[2] ? "type" : h[3] != w[3] ? "content" : "mode"
                     wrong = f " differs in its " what
                     break
                 }
-                if (part != 2) wrong = "the list could not be read"
+                if (part != 1) wrong = "the list could not be read"
                 print extra + 0
                 print wrong
             }'

@@ -18,6 +18,9 @@ static void observe_fresh(void **state)
         assert_string_equal(fleet_address(g->f, i),
                             strchr(g->env.hosts[i].text, '@') + 1);
         assert_int_equal(strncmp(fleet_key(g->f, i), "SHA256:", 7), 0);
+        assert_string_equal(
+            fleet_methods(g->f, i),
+            "ecdh-sha2-nistp256, ssh-ed25519, aes128-ctr, hmac-sha2-256");
     }
     rig_end(g);
 }

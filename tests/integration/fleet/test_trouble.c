@@ -408,6 +408,52 @@ static void names_that_do_not_resolve(void **state)
     rig_end(g);
 }
 
+/* A full disk, as a limit on what any file may hold there. */
+static void disk_full(void **state)
+{
+    static char big[2 * 1024 * 1024];
+    struct rig *g = rig_start("full");
+    struct made old = release_plain(g, "v1");
+
+    (void)state;
+    memset(big, 'x', sizeof big - 1);
+    const struct entry entries[] = {{"big", big, 0644}};
+    struct made m = release_make(g, "v2", entries, 1);
+
+    take(g, HOSTS);
+    stage_on(g, HOSTS, &old, OUTCOME_DONE);
+    flip_on(g, HOSTS, "", "v1", OUTCOME_DONE);
+    force(g, "ulimit -f 1000; exec sh -c \"$SSH_ORIGINAL_COMMAND\"");
+    step_stage(g->f, all, HOSTS, &g->fence, &m.stage, g->r);
+    all_are(g, BAD, OUTCOME_DONE);
+    assert_int_equal(g->r[BAD].outcome, OUTCOME_FAILED);
+    assert_non_null(strstr(g->r[BAD].why, "tar failed"));
+    assert_string_equal(on(g, BAD, "ls -A releases"), "v1\n");
+    g->fence.epoch++;
+    g->fence.run = "run-8";
+    force(g, "ulimit -f 0; exec sh -c \"$SSH_ORIGINAL_COMMAND\"");
+    step_flip(g->f, all, HOSTS, &g->fence, "v1", "v2", g->r);
+    all_are(g, BAD, OUTCOME_DONE);
+    assert_int_equal(g->r[BAD].outcome, OUTCOME_FAILED);
+    assert_non_null(strstr(g->r[BAD].why, "/.tidegate/fence"));
+    assert_non_null(strstr(g->r[BAD].fix, "is the disk full"));
+    reconfigure(g, "");
+    look(g, HOSTS, NULL);
+    assert_string_equal(g->o[BAD].current, "v1");
+    assert_int_equal(g->o[BAD].epoch, 7);
+    assert_string_equal(on(g, BAD, "ls -A .tidegate | grep new || :"), "");
+    /* a folder that became read-only */
+    stage_on(g, HOSTS, &m, OUTCOME_DONE);
+    on(g, BAD, "chmod u-w .");
+    step_flip(g->f, all, HOSTS, &g->fence, "v1", "v2", g->r);
+    assert_int_equal(g->r[BAD].outcome, OUTCOME_FAILED);
+    assert_non_null(strstr(g->r[BAD].why, "cannot write"));
+    look(g, HOSTS, NULL);
+    assert_string_equal(g->o[BAD].current, "v1");
+    on(g, BAD, "chmod u+w .");
+    rig_end(g);
+}
+
 /* The first stop signal: the running hook ends, no further one begins. The
  * second: we leave at once, and what was sent is unknown. */
 static void stop_signals(void **state)
@@ -490,6 +536,7 @@ int main(void)
         TROUBLE(a_few_at_once),
         TROUBLE(names_that_do_not_resolve),
         TROUBLE(nothing_is_forwarded),
+        TROUBLE(disk_full),
         TROUBLE(stop_signals),
         TROUBLE(key_of_no_use),
     };

@@ -591,6 +591,7 @@ static void who_was_overtaken_cannot_commit(void **state)
     assert_sql(f, "SELECT to_regclass('public.a')", "");
     n = one(f, "-- tidegate: transaction=none\nCREATE TABLE a (id int)");
     assert_false(apply_up(ap, n, 0, &f->r, &f->e));
+    assert_int_equal(f->e.code, ERR_REFUSED);
     assert_sql(f, "SELECT to_regclass('public.a')", "");
     apply_close(ap);
 }
@@ -697,6 +698,27 @@ static void a_part_that_is_done_is_not_done_again(void **state)
     assert_sql(f, "SELECT count(*) FROM public.a", "1");
     assert_sql(f, "SELECT count(*) FROM tidegate.journal", "0");
     assert_sql(f, "SELECT run FROM tidegate.migration", "r2");
+}
+
+/* The lock goes with the idle connection; what the statement did stays. */
+static void a_lost_lock_does_not_lose_what_was_done(void **state)
+{
+    struct fixture *f = *state;
+    const struct migration *m =
+        one(f, "-- tidegate: transaction=none\nINSERT INTO a VALUES (1);\n"
+               "VACUUM a;\nSELECT pg_terminate_backend(pid) FROM"
+               " pg_stat_activity WHERE application_name LIKE"
+               " 'tidegate:%:lock'");
+
+    sql(f, "CREATE TABLE a (id int)");
+    up(f, m);
+    if (f->r.outcome != APPLY_DONE) {
+        f->s.run = "r2";
+        f->s.epoch = 2;
+        assert_true(up(f, m));
+    }
+    assert_sql(f, "SELECT count(*) FROM public.a", "1");
+    assert_sql(f, "SELECT count(*) FROM tidegate.migration", "1");
 }
 
 static void a_begun_migration_keeps_its_text(void **state)
@@ -1036,6 +1058,7 @@ int main(int argc, char **argv)
         TEST(a_failed_build_leaves_no_index),
         TEST(if_not_exists_is_not_taken_for_success),
         TEST(a_part_that_is_done_is_not_done_again),
+        TEST(a_lost_lock_does_not_lose_what_was_done),
         TEST(a_begun_migration_keeps_its_text),
         TEST(a_signal_ends_a_build_and_its_index),
         TEST(an_index_that_could_not_be_dropped_is_rebuilt),

@@ -1,0 +1,370 @@
+#include "runner/flow/migrate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runner/flow/ask.h"
+#include "runner/flow/database.h"
+#include "runner/flow/hosts.h"
+
+/* ---- what stands in the database ---- */
+
+const char *migrate_word(enum migrate_is is)
+{
+    static const char *const words[] = {
+        [MIGRATE_APPLIED] = "applied", [MIGRATE_PENDING] = "pending",
+        [MIGRATE_LATE] = "late",       [MIGRATE_EDITED] = "edited",
+        [MIGRATE_GONE] = "gone",       [MIGRATE_HALF] = "half done"};
+
+    return words[is];
+}
+
+static bool half_done(const struct applied *applied, const char *name)
+{
+    for (size_t i = 0; i < applied->open_n; i++)
+        if (strcmp(applied->open[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static int64_t number_of(const char *name)
+{
+    return strtoll(name, NULL, 10);
+}
+
+static int64_t highest(const struct applied *applied)
+{
+    int64_t max = -1;
+
+    for (size_t i = 0; i < applied->n; i++)
+        if (number_of(applied->rows[i].name) > max)
+            max = number_of(applied->rows[i].name);
+    return max;
+}
+
+static struct migrate_row row_applied(const struct applied_row *row,
+                                      const struct applied *applied,
+                                      const struct migrations *files)
+{
+    const struct migration *m =
+        files ? migrations_find(files, row->name) : NULL;
+    struct migrate_row out = {.name = row->name,
+                              .is = MIGRATE_APPLIED,
+                              .after = row->after,
+                              .release = row->release,
+                              .at = row->at};
+
+    if (half_done(applied, row->name))
+        out.is = MIGRATE_HALF;
+    else if (files && !m)
+        out.is = MIGRATE_GONE;
+    else if (m && strcmp(m->checksum, row->checksum) != 0)
+        out.is = MIGRATE_EDITED;
+    return out;
+}
+
+static int by_number(const void *x, const void *y)
+{
+    const struct migrate_row *a = x, *b = y;
+    int64_t m = number_of(a->name), n = number_of(b->name);
+
+    return m != n ? (m > n) - (m < n) : strcmp(a->name, b->name);
+}
+
+struct migrate_row *migrate_compare(struct arena *a,
+                                    const struct applied *applied,
+                                    const struct migrations *files, size_t *n)
+{
+    size_t total = applied->n + (files ? files->n : 0);
+    struct migrate_row *list = arena_array(a, total, sizeof *list);
+    int64_t max = highest(applied);
+
+    *n = 0;
+    for (size_t i = 0; i < applied->n; i++)
+        list[(*n)++] = row_applied(&applied->rows[i], applied, files);
+    for (size_t i = 0; files && i < files->n; i++) {
+        const struct migration *m = &files->list[i];
+
+        if (applied_find(applied, m->name))
+            continue;
+        list[(*n)++] = (struct migrate_row){
+            .name = m->name,
+            .is = half_done(applied, m->name) ? MIGRATE_HALF
+                  : m->number < max           ? MIGRATE_LATE
+                                              : MIGRATE_PENDING,
+            .after = m->after};
+    }
+    qsort(list, *n, sizeof *list, by_number);
+    return list;
+}
+
+static bool no_database(const struct subject *s, struct err *e)
+{
+    err_what(e, ERR_USAGE, "%s has no database", s->env->name);
+    err_why(e, "[environment %s] has no `database`", s->env->name);
+    return err_fix(e, "releases without migrations go out with: tidegate "
+                      "deploy");
+}
+
+bool migrate_status(struct subject *s, const char *release,
+                    struct migrate_row **rows, size_t *n, struct err *e)
+{
+    if (!s->env->database)
+        return no_database(s, e);
+    if (release && !subject_resolve(s, release, e))
+        return false;
+    s->pg = pg_open(s->loop, s->env->database, "tidegate", 0, e);
+    if (!s->pg || !applied_read(s->pg, s->arena, &s->applied, e))
+        return false;
+    *rows = migrate_compare(s->arena, &s->applied,
+                            release ? &s->migrations : NULL, n);
+    return true;
+}
+
+/* ---- down: may it ---- */
+
+/* Nothing of this release may be in use, and each must have a way back. */
+static bool each_has_down(struct run *r, const char *release, size_t *n,
+                          struct err *e)
+{
+    *n = 0;
+    for (int after = 1; after >= 0; after--) {
+        size_t count;
+        const struct applied_row **list =
+            database_applied_by(r, release, after, &count);
+
+        for (size_t i = 0; i < count; i++) {
+            if (list[i]->down && !list[i]->forward_only)
+                continue;
+            err_what(e, ERR_REFUSED, "%s cannot be undone", list[i]->name);
+            err_why(e, "%s",
+                    list[i]->forward_only ? list[i]->forward_only
+                                          : "it has no down migration");
+            return err_fix(e, "nothing was changed; write a migration that "
+                              "mends it, and release that");
+        }
+        *n += count;
+    }
+    return true;
+}
+
+static bool in_use(const struct run *r, const char *by, struct err *e)
+{
+    err_what(e, ERR_REFUSED, "the migrations of %s are in use", r->s->release);
+    err_why(e, "%s, and its code was released with them", by);
+    return err_fix(e, "nothing was changed; go back first: tidegate rollback "
+                      "--schema undoes both");
+}
+
+/* Live code whose commit has these migrations needs them. */
+static bool not_needed(struct run *r, struct err *e)
+{
+    const struct live_facts *live = &r->facts.live;
+    struct arena *a = r->s->arena;
+
+    if (r->s->env->n_hosts == 0)
+        return true;
+    for (size_t i = 0; i < r->s->n_hosts; i++) {
+        const char *current = r->s->observed[i].current;
+
+        if (current && strcmp(current, r->s->release) == 0)
+            return in_use(r,
+                          arena_printf(a, "%s has %s",
+                                       fleet_name(r->s->fleet, i), current),
+                          e);
+    }
+    if (live->ancestry == ANCESTRY_SAME || live->ancestry == ANCESTRY_OLDER)
+        return in_use(r, arena_printf(a, "live %s contains it", live->release),
+                      e);
+    return true;
+}
+
+/* What is asked of the ledger and the clock alone, then everything. No code
+ * changes: what speaks of hosts is not asked. */
+static const enum gate_id asked[] = {
+    GATE_POLICY, GATE_EXPECTED, GATE_APPROVED, GATE_WINDOW,
+    GATE_LINE,   GATE_USERS,    GATE_BACKUP,   GATE_REPLICAS,
+};
+
+static void gather(struct run *r, bool contacted)
+{
+    struct subject *s = r->s;
+
+    gather_local(s, &r->facts);
+    /* the question is not whether something is left to apply */
+    r->facts.release.pending = 1;
+    if (s->env->n_hosts == 0)
+        r->facts.live = (struct live_facts){.ancestry = ANCESTRY_NOTHING_LIVE};
+    if (!contacted)
+        return;
+    gather_users(s, &r->facts);
+    gather_backup(s, &r->facts);
+    gather_replicas(s, &r->facts);
+    gather_clock(s, &r->facts);
+}
+
+static bool reach(struct run *r, struct err *e)
+{
+    struct subject *s = r->s;
+
+    if (!subject_contact(s, e))
+        return false;
+    if (s->pg_why) {
+        err_what(e, ERR_UNREACHABLE, "cannot reach the database of %s",
+                 s->env->name);
+        err_why(e, "%s", s->pg_why);
+        return err_fix(e, "correct `database`, then run: tidegate doctor");
+    }
+    return s->n_hosts == 0 || hosts_look(r, e);
+}
+
+static bool ask(struct run *r, struct err *e)
+{
+    gather(r, false);
+    if (!ask_only(r, asked, sizeof asked / sizeof *asked, true, e) ||
+        !reach(r, e))
+        return false;
+    gather(r, true);
+    return not_needed(r, e) &&
+           ask_only(r, asked, sizeof asked / sizeof *asked, false, e);
+}
+
+/* ---- down: the work ---- */
+
+static bool begun_after(const struct run *r)
+{
+    for (size_t i = 0; i < r->s->n_hosts; i++)
+        if (r->s->observed[i].outcome == OUTCOME_DONE &&
+            strcmp(r->s->observed[i].after_begun, r->s->release) == 0)
+            return true;
+    return false;
+}
+
+static bool undo(struct run *r, struct err *e)
+{
+    const char *release = r->s->release;
+
+    return hosts_fence(r, e) && database_down(r, release, true, e) &&
+           (!begun_after(r) || hosts_after_begun(r, NULL, e)) &&
+           database_down(r, release, false, e);
+}
+
+static bool ended(struct run *r, struct run_ending *x, struct err *e)
+{
+    struct err trouble = {0};
+
+    x->why =
+        *e->what ? arena_printf(r->s->arena, "%s: %s", e->what, e->why) : NULL;
+    if (run_end(r, x, &trouble))
+        return x->ended == RUN_GOOD;
+    *e = trouble;
+    if (r->changed)
+        e->code = ERR_PARTWAY;
+    return false;
+}
+
+static bool end_badly(struct run *r, struct err *e)
+{
+    struct run_ending x = {.ended = RUN_NOTHING};
+
+    if (e->code == ERR_LEDGER) {
+        e->code = r->changed ? ERR_PARTWAY : ERR_LEDGER;
+        return false;
+    }
+    if (!r->changed) {
+        if (e->code == ERR_FAILED)
+            e->code = ERR_REFUSED;
+        x.exit_code = e->code == ERR_REFUSED ? 10 : 69;
+    } else if (r->unknown || e->code == ERR_UNKNOWN) {
+        x = (struct run_ending){.ended = RUN_BROKEN, .exit_code = 13};
+        e->code = ERR_UNKNOWN;
+    } else if (e->code == ERR_FAILED && !r->applied && !r->partial) {
+        x = (struct run_ending){.ended = RUN_BACK, .exit_code = 11};
+        e->code = ERR_BACK;
+        err_fix(e, "it left nothing, and no other was undone: all is as "
+                   "before");
+    } else {
+        x = (struct run_ending){.ended = RUN_STOPPED, .exit_code = 12};
+        e->code = ERR_PARTWAY;
+        err_fix(e,
+                "see what is left: tidegate migrate status %s; then "
+                "tidegate resume",
+                r->s->release);
+    }
+    return ended(r, &x, e);
+}
+
+static bool finish(struct run *r, struct err *e)
+{
+    struct run_ending good = {.ended = RUN_GOOD};
+    bool ok = undo(r, e) ? ended(r, &good, e) : end_badly(r, e);
+
+    database_close(r);
+    return ok;
+}
+
+static bool begin(struct run *r, const char *release, struct err *e)
+{
+    const struct manifest_facts *manifest;
+    size_t n;
+
+    if (!run_open(r, r->s, RUN_MIGRATE, NULL, e) || !ask(r, e) ||
+        !each_has_down(r, release, &n, e))
+        return false;
+    r->to = r->s->state.live;
+    manifest = manifest_pick(&r->facts);
+    r->facts.consumed = manifest->digest;
+    return run_begin(r, manifest->digest, NULL, e);
+}
+
+bool migrate_down(struct run *r, struct subject *s, const char *release,
+                  run_confirm *confirm, void *ctx, struct err *e)
+{
+    size_t n;
+
+    r->s = s;
+    r->kind = RUN_MIGRATE;
+    r->down = true;
+    s->phases = PHASES_MIGRATIONS;
+    if (!s->env->database)
+        return no_database(s, e);
+    if (!subject_resolve(s, release, e) || !ask(r, e) ||
+        !each_has_down(r, release, &n, e))
+        return false;
+    r->already = n == 0;
+    if (r->already)
+        return true;
+    if (confirm && !confirm(ctx, r, e))
+        return false;
+    bool ok = begin(r, release, e) && finish(r, e);
+
+    run_close(r);
+    return ok;
+}
+
+bool migrate_was_down(const struct run_state *was)
+{
+    return was->kind == RUN_MIGRATE && json_bool(was->begun, "down", false);
+}
+
+/* The texts of the downs are in the database: neither git nor a gate is
+ * asked, as with every way back. */
+bool migrate_down_resume(struct run *r, struct subject *s, run_confirm *confirm,
+                         void *ctx, struct err *e)
+{
+    const struct run_state *was = s->state.unfinished;
+
+    r->s = s;
+    r->kind = RUN_MIGRATE;
+    r->down = true;
+    s->phases = PHASES_MIGRATIONS;
+    s->release = was->release;
+    r->to = was->from;
+    if (!reach(r, e) || (confirm && !confirm(ctx, r, e)) ||
+        !run_open(r, s, RUN_MIGRATE, was, e))
+        return false;
+    bool ok = finish(r, e);
+
+    run_close(r);
+    return ok;
+}

@@ -1,0 +1,48 @@
+/* migrate: migrations by themselves: what stands in the database, and undoing
+ * what a release applied. (Applying is deploy with PHASES_MIGRATIONS.)
+ */
+#ifndef RUNNER_FLOW_MIGRATE_H
+#define RUNNER_FLOW_MIGRATE_H
+
+#include "runner/flow/deploy.h"
+
+enum migrate_is {
+    MIGRATE_APPLIED,
+    MIGRATE_PENDING,
+    MIGRATE_LATE,   /* pending, and its number is below an applied one */
+    MIGRATE_EDITED, /* applied, and the file is another one now */
+    MIGRATE_GONE,   /* applied, and the commit does not have it */
+    MIGRATE_HALF    /* begun statement by statement, and not ended */
+};
+const char *migrate_word(enum migrate_is is); /* "applied", "pending", ... */
+
+struct migrate_row {
+    const char *name;
+    enum migrate_is is;
+    bool after;
+    const char *release; /* that applied it; NULL: none did */
+    int64_t at;          /* UTC; 0: not applied */
+};
+
+/* The applied set against the files of a commit (NULL: none asked about,
+ * nothing is gone or edited), by number; in a. Pure. */
+struct migrate_row *migrate_compare(struct arena *a,
+                                    const struct applied *applied,
+                                    const struct migrations *files, size_t *n);
+/* The same, read now. release NULL: what is applied alone. ERR_UNREACHABLE
+ * when the database does not answer. */
+bool migrate_status(struct subject *s, const char *release,
+                    struct migrate_row **rows, size_t *n, struct err *e);
+
+/* Undoes what `release` applied, newest first, "after" migrations before
+ * "before" ones, as a run that consumes an announcement of its migrations.
+ * Refused before anything: a migration without a down, a live release that
+ * needs them. r->already: it applied nothing. Ends as deploy does. */
+bool migrate_down(struct run *r, struct subject *s, const char *release,
+                  run_confirm *confirm, void *ctx, struct err *e);
+/* Whether an unfinished run is one of these, and its end. */
+bool migrate_was_down(const struct run_state *was);
+bool migrate_down_resume(struct run *r, struct subject *s, run_confirm *confirm,
+                         void *ctx, struct err *e);
+
+#endif

@@ -1,0 +1,196 @@
+#!/bin/sh
+# migrate against a whole site: up and down as runs, what refuses and holds
+# them, a down that fails or is killed, and status. TAP. FLAVOUR names the
+# build (one with failpoints).
+set -u
+cd "$(dirname "$0")/../.." || exit
+flavour=${FLAVOUR:-test}
+[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all || exit
+. tests/harness/ordinary.sh
+ordinary_exec env FLAVOUR="$flavour" tests/integration/migrate.sh
+. tests/harness/tap.sh
+. tests/demo/site.sh
+
+TIDEGATE=$PWD/build/$flavour/tidegate
+SITE_HOSTS=2
+SITE_ROWS=50
+stop() {
+    site_stop
+    ordinary_end
+}
+trap stop EXIT
+trap 'exit 130' INT TERM HUP
+yes=--yes=production
+
+t() { (cd "$SITE/repo" && exec "$TIDEGATE" "$@"); }
+killed_at() { # POINT ARGUMENT...
+    point=$1
+    shift
+    (cd "$SITE/repo" && TIDEGATE_FAILPOINT=$point exec "$TIDEGATE" "$@")
+}
+announce() { # RELEASE [OPTION]
+    t expect "$@" --at now --why test --key "$SITE/anna" >"$SITE/said" 2>&1 &&
+        t approve "$1" --key "$SITE/jaak" >>"$SITE/said" 2>&1
+    ok "announced: $*" $?
+}
+migration() { # NAME UP DOWN: into the checkout
+    printf '%s\n' "$2" >"$SITE/repo/migrations/$1.up.sql"
+    if [ -n "$3" ]; then
+        printf '%s\n' "$3" >"$SITE/repo/migrations/$1.down.sql"
+    fi
+}
+tag() { (cd "$SITE/repo" && site_tag "$1"); }
+columns() { site_sql "SELECT string_agg(attname, ' ' ORDER BY attnum)
+    FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attnum > 3
+    AND NOT attisdropped"; }
+there() { site_sql "SELECT to_regclass('$1') IS NOT NULL"; }
+state() { t migrate status "$1" --format json 2>/dev/null | python3 -c '
+import json, sys
+print(" ".join(m["name"] + "=" + m["is"]
+               for m in json.load(sys.stdin)["migrations"]))'; }
+
+site_start "$(mktemp -d /tmp/tgmigrate.XXXXXX)"
+ok 'the site starts' $?
+site_users 3
+git -C "$SITE/repo" checkout -q v1.0 -b work
+gives 0 'init' t init
+gives 0 'adopt' t adopt --release v1.0 $yes
+
+# the command line
+gives 64 'no verb' t migrate
+gives 64 'another verb' t migrate sideways v1.1
+gives 64 'up of nothing' t migrate up $yes
+gives 64 'down of nothing' t migrate down $yes
+gives 64 'a tag that is not there' t migrate status v9
+gives 0 'nothing is applied' t migrate status
+has 'it says so' "$OUT" 'no migrations'
+is 'one is pending' "$(state v1.1)" '0001_order_note=pending'
+
+# up
+gives 10 'up that nobody announced' t migrate up v1.1 $yes
+announce v1.1 --only migrations
+gives 0 'rehearse' t rehearse v1.1
+gives 64 'nobody confirms' t migrate up v1.1
+gives 0 'up' t migrate up v1.1 $yes
+is 'the column is there' "$(columns)" note
+is 'the hosts have what they had' "$(readlink "$SITE/hosts/127.0.0.1/shop/current")" releases/v1.0
+is 'status: applied' "$(state v1.1)" '0001_order_note=applied'
+gives 0 'as a table' t migrate status v1.1
+has 'with phase and release' "$OUT" '0001_order_note  applied  before  v1.1'
+has 'and local time' "$OUT" 'EET'
+gives 10 'up again: the announcement was used' t migrate up v1.1 $yes
+
+# down: what refuses and holds it
+gives 10 'down that nobody announced' t migrate down v1.1 $yes
+announce v1.1 --only migrations
+site_users 140
+gives 75 'too many users' t migrate down v1.1 $yes
+has 'the count is named' "$OUT" '140'
+site_users 3
+gives 64 'nobody confirms' t migrate down v1.1
+gives 0 'freeze' t freeze --why 'the sale'
+gives 10 'frozen' t migrate down v1.1 $yes
+gives 0 'thaw' t thaw --why over
+sed -i 's/^max_out .*/max_out = 1/' "$SITE/repo/tidegate.ini"
+gives 10 'a policy that is not the pinned one' t migrate down v1.1 $yes
+sed -i 's/^max_out .*/max_out = 2/' "$SITE/repo/tidegate.ini"
+is 'the column is still there' "$(columns)" note
+postgres_halt immediate
+gives 69 'the database is down' t migrate down v1.1 $yes
+gives 69 'status needs it as well' t migrate status v1.1
+postgres_again
+
+# down
+gives 0 'down' t migrate down v1.1 $yes
+is 'the column is gone' "$(columns)" ''
+is 'status: pending' "$(state v1.1)" '0001_order_note=pending'
+gives 0 'status of the whole' t status
+announce v1.1 --only migrations
+gives 0 'down again: nothing is left of it' t migrate down v1.1 $yes
+has 'it says so' "$OUT" 'nothing to do'
+
+# a release that is live needs them
+gives 0 'withdraw' t withdraw v1.1 --why 'the whole of it' --key "$SITE/anna"
+announce v1.1
+gives 0 'rehearse' t rehearse v1.1
+gives 0 'v1.1 goes out' t deploy v1.1 $yes
+announce v1.1 --only migrations
+gives 10 'the live release needs them' t migrate down v1.1 $yes
+has 'it says so' "$OUT" 'in use'
+gives 0 'withdraw' t withdraw v1.1 --why 'no more' --key "$SITE/anna"
+is 'the column is there' "$(columns)" note
+
+# two at once, newest first; after before before
+git -C "$SITE/repo" checkout -q v1.1 -b two
+migration 0010_ten 'CREATE TABLE ten (id int);' 'DROP TABLE ten;'
+migration 0011_eleven 'CREATE TABLE eleven (id int);' 'DROP TABLE eleven;'
+tag r2
+announce r2 --only migrations
+gives 0 'rehearse' t rehearse r2
+gives 0 'up of two' t migrate up r2 $yes
+announce r2 --only migrations
+site_sql 'CREATE VIEW on_eleven AS SELECT * FROM eleven'
+gives 11 'the first down fails: all is as before' t migrate down r2 $yes
+has 'the reason is named' "$OUT" 'on_eleven'
+is 'both are there' "$(there ten)$(there eleven)" tt
+gives 0 'status is whole' t status
+site_sql 'DROP VIEW on_eleven'
+announce r2 --only migrations
+site_sql 'CREATE VIEW on_ten AS SELECT * FROM ten'
+gives 12 'the second down fails: stopped part-way' t migrate down r2 $yes
+is 'one is undone' "$(there ten)$(there eleven)" tf
+gives 12 'status says so' t status
+is 'migrate status too' "$(state r2)" \
+    '0001_order_note=applied 0010_ten=applied 0011_eleven=pending'
+gives 10 'nothing else may begin' t migrate up r2 $yes
+site_sql 'DROP VIEW on_ten'
+gives 0 'resume finishes it' t resume $yes
+is 'both are undone' "$(there ten)$(there eleven)" ff
+gives 0 'status is whole' t status
+
+# killed
+for point in down.before:1 down.after:1 down.after:2 end.before:1; do
+    announce r2 --only migrations
+    gives 0 "$point: up" t migrate up r2 $yes
+    announce r2 --only migrations
+    killed_at $point migrate down r2 $yes >/dev/null 2>&1
+    is "$point: kill -9" $? 137
+    gives 12 "$point: status" t status
+    gives 0 "$point: resume" t resume $yes
+    is "$point: both are undone" "$(there ten)$(there eleven)" ff
+    gives 0 "$point: status is whole" t status
+done
+
+# no way back
+git -C "$SITE/repo" checkout -q v1.1 -b three
+migration 0020_twenty '-- tidegate: forward-only it is history
+CREATE TABLE twenty (id int);' ''
+tag r3
+announce r3 --only migrations
+gives 0 'rehearse' t rehearse r3
+gives 0 'up of a forward-only one' t migrate up r3 $yes
+announce r3 --only migrations
+gives 10 'forward-only is not undone' t migrate down r3 $yes
+has 'the reason is named' "$OUT" 'it is history'
+is 'it is there' "$(there twenty)" t
+
+# what status shows of files that changed
+git -C "$SITE/repo" checkout -q r3 -b four
+migration 0020_twenty '-- tidegate: forward-only it is history
+CREATE TABLE twenty (id bigint);' ''
+migration 0015_fifteen 'CREATE TABLE fifteen (id int);' ''
+git -C "$SITE/repo" rm -q migrations/0001_order_note.up.sql migrations/0001_order_note.down.sql
+tag r4
+is 'gone, late, edited' "$(state r4)" \
+    '0001_order_note=gone 0015_fifteen=late 0020_twenty=edited'
+echo 'NOT SQL' >"$SITE/repo/migrations/0030_bad.up.sql"
+tag r5
+gives 65 'a file that is no SQL' t migrate status r5
+
+# without a database
+sed -i '/^database /d' "$SITE/repo/tidegate.ini"
+gives 64 'no database' t migrate status
+gives 64 'no database to undo anything in' t migrate down r2 $yes
+rm "$SITE/repo/.tidegate/ledger/ledger.tg"
+gives 78 'no ledger' t migrate status
+tap_end

@@ -1,0 +1,143 @@
+/* The applied set against the files of a commit: every state, by number. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "runner/flow/migrate.h"
+
+static struct arena arena;
+
+static int begin(void **state)
+{
+    (void)state;
+    arena_init(&arena);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    arena_release(&arena);
+    return 0;
+}
+
+static struct migration file(const char *name, int64_t number, bool after,
+                             const char *checksum)
+{
+    struct migration m = {.name = name, .number = number, .after = after};
+
+    memcpy(m.checksum, checksum, strlen(checksum));
+    return m;
+}
+
+static void every_state(void **state)
+{
+    const struct applied_row rows[] = {
+        {.name = "0001_a", .checksum = "aa", .release = "v1", .at = 10},
+        {.name = "0002_b", .checksum = "bb", .release = "v1", .at = 11},
+        {.name = "0004_d",
+         .checksum = "dd",
+         .release = "v2",
+         .after = true,
+         .at = 12},
+        {.name = "0006_f", .checksum = "ff", .release = "v2", .at = 13},
+    };
+    const struct journal_row open[] = {{.name = "0006_f", .down = true},
+                                       {.name = "0008_h"}};
+    const struct applied applied = {
+        .schema = true, .rows = rows, .n = 4, .open = open, .open_n = 2};
+    struct migration list[] = {
+        file("0001_a", 1, false, "aa"), file("0002_b", 2, false, "b2"),
+        file("0003_c", 3, false, "cc"), file("0006_f", 6, false, "ff"),
+        file("0007_g", 7, true, "gg"),  file("0008_h", 8, false, "hh"),
+    };
+    const struct migrations files = {.list = list, .n = 6};
+    static const struct {
+        const char *name, *release;
+        enum migrate_is is;
+        bool after;
+        int64_t at;
+    } want[] = {
+        {"0001_a", "v1", MIGRATE_APPLIED, false, 10},
+        {"0002_b", "v1", MIGRATE_EDITED, false, 11},
+        {"0003_c", NULL, MIGRATE_LATE, false, 0},
+        {"0004_d", "v2", MIGRATE_GONE, true, 12},
+        {"0006_f", "v2", MIGRATE_HALF, false, 13},
+        {"0007_g", NULL, MIGRATE_PENDING, true, 0},
+        {"0008_h", NULL, MIGRATE_HALF, false, 0},
+    };
+    size_t n;
+    struct migrate_row *got = migrate_compare(&arena, &applied, &files, &n);
+
+    (void)state;
+    assert_int_equal(n, sizeof want / sizeof *want);
+    for (size_t i = 0; i < n; i++) {
+        assert_string_equal(got[i].name, want[i].name);
+        assert_int_equal(got[i].is, want[i].is);
+        assert_int_equal(got[i].after, want[i].after);
+        assert_int_equal(got[i].at, want[i].at);
+        assert_true((got[i].release == NULL) == (want[i].release == NULL));
+        if (want[i].release)
+            assert_string_equal(got[i].release, want[i].release);
+    }
+}
+
+/* Without a release nothing is edited, gone or pending. */
+static void database_alone(void **state)
+{
+    const struct applied_row rows[] = {
+        {.name = "0010_j", .checksum = "x", .release = "v1"},
+        {.name = "0009_i", .checksum = "x", .release = "v1"}};
+    const struct applied applied = {.rows = rows, .n = 2};
+    size_t n;
+    struct migrate_row *got = migrate_compare(&arena, &applied, NULL, &n);
+
+    (void)state;
+    assert_int_equal(n, 2);
+    assert_string_equal(got[0].name, "0009_i");
+    assert_string_equal(got[1].name, "0010_j");
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(got[i].is, MIGRATE_APPLIED);
+}
+
+/* An empty database: the lowest number is pending, not late. */
+static void nothing_applied(void **state)
+{
+    struct migration list[] = {file("0000_z", 0, false, "zz")};
+    const struct migrations files = {.list = list, .n = 1};
+    const struct applied applied = {0};
+    size_t n;
+    struct migrate_row *got = migrate_compare(&arena, &applied, &files, &n);
+
+    (void)state;
+    assert_int_equal(n, 1);
+    assert_int_equal(got[0].is, MIGRATE_PENDING);
+    migrate_compare(&arena, &applied, NULL, &n);
+    assert_int_equal(n, 0);
+}
+
+static void words(void **state)
+{
+    static const char *const want[] = {"applied", "pending", "late",
+                                       "edited",  "gone",    "half done"};
+
+    (void)state;
+    for (int i = 0; i <= MIGRATE_HALF; i++)
+        assert_string_equal(migrate_word((enum migrate_is)i), want[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(every_state, begin, end),
+        cmocka_unit_test_setup_teardown(database_alone, begin, end),
+        cmocka_unit_test_setup_teardown(nothing_applied, begin, end),
+        cmocka_unit_test(words),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
