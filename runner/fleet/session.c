@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runner/base/escape.h"
+#include "runner/fleet/agent.h"
 #include "runner/fleet/base64.h"
 #include "runner/fleet/kexinit.h"
 #include "runner/fleet/login_keys.h"
@@ -46,14 +47,16 @@ struct session {
     int fd;
     LIBSSH2_SESSION *ssh;
     LIBSSH2_CHANNEL *channel;
-    LIBSSH2_AGENT *agent;
-    struct libssh2_agent_publickey *agent_key; /* being tried */
-    const char *key_types;                     /* as asked for */
-    unsigned char tape[TAPE_LIMIT];            /* the server's first bytes */
+    void *self; /* what the signing callback is given */
+    struct agent agent;
+    bool agent_asked;
+    const struct agent_key *agent_key; /* being tried */
+    const char *key_types;             /* as asked for */
+    unsigned char tape[TAPE_LIMIT];    /* the server's first bytes */
     size_t taped;
     bool shaken, hungry;
     enum login_part part;
-    size_t file, agent_tries;
+    size_t file, agent_at, agent_tries;
     struct buf tried; /* keys, for the message */
     int last;         /* libssh2's last answer */
 };
@@ -106,6 +109,8 @@ struct session *session_open(struct arena *a, int fd, const char *key_types)
     buf_init(&s->tried);
     s->a = a;
     s->fd = fd;
+    s->self = s;
+    s->agent.fd = -1;
     s->ssh = libssh2_session_init_ex(NULL, NULL, NULL, s);
     if (!s->ssh)
         BUG("libssh2 has no memory for a session");
@@ -127,20 +132,11 @@ struct session *session_open(struct arena *a, int fd, const char *key_types)
     return s;
 }
 
-static void agent_end(struct session *s)
-{
-    if (!s->agent)
-        return;
-    libssh2_agent_disconnect(s->agent);
-    libssh2_agent_free(s->agent);
-    s->agent = NULL;
-}
-
 void session_close(struct session *s)
 {
     if (!s)
         return;
-    agent_end(s);
+    agent_close(&s->agent);
     if (s->shaken && !session_dropped(s))
         libssh2_session_disconnect(s->ssh, "done");
     /* freeing says EAGAIN while it waits for the other side's close; on a
@@ -275,12 +271,12 @@ static void tried(struct session *s, const char *key, const char *why)
 }
 
 static bool among_files(struct session *s, const struct login *login,
-                        const struct libssh2_agent_publickey *key)
+                        const struct agent_key *key)
 {
     for (size_t i = 0; i < login->n_files; i++) {
         size_t len;
         unsigned char *blob = key_public_half(s->a, login->files[i], &len);
-        if (blob && len == key->blob_len && memcmp(blob, key->blob, len) == 0)
+        if (blob && len == key->len && memcmp(blob, key->blob, len) == 0)
             return true;
     }
     return false;
@@ -289,10 +285,10 @@ static bool among_files(struct session *s, const struct login *login,
 /* Moves on to the agent's next key worth trying; false at the end. */
 static bool agent_next(struct session *s, const struct login *login)
 {
-    while (s->agent_tries < AGENT_TRIES &&
-           libssh2_agent_get_identity(s->agent, &s->agent_key, s->agent_key) ==
-               0) {
-        if (!key_blob_usable(s->agent_key->blob, s->agent_key->blob_len))
+    while (s->agent.fd >= 0 && s->agent_tries < AGENT_TRIES &&
+           s->agent_at < s->agent.n) {
+        s->agent_key = &s->agent.keys[s->agent_at++];
+        if (!key_blob_usable(s->agent_key->blob, s->agent_key->len))
             continue;
         if (login->files_only && !among_files(s, login, s->agent_key))
             continue;
@@ -304,14 +300,10 @@ static bool agent_next(struct session *s, const struct login *login)
 
 static bool agent_begin(struct session *s, const struct login *login)
 {
+    s->agent_asked = true;
     if (!login->agent)
         return false;
-    s->agent = libssh2_agent_init(s->ssh);
-    if (!s->agent)
-        BUG("libssh2 has no memory for the agent");
-    libssh2_agent_set_identity_path(s->agent, login->agent);
-    if (libssh2_agent_connect(s->agent) != 0 ||
-        libssh2_agent_list_identities(s->agent) != 0) {
+    if (!agent_open(&s->agent, s->a, login->agent)) {
         tried(s, "the SSH agent", "it does not answer");
         return false;
     }
@@ -322,20 +314,44 @@ static bool agent_begin(struct session *s, const struct login *login)
     return true;
 }
 
+/* libssh2 frees the signature with free(). */
+static int sign_by_agent(LIBSSH2_SESSION *ssh, unsigned char **signature,
+                         size_t *len, const unsigned char *data,
+                         size_t data_len, void **ctx)
+{
+    struct session *s = *ctx;
+    struct buf out;
+
+    (void)ssh;
+    buf_init(&out);
+    if (!agent_sign(&s->agent, s->agent_key, data, data_len, &out)) {
+        /* a late answer would be taken for that of the next question */
+        agent_close(&s->agent);
+        buf_release(&out);
+        return -1;
+    }
+    *len = out.len;
+    *signature = must_malloc(out.len);
+    memcpy(*signature, out.data, out.len);
+    buf_release(&out);
+    return 0;
+}
+
 /* TURN_FAIL here means: none of the agent's keys; the files are next. */
 static enum turn login_agent(struct session *s, const struct login *login)
 {
-    if (!s->agent && !agent_begin(s, login))
+    if (!s->agent_asked && !agent_begin(s, login))
         return TURN_FAIL;
     do {
-        s->last = libssh2_agent_userauth(s->agent, login->user, s->agent_key);
+        s->last = libssh2_userauth_publickey(
+            s->ssh, login->user, s->agent_key->blob, s->agent_key->len,
+            sign_by_agent, &s->self);
         if (s->last == LIBSSH2_ERROR_EAGAIN)
             return TURN_WAIT;
         if (s->last == 0)
             return TURN_DONE;
-        tried(s,
-              key_fingerprint(s->a, s->agent_key->blob, s->agent_key->blob_len),
-              "agent, refused");
+        tried(s, key_fingerprint(s->a, s->agent_key->blob, s->agent_key->len),
+              s->agent.fd < 0 ? "agent, it did not sign" : "agent, refused");
     } while (!session_dropped(s) && agent_next(s, login));
     return TURN_FAIL;
 }
@@ -381,7 +397,7 @@ enum turn session_login(struct session *s, const struct login *login,
         got = login_files(s, login);
     if (got == TURN_WAIT)
         return got;
-    agent_end(s);
+    agent_close(&s->agent);
     if (got == TURN_DONE)
         return got;
     if (session_dropped(s) && !s->tried.len)

@@ -2,6 +2,7 @@
  * answers. Host 5 is the one that misbehaves, so the others prove that trouble
  * stays where it is. */
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "tests/integration/fleet/rig.h"
 
@@ -214,6 +215,36 @@ static void login_by_agent(void **state)
     /* of all keys, then: MaxAuthTries is 6 */
     rig_open(g);
     look(g, HOSTS, NULL);
+    rig_end(g);
+}
+
+static int socket_listen(struct sockaddr_un *at, const char *path)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    snprintf(at->sun_path, sizeof at->sun_path, "%s", path);
+    unlink(path);
+    assert_int_equal(bind(fd, (struct sockaddr *)at, sizeof *at), 0);
+    assert_int_equal(listen(fd, 5), 0);
+    return fd;
+}
+
+/* An agent that hangs costs its five seconds, and then the key file serves. */
+static void agent_hangs(void **state)
+{
+    struct rig *g = rig_start("trouble");
+    const char *path = arena_printf(&g->a, "%s/hung", getenv("FLEET"));
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int listener = socket_listen(&at, path);
+    const size_t host = BAD;
+
+    (void)state;
+    fleet_close(g->f);
+    setenv("SSH_AUTH_SOCK", path, 1);
+    rig_open(g);
+    step_observe(g->f, &host, 1, NULL, g->o);
+    assert_int_equal(g->o[0].outcome, OUTCOME_DONE);
+    close(listener);
     rig_end(g);
 }
 
@@ -527,6 +558,7 @@ int main(void)
         TROUBLE(key_of_another_type),
         TROUBLE(login_refused),
         TROUBLE(login_by_agent),
+        TROUBLE(agent_hangs),
         TROUBLE(host_down),
         TROUBLE(session_killed),
         TROUBLE(second_run_waits_for_the_lock),
