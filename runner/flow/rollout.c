@@ -209,34 +209,47 @@ static bool batch_restart(struct run *r, struct hosts *batch, struct err *e)
     return run_hook(r, "restart", r->s->env->rollout.restart, &todo, batch, e);
 }
 
+static bool no_answer(struct run *r, size_t host, const char *why,
+                      struct err *e)
+{
+    const char *name = fleet_name(r->s->fleet, host);
+
+    err_what(e, ERR_FAILED, "%s does not answer as %s", name, r->to);
+    err_why(e, "%s", why);
+    return err_fix(e, "read its log on %s", name);
+}
+
+/* A host that does not answer is not put back into the pool, unless it goes
+ * back: then it may be failing for another reason than the release. */
 static bool batch_probe(struct run *r, struct hosts *batch, struct err *e)
 {
     struct answer_facts *answers =
         arena_array(r->s->arena, batch->n, sizeof *answers);
+    size_t kept = 0;
 
     if (!r->s->env->probe_host.on)
         return true;
     serve_ask(r, batch->list, batch->n, answers);
     for (size_t i = 0; i < batch->n; i++) {
-        const char *name = fleet_name(r->s->fleet, batch->list[i]);
         size_t host = batch->list[i];
+        const char *name = fleet_name(r->s->fleet, host);
+        bool ok =
+            answers[i].good
+                ? run_done(r, named(r, "probe"), name, "answers as configured",
+                           0, false, e)
+                : run_failed(r, named(r, "probe"), name, answers[i].why, e);
 
-        if (answers[i].good) {
-            if (!run_done(r, named(r, "probe"), name, "answers as configured",
-                          0, false, e))
-                return false;
-            continue;
-        }
-        if (!run_failed(r, named(r, "probe"), name, answers[i].why, e))
+        if (!ok)
             return false;
-        if (r->going_back || spare(r, host, answers[i].why, e))
-            continue;
-        if (e->code != ERR_NONE)
-            return false;
-        err_what(e, ERR_FAILED, "%s does not answer as %s", name, r->to);
-        err_why(e, "%s", answers[i].why);
-        return err_fix(e, "read its log on %s", name);
+        if (!answers[i].good && r->going_back)
+            progress_warn(r->s->progress, name, "%s", answers[i].why);
+        if (answers[i].good || r->going_back)
+            batch->list[kept++] = host;
+        else if (!spare(r, host, answers[i].why, e))
+            return e->code == ERR_NONE ? no_answer(r, host, answers[i].why, e)
+                                       : false;
     }
+    batch->n = kept;
     return true;
 }
 
@@ -294,7 +307,8 @@ static bool batch_run(struct run *r, struct hosts *batch, struct err *e)
     }
     for (size_t k = 0; k < batch->n; k++)
         progress_step(r->s->progress, fleet_name(r->s->fleet, batch->list[k]),
-                      "%s, answers, in the pool", r->to);
+                      r->going_back ? "%s is back" : "%s, answers, in the pool",
+                      r->to);
     return run_done(r, "batch", "", "", clock_mono() - begun, false, e);
 }
 
