@@ -48,6 +48,17 @@ void progress_warn(struct progress *p, const char *subject, const char *fmt,
     va_end(args);
 }
 
+void progress_detail(struct progress *p, const char *subject, const char *fmt,
+                     ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    tell(p, (struct progress_note){.kind = PROGRESS_DETAIL, .subject = subject},
+         fmt, args);
+    va_end(args);
+}
+
 void progress_live(struct progress *p, const char *subject, int64_t done,
                    int64_t total, const char *fmt, ...)
 {

@@ -9,10 +9,11 @@
 #include <stdint.h>
 
 enum progress_kind {
-    PROGRESS_STAGE, /* a new part of the run begins: "wave 2 of 3" */
-    PROGRESS_STEP,  /* one thing was done */
-    PROGRESS_LIVE,  /* replaces the last LIVE line: elapsed, remaining */
-    PROGRESS_WARN,  /* something the reader should know */
+    PROGRESS_STAGE,  /* a new part of the run begins: "wave 2 of 3" */
+    PROGRESS_STEP,   /* one thing was done */
+    PROGRESS_LIVE,   /* replaces the last LIVE line: elapsed, remaining */
+    PROGRESS_WARN,   /* something the reader should know */
+    PROGRESS_DETAIL, /* for --verbose: what begins, and what came of it */
 };
 
 struct progress_note {
@@ -33,6 +34,8 @@ void progress_step(struct progress *p, const char *subject, const char *fmt,
                    ...) __attribute__((format(printf, 3, 4)));
 void progress_warn(struct progress *p, const char *subject, const char *fmt,
                    ...) __attribute__((format(printf, 3, 4)));
+void progress_detail(struct progress *p, const char *subject, const char *fmt,
+                     ...) __attribute__((format(printf, 3, 4)));
 void progress_live(struct progress *p, const char *subject, int64_t done,
                    int64_t total, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));

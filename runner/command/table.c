@@ -18,7 +18,7 @@ const struct opt global_opts[] = {
      OPT_STR(globals, format)},
     {"no-color", 0, NULL, "No colors, on a terminal either.",
      OPT_BOOL(globals, no_color)},
-    {"verbose", 'v', NULL, "Say more; twice: still more.",
+    {"verbose", 'v', NULL, "Say each step as it begins and ends.",
      OPT_COUNT(globals, verbose)},
     {"version", 0, NULL, "Print the versions of tidegate and its libraries.",
      OPT_BOOL(globals, version)},

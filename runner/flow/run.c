@@ -153,6 +153,7 @@ bool run_intent(struct run *r, const char *step, const char *target,
     if (!ledger_append(r->s->ledger, EVENT_INTENT, j, e))
         return false;
     r->changed |= change;
+    progress_detail(r->s->progress, target, "%s begins", step);
     fence_now(r);
     failpoint("intent.after");
     return true;
@@ -163,6 +164,10 @@ bool run_done(struct run *r, const char *step, const char *target,
 {
     struct json *j = step_event(r, step, target);
 
+    progress_detail(r->s->progress, *target ? target : NULL,
+                    "%s is done, %lld ms%s%s", step, (long long)ms,
+                    evidence && *evidence ? ": " : "",
+                    evidence ? evidence : "");
     json_set_str(j, "evidence", evidence ? evidence : "");
     json_set_int(j, "ms", ms);
     json_set_bool(j, "observed", observed);

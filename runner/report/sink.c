@@ -45,6 +45,10 @@ static void note(struct progress *p, const struct progress_note *n)
     case PROGRESS_WARN:
         output_note(s->out, STYLE_WARN, "warning: %s\n", line.data);
         break;
+    case PROGRESS_DETAIL:
+        if (s->out->verbose > 0)
+            output_note(s->out, STYLE_DIM, "    %s\n", line.data);
+        break;
     case PROGRESS_LIVE:
         live(s, line.data);
         break;

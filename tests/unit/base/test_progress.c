@@ -39,6 +39,9 @@ static void each_kind_reaches_the_sink(void **state)
     progress_warn(&l.progress, NULL, "late by %d s", 5);
     assert_int_equal(l.note.kind, PROGRESS_WARN);
     assert_string_equal(l.text, "late by 5 s");
+    progress_detail(&l.progress, "web02", "flip begins");
+    assert_int_equal(l.note.kind, PROGRESS_DETAIL);
+    assert_string_equal(l.note.subject, "web02");
     progress_live(&l.progress, "0012", 3, 10, "rows");
     assert_int_equal(l.note.kind, PROGRESS_LIVE);
     assert_int_equal(l.note.done, 3);
@@ -60,6 +63,7 @@ static void nobody_may_listen(void **state)
     progress_stage(NULL, "x");
     progress_step(NULL, NULL, "x");
     progress_warn(NULL, NULL, "x");
+    progress_detail(NULL, NULL, "x");
     progress_live(NULL, NULL, 0, 0, "x");
 }
 

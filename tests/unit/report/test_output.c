@@ -164,11 +164,15 @@ static void test_sink_without_terminal(void **state)
     progress_stage(p, "wave %d", 2);
     progress_step(p, "web1", "flipped");
     progress_warn(p, NULL, "slow\x1b");
+    progress_detail(p, "web1", "not asked for");
+    o.verbose = 1;
+    progress_detail(p, "web1", "flip begins");
     progress_live(p, NULL, 1, 3, "hosts");
     progress_live(p, NULL, 2, 3, "hosts"); /* within 10 s: not said again */
     capture_end(&c);
     assert_string_equal(c.err, "==> wave 2\n    web1: flipped\n"
-                               "warning: slow\\x1b\n    hosts (1 of 3)\n");
+                               "warning: slow\\x1b\n    web1: flip begins\n"
+                               "    hosts (1 of 3)\n");
     assert_string_equal(c.out, "");
 }
 
