@@ -46,6 +46,22 @@ static void show_statement(struct tidegate *t, struct table *table,
     }
 }
 
+/* What the down of a migration was found to do. */
+static void show_way_back(struct tidegate *t, const struct rehearsed *m)
+{
+    if (!m->has_down)
+        output_text(t->out, "%s: no way back (no down)\n", m->name);
+    else if (!m->down_ok)
+        output_style(t->out, STYLE_WARN,
+                     "%s: its down leaves another schema:\n%s\n", m->name,
+                     m->differs ? m->differs : "it failed");
+    else
+        output_text(t->out,
+                    "%s: up, down, schema equal%s, up again; down takes %s\n",
+                    m->name, m->differs ? " but for the order of columns" : "",
+                    short_time(t->arena, m->down_ms));
+}
+
 static void show(struct tidegate *t, const struct rehearsal *r)
 {
     static const char *const headings[] = {
@@ -63,17 +79,7 @@ static void show(struct tidegate *t, const struct rehearsal *r)
     for (size_t i = 0; i < r->n; i++) {
         const struct rehearsed *m = &r->list[i];
 
-        if (!m->has_down)
-            output_text(t->out, "%s: no way back (no down)\n", m->name);
-        else if (m->differs)
-            output_style(t->out, STYLE_WARN,
-                         "%s: its down leaves another schema:\n%s\n", m->name,
-                         m->differs);
-        else
-            output_text(t->out,
-                        "%s: up, down, schema equal, up again; down "
-                        "takes %s\n",
-                        m->name, short_time(t->arena, m->down_ms));
+        show_way_back(t, m);
     }
     for (size_t i = 0; i < r->waited; i++)
         output_text(t->out, "%s: readers wait up to %s, writers up to %s\n",
