@@ -19,19 +19,6 @@ const struct hazard *hazards_next(const struct subject *s,
     return NULL;
 }
 
-bool hazards_word_in(const char *word, const char *list)
-{
-    size_t n = strlen(word);
-
-    while (*list) {
-        size_t len = strcspn(list, " ");
-        if (len == n && strncmp(list, word, n) == 0)
-            return true;
-        list += len + (list[len] == ' ');
-    }
-    return false;
-}
-
 bool hazards_seems_stable(const struct node *n, void *arg)
 {
     static const char stable[] =
@@ -45,7 +32,7 @@ bool hazards_seems_stable(const struct node *n, void *arg)
 
     (void)arg;
     return !node_is(n, "FuncCall") ||
-           hazards_word_in(subject_last(n, "funcname"), stable);
+           subject_word_in(subject_last(n, "funcname"), stable);
 }
 
 struct search {

@@ -32,10 +32,9 @@ extern const struct hazard *const hazard_tables[]; /* all, and NULL */
 const struct hazard *hazards_next(const struct subject *s,
                                   const struct hazard *last);
 
-/* For the tables: a word of a list with blanks between; whether a node calls
- * no function that may be volatile (for node_walk). Functions known to give
- * one value for a whole statement are listed; any other may be volatile. */
-bool hazards_word_in(const char *word, const char *list);
+/* For the tables: whether a node calls no function that may be volatile (for
+ * node_walk). Functions known to give one value for a whole statement are
+ * listed; any other may be volatile. */
 bool hazards_seems_stable(const struct node *n, void *arg);
 
 /* The first hazard of the statement that the old code would not survive:

@@ -17,7 +17,7 @@ static bool is_serial(const struct subject *s)
     static const char serials[] =
         "serial bigserial smallserial serial2 serial4 serial8";
 
-    return hazards_word_in(
+    return subject_word_in(
                subject_last(node_get(s->column, "type_name"), "names"),
                serials) ||
            subject_column_has(s, "CONSTR_IDENTITY");
@@ -73,7 +73,7 @@ static bool is_builtin_type(const struct node *type)
     const struct node *first = node_item(type, "names", 0);
 
     return strcmp(node_str(first, "sval"), "pg_catalog") == 0 ||
-           hazards_word_in(subject_last(type, "names"), builtin);
+           subject_word_in(subject_last(type, "names"), builtin);
 }
 
 static bool maybe_domain(const struct subject *s)
@@ -156,10 +156,10 @@ const struct hazard hazards_columns[] = {
     {ALTER("AT_SetNotNull", NULL), HAZARD_WARNING, "scan", AEL, .scans = true,
      .breaks = true,
      .what = "SET NOT NULL of {name} of {table}: every row is read under lock",
-     .safer = "ALTER TABLE {table} ADD CONSTRAINT {name}_present CHECK ({name} "
-              "IS NOT NULL) NOT VALID; VALIDATE CONSTRAINT {name}_present in a "
-              "migration of its own; then SET NOT NULL reads nothing (12 and "
-              "later), and the constraint can go"},
+     .safer = "ALTER TABLE {table} ADD CONSTRAINT present CHECK ({name} IS NOT "
+              "NULL) NOT VALID; in a migration of its own: ALTER TABLE {table} "
+              "VALIDATE CONSTRAINT present; then SET NOT NULL reads nothing "
+              "(12 and later), and the constraint can go"},
     {ALTER("AT_DropNotNull", NULL), HAZARD_NOTE, "lock", AEL,
      .what = "DROP NOT NULL of {name} of {table} is instant once it has the "
              "lock"},

@@ -41,7 +41,7 @@ static bool table_references(const struct subject *s)
 static bool calls_known(const struct node *n, void *arg)
 {
     return hazards_seems_stable(n, arg) ||
-           hazards_word_in(subject_last(n, "funcname"),
+           subject_word_in(subject_last(n, "funcname"),
                            "count max min sum coalesce setval nextval "
                            "set_config");
 }

@@ -9,9 +9,37 @@
 
 /* ---- names ---- */
 
+bool subject_word_in(const char *word, const char *list)
+{
+    size_t n = strlen(word);
+
+    while (*list) {
+        size_t len = strcspn(list, " ");
+        if (len == n && strncmp(list, word, n) == 0)
+            return true;
+        list += len + (list[len] == ' ');
+    }
+    return false;
+}
+
+/* Words that PostgreSQL reserves (its documentation, appendix C). */
+static const char reserved[] =
+    "all analyse analyze and any array as asc asymmetric authorization binary "
+    "both case cast check collate collation column concurrently constraint "
+    "create cross current_catalog current_date current_role current_schema "
+    "current_time current_timestamp current_user default deferrable desc "
+    "distinct do else end except false fetch for foreign freeze from full "
+    "grant group having ilike in initially inner intersect into is isnull "
+    "join lateral leading left like limit localtime localtimestamp natural "
+    "not notnull null offset on only or order outer overlaps placing primary "
+    "references returning right select session_user similar some symmetric "
+    "table tablesample then to trailing true union unique user using variadic "
+    "verbose when where window with";
+
 static void add_name(struct buf *b, const char *name)
 {
-    bool plain = islower((unsigned char)*name) || *name == '_';
+    bool plain = (islower((unsigned char)*name) || *name == '_') &&
+                 !subject_word_in(name, reserved);
 
     for (const char *p = name; *p; p++)
         plain &= islower((unsigned char)*p) || isdigit((unsigned char)*p) ||
@@ -36,6 +64,16 @@ static void add_part(struct buf *b, const char *name)
     if (b->len)
         buf_char(b, '.');
     add_name(b, name);
+}
+
+/* As SQL wants it written; "" stays. */
+static const char *quoted(struct arena *a, const char *name)
+{
+    struct buf b;
+
+    buf_init(&b);
+    add_part(&b, name);
+    return buf_into(&b, a);
 }
 
 char *subject_relation(struct arena *a, const struct node *range)
@@ -79,7 +117,7 @@ static const char *object_name(struct arena *a, const struct node *object)
                  {"ObjectWithArgs", "objname"}};
 
     if (node_is(object, "String"))
-        return node_str(object, "sval");
+        return quoted(a, node_str(object, "sval"));
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (node_is(object, lists[i].type))
             return subject_names(a, object, lists[i].field);
@@ -177,15 +215,15 @@ static void fill_cmd(struct arena *a, struct subject *s)
 {
     const struct node *def = node_get(s->cmd, "def");
 
-    s->name = node_str(s->cmd, "name");
+    s->name = quoted(a, node_str(s->cmd, "name"));
     if (node_is(def, "ColumnDef")) {
         s->column = def;
         s->type = type_text(a, node_get(def, "type_name"));
         if (*node_str(def, "colname"))
-            s->name = node_str(def, "colname");
+            s->name = quoted(a, node_str(def, "colname"));
     } else if (node_is(def, "Constraint")) {
         s->constraint = def;
-        s->name = node_str(def, "conname");
+        s->name = quoted(a, node_str(def, "conname"));
     }
 }
 
@@ -199,7 +237,7 @@ static struct subject whole(struct arena *a, const struct node *stmt,
     if (i < SHAPES && shapes[i].relation)
         s.table = subject_relation(a, node_get(stmt, shapes[i].relation));
     if (i < SHAPES && shapes[i].name)
-        s.name = node_str(stmt, shapes[i].name);
+        s.name = quoted(a, node_str(stmt, shapes[i].name));
     if (node_is(stmt, "DropStmt"))
         s.name = object_name(a, node_item(stmt, "objects", 0));
     if (node_is(stmt, "RenameStmt") && !*s.name)

@@ -57,6 +57,8 @@ const char *subject_last(const struct node *n, const char *field);
 /* A column's own constraint of that kind, or NULL. */
 const struct node *subject_column_has(const struct subject *s,
                                       const char *contype);
+/* Is it a word of that list, with blanks between? */
+bool subject_word_in(const char *word, const char *list);
 /* An option of a DefElem list; `true` values say so without an argument. */
 bool subject_option(const struct node *n, const char *field, const char *name);
 /* {table} {name} {type} {statement} {concurrently} replaced. */

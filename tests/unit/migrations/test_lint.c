@@ -246,9 +246,13 @@ static void safer_is_sql_of_the_statement_itself(void **state)
         {"ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0)",
          "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID; then"},
         {"ALTER TABLE t ALTER \"No\" SET NOT NULL",
-         "ALTER TABLE t ADD CONSTRAINT"},
+         "ALTER TABLE t ADD CONSTRAINT present CHECK (\"No\" IS NOT NULL)"},
+        {"ALTER TABLE \"T t\" ADD \"C\" uuid DEFAULT gen_random_uuid()",
+         "ALTER TABLE \"T t\" ADD COLUMN \"C\" uuid; ALTER TABLE \"T t\""},
         {"ALTER TABLE t ADD c varchar(20) DEFAULT random()::text",
          "ALTER TABLE t ADD COLUMN c varchar(20); ALTER TABLE t ALTER COLUMN"},
+        {"ALTER TABLE \"order\" ALTER \"user\" SET NOT NULL",
+         "ALTER TABLE \"order\" ADD CONSTRAINT present CHECK (\"user\" IS"},
         {"DROP INDEX i", "DROP INDEX CONCURRENTLY i"},
     };
     struct arena a;

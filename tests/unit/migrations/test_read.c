@@ -409,7 +409,8 @@ static void what_the_old_code_would_not_survive_is_found(void **state)
             fail_msg("%s: %s", keeps[i], f->m.list[0].breaks);
     }
     script_of(f, "ALTER TABLE shop.t DROP COLUMN \"No te\"");
-    assert_string_equal(f->m.list[0].breaks, "1: DROP COLUMN No te of shop.t");
+    assert_string_equal(f->m.list[0].breaks,
+                        "1: DROP COLUMN \"No te\" of shop.t");
 }
 
 static void kinds_are_words(void **state)
