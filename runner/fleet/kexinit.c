@@ -3,18 +3,20 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "runner/base/escape.h"
+
 #define MSG_KEXINIT 20
 
-static const char *const words[KEX_LISTS] = {
-    [KEX_EXCHANGE] = "key exchange", [KEX_HOSTKEY] = "host key",
-    [KEX_CIPHER_OUT] = "cipher",     [KEX_CIPHER_IN] = "cipher",
-    [KEX_MAC_OUT] = "MAC",           [KEX_MAC_IN] = "MAC",
+static const struct {
+    const char *word, *keyword; /* of sshd_config */
+} kinds[KEX_LISTS] = {
+    [KEX_EXCHANGE] = {"key exchange", "KexAlgorithms"},
+    [KEX_HOSTKEY] = {"host key", NULL},
+    [KEX_CIPHER_OUT] = {"cipher", "Ciphers"},
+    [KEX_CIPHER_IN] = {"cipher", "Ciphers"},
+    [KEX_MAC_OUT] = {"MAC", "MACs"},
+    [KEX_MAC_IN] = {"MAC", "MACs"},
 };
-
-const char *kex_word(enum kex_list which)
-{
-    return words[which];
-}
 
 static uint32_t number(const unsigned char *b)
 {
@@ -71,4 +73,26 @@ bool kex_share(const char *ours, const char *theirs)
         ours += n + (ours[n] == ',');
     }
     return false;
+}
+
+bool kexinit_explain(struct arena *a, const struct kexinit *theirs,
+                     const char *const ours[KEX_LISTS], struct err *e)
+{
+    int i = 0;
+
+    while (i < KEX_LISTS && kex_share(ours[i], theirs->lists[i]))
+        i++;
+    if (i == KEX_LISTS)
+        return false;
+    err_what(e, ERR_UNREACHABLE, "no %s algorithm in common", kinds[i].word);
+    err_why(e, "the host offers %.250s; we accept %s",
+            escape(a, theirs->lists[i]), ours[i]);
+    if (kinds[i].keyword)
+        err_fix(e, "allow one of ours in the host's sshd_config (%s)",
+                kinds[i].keyword);
+    else
+        err_fix(e, "put one of the host's own key types that we accept into "
+                   "known_hosts: ssh-keyscan -t ed25519,ecdsa HOST, and "
+                   "compare the fingerprint");
+    return true;
 }

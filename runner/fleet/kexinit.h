@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "runner/base/arena.h"
+#include "runner/base/err.h"
 
 /* The order of the packet. */
 enum kex_list {
@@ -29,7 +30,9 @@ bool kexinit_parse(struct arena *a, const unsigned char *bytes, size_t len,
                    struct kexinit *out);
 /* Whether two comma-separated lists share a name. */
 bool kex_share(const char *ours, const char *theirs);
-/* "key exchange", "host key", "cipher", "MAC". */
-const char *kex_word(enum kex_list which);
+/* Names in e (ERR_UNREACHABLE) the first kind of algorithm of which nothing is
+ * in common. False, e untouched: each has one. */
+bool kexinit_explain(struct arena *a, const struct kexinit *theirs,
+                     const char *const ours[KEX_LISTS], struct err *e);
 
 #endif

@@ -191,41 +191,16 @@ static enum turn lost(struct session *s, const char *doing, struct err *e)
     return TURN_FAIL;
 }
 
-static const char *ours(const struct session *s, int place)
-{
-    if (place == KEX_HOSTKEY)
-        return s->key_types;
-    for (size_t i = 0; i < PREFERENCES; i++)
-        if ((int)preferences[i].place == place)
-            return preferences[i].names;
-    BUG("no preference for list %d", place);
-}
-
-/* Names the first kind of algorithm that we have not in common. */
+/* Why nothing was agreed on, if the server's own list tells. */
 static bool explained(struct session *s, struct err *e)
 {
+    const char *ours[KEX_LISTS] = {[KEX_HOSTKEY] = s->key_types};
     struct kexinit theirs;
 
-    if (!kexinit_parse(s->a, s->tape, s->taped, &theirs))
-        return false;
-    for (int i = 0; i < KEX_LISTS; i++) {
-        if (kex_share(ours(s, i), theirs.lists[i]))
-            continue;
-        err_what(e, ERR_UNREACHABLE, "no %s algorithm in common", kex_word(i));
-        err_why(e, "the host offers %.250s; we accept %s",
-                escape(s->a, theirs.lists[i]), ours(s, i));
-        if (i == KEX_HOSTKEY)
-            err_fix(e, "put one of the host's own key types that we accept "
-                       "into known_hosts: ssh-keyscan -t ed25519,ecdsa HOST, "
-                       "and compare the fingerprint");
-        else
-            err_fix(e, "allow one of ours in the host's sshd_config (%s)",
-                    i == KEX_EXCHANGE ? "KexAlgorithms"
-                    : i == KEX_CIPHER_OUT || i == KEX_CIPHER_IN ? "Ciphers"
-                                                                : "MACs");
-        return true;
-    }
-    return false;
+    for (size_t i = 0; i < PREFERENCES; i++)
+        ours[preferences[i].place] = preferences[i].names;
+    return kexinit_parse(s->a, s->tape, s->taped, &theirs) &&
+           kexinit_explain(s->a, &theirs, ours, e);
 }
 
 enum turn session_handshake(struct session *s, struct err *e)

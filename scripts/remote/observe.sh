@@ -41,7 +41,7 @@ if [ -d "$path" ]; then
     tell place "$(stat -c %d:%i "$path")"
     tell free_kb "$(df -Pk "$path" | awk 'NR == 2 { print $4 }')"
 else
-    missing "the folder $path"
+    missing "the folder $path (make it: install -d -o $(id -un) $path)"
 fi
 
 current_read

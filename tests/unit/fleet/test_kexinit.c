@@ -124,12 +124,39 @@ static void shares(void **state)
             fail_msg("row %zu", i);
 }
 
+static void explains(void **state)
+{
+    const struct kexinit theirs = {
+        .lists = {"k1,k2", "h1", "c1", "c1", "m1", "m1\x1b"}};
+    const char *ours[KEX_LISTS] = {"k2", "h1", "c2,c1", "c1", "m1", "m2"};
+    struct err e = {0};
+    struct arena a;
+
+    (void)state;
+    arena_init(&a);
+    assert_true(kexinit_explain(&a, &theirs, ours, &e));
+    assert_string_equal(e.what, "no MAC algorithm in common");
+    assert_string_equal(e.why, "the host offers m1\\x1b; we accept m2");
+    assert_non_null(strstr(e.fix, "(MACs)"));
+    ours[KEX_HOSTKEY] = "h2";
+    assert_true(kexinit_explain(&a, &theirs, ours, &e));
+    assert_string_equal(e.what, "no host key algorithm in common");
+    assert_non_null(strstr(e.fix, "ssh-keyscan"));
+    ours[KEX_HOSTKEY] = "h1";
+    ours[KEX_MAC_IN] = "m3,m1\x1b";
+    err_clear(&e);
+    assert_false(kexinit_explain(&a, &theirs, ours, &e));
+    assert_int_equal(e.code, ERR_NONE);
+    arena_release(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads),
         cmocka_unit_test(hostile),
         cmocka_unit_test(shares),
+        cmocka_unit_test(explains),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
