@@ -131,7 +131,8 @@ bool back_run(struct run *r, bool schema, const char *why, struct err *e)
     r->last_flip = false;
     progress_stage(r->s->progress, "going back from %s to %s",
                    r->undone ? r->undone : "this release", r->to);
-    if (!undo_after(r, e) || !rollout_run(r, e))
+    if (!undo_after(r, e) || !rollout_run(r, e) ||
+        !hosts_mark(r, r->to, "good", e))
         return false;
     if (schema && !undo_before(r, e))
         return false;
