@@ -64,8 +64,8 @@ static void statements_are_cut_where_the_grammar_says(void **state)
         "SELECT $a$;$b$;$a$",
         "SELECT 'a;''b', E'\\';', \"x;\"",
         "SELECT /* ; /* ; */ ; */ 1 -- ;",
-        "CREATE FUNCTION f() RETURNS int LANGUAGE sql\n"
-        "BEGIN ATOMIC SELECT 1; SELECT 2; END",
+        ("CREATE FUNCTION f() RETURNS int LANGUAGE sql\n"
+         "BEGIN ATOMIC SELECT 1; SELECT 2; END"),
         "CREATE RULE r AS ON INSERT TO t DO ALSO (SELECT 1; SELECT 2)",
         "DO $$ BEGIN PERFORM 1; END $$",
     };
@@ -337,8 +337,8 @@ static void what_cannot_run_in_a_transaction_is_found(void **state)
         "ALTER TYPE e ADD VALUE 'x'",
         "ALTER DATABASE x SET work_mem = 1",
         "ALTER TABLE t DETACH PARTITION p",
-        "CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p "
-        "WITH (connect = false)",
+        ("CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p "
+         "WITH (connect = false)"),
     };
     struct fixture *f = *state;
 
@@ -381,8 +381,8 @@ static void what_the_old_code_would_not_survive_is_found(void **state)
     };
     static const char *const keeps[] = {
         "CREATE TABLE t (a int NOT NULL)",
-        "CREATE TABLE t (a int); ALTER TABLE t ALTER a SET NOT NULL; "
-        "DROP INDEX i",
+        ("CREATE TABLE t (a int); ALTER TABLE t ALTER a SET NOT NULL; "
+         "DROP INDEX i"),
         "ALTER TABLE t ADD c int",
         "ALTER TABLE t ADD c int NOT NULL DEFAULT 1",
         "ALTER TABLE t ADD c bigserial NOT NULL",
