@@ -48,7 +48,7 @@ ALL := $(foreach r,$(ROOMS),$(call objects,$(r))) $(EMBEDDED)
 
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/test_*.c))
 
-.PHONY: all unit units test integration demo install clean rooms coverage
+.PHONY: all unit units test integration demo install clean rooms coverage docs
 all: $(B)/tidegate
 
 $(B)/tidegate: $(B)/runner/main.o $(B)/libtidegate.a
@@ -134,6 +134,10 @@ demo:
 	scripts/demo
 rooms: all
 	scripts/rooms $(B)/tidegate
+
+# The README's tables, from the program.
+docs: all
+	scripts/readme $(B)/tidegate
 
 # Lines that the unit tests reach: a table of all rooms, then the floor: every
 # line of base and policies, or it fails and names the lines.

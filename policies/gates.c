@@ -6,21 +6,54 @@
 
 /* In the order in which they are asked and printed. */
 const struct gate gates[GATE_COUNT] = {
-    /* name, section, judge, local, again */
-    [GATE_POLICY] = {"policy", NULL, policy_judge, true, true},
-    [GATE_EXPECTED] = {"expected", NULL, expected_judge, true, true},
-    [GATE_APPROVED] = {"approved", NULL, approved_judge, true, true},
-    [GATE_WINDOW] = {"window", "window", window_judge, true, true},
-    [GATE_LINE] = {"line", NULL, line_judge, true, true},
-    [GATE_USERS] = {"users", "users", users_judge, false, true},
-    [GATE_FIT] = {"fit", "window", fit_judge, false, true},
-    [GATE_REHEARSAL] = {"rehearsal", "budget", rehearsal_judge, false, false},
-    [GATE_WAY_BACK] = {"way back", NULL, way_back_judge, false, false},
-    [GATE_BACKUP] = {"backup", "backup", backup_judge, false, true},
-    [GATE_REPLICAS] = {"replicas", "replicas", replicas_judge, false, true},
-    [GATE_PROBE] = {"probe", NULL, probe_judge, false, true},
-    [GATE_POOL] = {"pool", NULL, pool_judge, false, true},
-    [GATE_PROVEN] = {"proven", "proven", proven_judge, false, false},
+    /* name, section, judge, local, again, asks */
+    [GATE_POLICY] =
+        {"policy", NULL, policy_judge, true, true,
+         "The configuration in force is the pinned one; another is STOP."},
+    [GATE_EXPECTED] =
+        {"expected", NULL, expected_judge, true, true,
+         "An open, unused announcement binds exactly this release; before its "
+         "opening or within its `notice` HOLD, else STOP."},
+    [GATE_APPROVED] = {"approved", NULL, approved_judge, true, true,
+                       "Enough others approved, with other keys; too few is "
+                       "HOLD, a revoked or expired key STOP."},
+    [GATE_WINDOW] = {"window", "window", window_judge, true, true,
+                     "Now lies in an `allow` item and in no `freeze` item; a "
+                     "closed window is HOLD, with the next opening."},
+    [GATE_LINE] = {"line", NULL, line_judge, true, true,
+                   "No other run holds the environment (HOLD), none is "
+                   "unfinished and nobody froze it (STOP)."},
+    [GATE_USERS] =
+        {"users", "users", users_judge, false, true,
+         "The users that are on, and the forecast until the run would end, are "
+         "not above `max`; above, stale or unreadable is HOLD."},
+    [GATE_FIT] = {"fit", "window", fit_judge, false, true,
+                  "All the work, its way back and a margin end before the "
+                  "window, the announcement or the quiet hours do; a later "
+                  "time that fits is HOLD, none within 14 days STOP."},
+    [GATE_REHEARSAL] =
+        {"rehearsal", "budget", rehearsal_judge, false, false,
+         "Pending migrations were rehearsed not long ago and keep every "
+         "budget; no or a stale rehearsal is HOLD, a broken budget STOP."},
+    [GATE_WAY_BACK] = {"way back", NULL, way_back_judge, false, false,
+                       "The old code runs with every \"before\" migration, and "
+                       "every \"after\" one can be undone or is declared "
+                       "forward-only with a fresh backup; else STOP."},
+    [GATE_BACKUP] =
+        {"backup", "backup", backup_judge, false, true,
+         "The last good backup is not older than `max_age`; else HOLD."},
+    [GATE_REPLICAS] = {"replicas", "replicas", replicas_judge, false, true,
+                       "Enough replicas stream, and none lags more than "
+                       "`max_lag`; else HOLD."},
+    [GATE_PROBE] = {"probe", NULL, probe_judge, false, true,
+                    "Every host and the front answer as the live release, "
+                    "before anything is touched; else HOLD."},
+    [GATE_POOL] = {"pool", NULL, pool_judge, false, true,
+                   "Every member of the pool serves; else HOLD."},
+    [GATE_PROVEN] =
+        {"proven", "proven", proven_judge, false, false,
+         "The same files and migrations ended good in another environment; not "
+         "yet for long enough is HOLD, bad there STOP."},
 };
 
 static bool same_name(const char *gate, const char *name)

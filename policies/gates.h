@@ -40,8 +40,9 @@ struct gate {
     const char *name;    /* as in --override and in output: "way back" */
     const char *section; /* of the policy file whose `override` lifts it */
     gate_judge *judge;
-    bool local; /* ledger and clock alone: asked before any contact */
-    bool again; /* asked again before each migration and wave */
+    bool local;       /* ledger and clock alone: asked before any contact */
+    bool again;       /* asked again before each migration and wave */
+    const char *asks; /* for help: the question, and what answers what */
 };
 
 extern const struct gate gates[GATE_COUNT];

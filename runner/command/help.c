@@ -10,7 +10,8 @@ struct help_args {
 static const struct {
     const char *name;
     void (*print)(struct buf *out);
-} topics[] = {{"config", usage_config}, {"exits", usage_exits}};
+} topics[] = {
+    {"config", usage_config}, {"gates", usage_gates}, {"exits", usage_exits}};
 
 static bool help_topic(struct buf *out, const char *name, struct err *e)
 {
@@ -47,7 +48,7 @@ static bool help_run(struct tidegate *t, void *p, struct err *e)
 }
 
 static const struct arg help_words[] = {
-    {"TOPIC", "A command, `config` or `exits`.", ARG_MAYBE,
+    {"TOPIC", "A command, `config`, `gates` or `exits`.", ARG_MAYBE,
      ARG(help_args, topic)},
     {0},
 };
@@ -59,7 +60,8 @@ static const struct opt help_opts[] = {
 
 const struct cmd cmd_help = {
     .name = "help",
-    .summary = "Print help on a command, the configuration or exit codes.",
+    .summary =
+        "Print help on a command, the configuration, gates or exit codes.",
     .args = help_words,
     .opts = help_opts,
     .args_size = sizeof(struct help_args),

@@ -73,6 +73,21 @@ static void command(struct buf *out, const struct cmd *c)
     buf_release(&synopsis);
 }
 
+static void gate_list(struct buf *out)
+{
+    struct arena a;
+
+    arena_init(&a);
+    buf_str(out, ".Sh GATES\nIn the order in which they are asked:\n"
+                 ".Bl -tag -width Ds\n");
+    for (int i = 0; i < GATE_COUNT; i++) {
+        buf_printf(out, ".It %s\n", gates[i].name);
+        sentences(out, usage_gate(&a, &gates[i]));
+    }
+    buf_str(out, ".El\n");
+    arena_release(&a);
+}
+
 static void exit_codes(struct buf *out)
 {
     buf_str(out, ".Sh EXIT STATUS\n.Bl -tag -width Ds\n");
@@ -130,6 +145,7 @@ void usage_manual(struct buf *out)
     buf_str(out, ".Sh COMMANDS\n");
     for (const struct cmd *const *c = commands; *c; c++)
         command(out, *c);
+    gate_list(out);
     exit_codes(out);
     keys(out);
 }

@@ -122,6 +122,31 @@ void usage_command(struct buf *out, const struct cmd *c)
     options(out, "global options", global_opts);
 }
 
+const char *usage_gate(struct arena *a, const struct gate *g)
+{
+    return arena_printf(
+        a, "%s%s%s%s", g->asks,
+        g->local ? " Asked before anything is contacted." : "",
+        g->again ? " Asked again before each migration and wave." : "",
+        g->section ? arena_printf(a,
+                                  " `override = yes` in [%s] lets --override "
+                                  "lift it.",
+                                  g->section)
+                   : "");
+}
+
+void usage_gates(struct buf *out)
+{
+    struct arena a;
+
+    arena_init(&a);
+    for (int i = 0; i < GATE_COUNT; i++) {
+        buf_printf(out, "  %-11s", gates[i].name);
+        usage_wrap(out, usage_gate(&a, &gates[i]), 13, 13);
+    }
+    arena_release(&a);
+}
+
 void usage_exits(struct buf *out)
 {
     char code[16];

@@ -32,6 +32,7 @@ static void test_table(void **state)
     for (int i = 0; i < GATE_COUNT; i++) {
         assert_string_equal(gates[i].name, names[i]);
         assert_non_null(gates[i].judge);
+        assert_int_equal(gates[i].asks[strlen(gates[i].asks) - 1], '.');
         assert_true(gate_find(names[i], &id));
         assert_int_equal(id, i);
     }
