@@ -1,100 +1,263 @@
 #!/bin/sh
-# kill -9 at the failpoints of a whole release, then `resume`; in every second
-# run `rollback`. CRASH_EVERY=1 tries each point; the default is a sample.
+# kill -9 at the failpoints of whole runs, and then `resume`, `rollback`, or
+# another kill: each reaches its end state, nothing happens twice. Usage:
+#
+#   crash.sh [SERIES...]    a sample of each series; `make crash` tries all
+#
+# CRASH_EVERY=N tries each N-th point, CRASH_FROM=N begins there,
+# CRASH_SAMPLES=N tries N of a series.
 set -u
 cd "$(dirname "$0")/../.." || exit
 flavour=${FLAVOUR:-asan}
 [ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all || exit
 . tests/harness/ordinary.sh
 ordinary_exec env FLAVOUR="$flavour" CRASH_EVERY="${CRASH_EVERY:-}" \
-    tests/integration/crash.sh
+    CRASH_FROM="${CRASH_FROM:-}" CRASH_SAMPLES="${CRASH_SAMPLES:-}" \
+    tests/integration/crash.sh "$@"
 . tests/harness/tap.sh
-. tests/demo/site.sh
+. tests/fault/world.sh
 
 TIDEGATE=$PWD/build/$flavour/tidegate
-trap 'site_stop; ordinary_end' EXIT
+trap world_end EXIT
 trap 'exit 130' INT TERM HUP
-SITE_HOSTS=2
-SITE_ROWS=50
-yes=--yes=production
 
-t() { (cd "$SITE/repo" && exec "$TIDEGATE" "$@"); }
-releases() { for h in "$SITE"/hosts/*; do readlink "$h/shop/current"; done | sort -u; }
-restarts() { cat "$SITE"/hosts/*/shop/shared/log/restarts | grep -c "releases/$1\$"; }
-applied() { site_sql "SELECT count(*) FROM tidegate.applied WHERE name LIKE '%_crash$1'"; }
+# One migration before and one, outside a transaction, after.
+release_whole='
+    echo "CREATE TABLE crash (id int); ALTER TABLE orders ADD COLUMN crash int;" \
+        >migrations/0101_crash.up.sql
+    echo "DROP TABLE crash; ALTER TABLE orders DROP COLUMN crash;" \
+        >migrations/0101_crash.down.sql
+    {
+        echo "-- tidegate: phase=after"
+        echo "CREATE INDEX CONCURRENTLY crash_total ON orders (total, id);"
+    } >migrations/0102_index.up.sql
+    echo "DROP INDEX CONCURRENTLY crash_total;" >migrations/0102_index.down.sql'
+# Statement by statement before the code changes, which then does not work.
+release_broken='
+    {
+        echo "CREATE INDEX CONCURRENTLY broken_total ON orders (total, id);"
+        echo "CREATE INDEX CONCURRENTLY broken_at ON orders (at);"
+    } >migrations/0201_broken.up.sql
+    {
+        echo "DROP INDEX CONCURRENTLY broken_at;"
+        echo "DROP INDEX CONCURRENTLY broken_total;"
+    } >migrations/0201_broken.down.sql
+    sed -i "s/^HEALTHY = .*/HEALTHY = False/" app.py'
 
-# A new release with a migration before and one after, announced, approved and
-# rehearsed.
-prepare() { # N
-    (
-        cd "$SITE/repo" || exit
-        echo "CREATE TABLE crash$1 (id int);" >"migrations/${1}1_crash$1.up.sql"
-        echo "DROP TABLE crash$1;" >"migrations/${1}1_crash$1.down.sql"
-        {
-            echo '-- tidegate: phase=after'
-            echo "CREATE INDEX CONCURRENTLY crash${1}_id ON orders (total, id);"
-        } >"migrations/${1}2_index$1.up.sql"
-        echo "DROP INDEX CONCURRENTLY crash${1}_id;" >"migrations/${1}2_index$1.down.sql"
-        site_tag "r$1"
-    ) &&
-        t expect "r$1" --at now --why crash --key "$SITE/anna" &&
-        t approve "r$1" --key "$SITE/jaak" && t rehearse "r$1"
+# The ends that are right: START is where everything began, KEPT the same
+# with the "before" migration, END a release without a crash.
+remember() { # NAME
+    eval "$1_CODE=\$(world_code) $1_TREES=\$(world_trees)
+        $1_SCHEMA=\$(world_schema) $1_ROWS=\$(world_rows)"
 }
 
-whole() { # RELEASE: what must be true once it is out
-    is "$name: every host has it" "$(releases)" "releases/$1"
-    is "$name: the front answers" "$(site_front)" "$1"
-    gives 0 "$name: status is whole" t status
-    gives 0 "$name: the chain verifies" t ledger verify
+as_released() {
+    world_common
+    same 'code' "$(world_code)" "$END_CODE"
+    same 'files and states' "$(world_trees)" "$END_TREES"
+    same 'schema' "$(world_schema)" "$END_SCHEMA"
+    same 'applied' "$(world_rows)" "$END_ROWS"
 }
 
-one() { # POINT N
-    name="point $1"
-    prepare "$2" >"$SITE/prepare.log" 2>&1 || {
-        ok "$name: prepared" 1
-        sed 's/^/# /' "$SITE/prepare.log"
-        return
-    }
-    before=$(releases)
-    (cd "$SITE/repo" && TIDEGATE_FAILPOINT="*:$1" exec "$TIDEGATE" deploy \
-        "r$2" $yes) >"$SITE/deploy.log" 2>&1
-    is "$name: killed" $? 137
-    if ! t status >"$SITE/status.log" 2>&1; then
-        if [ $(($2 % 2)) = 0 ]; then
-            gives 0 "$name: resume" t resume $yes
-            whole "r$2"
-        else
-            gives 0 "$name: rollback" t rollback $yes
-            whole "${before#releases/}"
-            gives 0 "$name: a second rollback" t rollback $yes
-            return
+# As before; a "before" migration that was committed stays.
+as_before() {
+    world_common
+    same 'code' "$(world_code)" "$START_CODE"
+    case $(world_rows) in
+    "$START_ROWS") same 'schema' "$(world_schema)" "$START_SCHEMA" ;;
+    "$KEPT_ROWS") same 'schema' "$(world_schema)" "$KEPT_SCHEMA" ;;
+    *) same 'applied' "$(world_rows)" "$START_ROWS, or $KEPT_ROWS" ;;
+    esac
+}
+
+# Runs it whole, and counts its points.
+whole() { # CODE ARGUMENT...
+    code=$1
+    shift
+    TIDEGATE_FAILPOINT_LIST=$SITE/points
+    export TIDEGATE_FAILPOINT_LIST
+    : >"$SITE/points"
+    wants "$code" "$@"
+    unset TIDEGATE_FAILPOINT_LIST
+    points=$(wc -l <"$SITE/points")
+    : >"$SITE/killed.log"
+    doing=$*
+}
+point_of() { # NAME NTH: the number of the NTH hit of a failpoint
+    grep -n "^$1\$" "$SITE/points" | sed -n "${2}s/:.*//p"
+}
+
+# From MOMENT, `tidegate $doing` is killed at each point that is to be tried,
+# and THEN is what a person does next.
+each() { # MOMENT THEN SAMPLES
+    every=${CRASH_EVERY:-$((($points + $3 - 1) / $3))}
+    point=${CRASH_FROM:-$((1 + every / 2))}
+    while [ "$point" -le "$points" ]; do
+        world_back "$1"
+        # shellcheck disable=SC2086 # words without blanks
+        t_at "$point" $doing
+        was=$?
+        if [ "$was" != 137 ]; then
+            same 'an end that no kill cut short' "$was" "$code"
         fi
-    else
-        gives 0 "$name: nothing had begun, deploy goes" t deploy "r$2" $yes
-        whole "r$2"
-    fi
-    [ "$(restarts "r$2")" -le 2 ]
-    ok "$name: no host was restarted twice" $?
-    is "$name: the migration is there once" "$(applied "$2")" 1
-    gives 0 "$name: a second resume does nothing" t resume $yes
+        t status
+        left=$?
+        "$2"
+        world_judge "$2: $doing, killed at $point ($(sed -n "${point}p" "$SITE/points"))"
+        point=$((point + every))
+    done
+}
+unfinished() { [ "$left" != 0 ]; }
+even() { [ $((point % 2)) = 0 ]; }
+
+then_resume() {
+    if unfinished; then wants 0 resume $yes; else wants 0 deploy r2 $yes; fi
+    as_released
+    # a restart without an answer is asked again, or seen by its probe
+    most=1
+    ! grep -q 'restarting' "$SITE/killed.log" || most=2
+    [ "$(world_restarts r2)" -le "$most" ] ||
+        world_wrong "r2 was restarted $(world_restarts r2) times on one host"
+    world_again resume $yes
 }
 
-site_start "$(mktemp -d /tmp/tgcrash.XXXXXX)" && site_users 3 &&
-    t init >/dev/null 2>&1 && t adopt --release v1.0 $yes >/dev/null 2>&1 &&
-    rm "$SITE"/repo/migrations/* && prepare 1000 >/dev/null 2>&1
-ok 'a site of two hosts' $?
-TIDEGATE_FAILPOINT_LIST=$SITE/points
-export TIDEGATE_FAILPOINT_LIST
-gives 0 'a whole release, its points listed' t deploy r1000 $yes
-unset TIDEGATE_FAILPOINT_LIST
-points=$(wc -l <"$SITE/points")
-every=${CRASH_EVERY:-$((points / 10 + 1))}
-echo "# $points points, every $every"
-point=1
-n=1001
-while [ "$point" -le "$points" ]; do
-    one "$point" "$n"
-    point=$((point + every))
-    n=$((n + 1))
+then_rollback() {
+    if unfinished; then
+        wants 0 rollback $yes
+        as_before
+        world_again rollback $yes
+    else
+        case $(world_code) in
+        "$START_CODE") as_before ;;
+        *) as_released ;;
+        esac
+    fi
+}
+
+then_back_again() {
+    if unfinished && even; then wants 0 resume $yes; else wants 0 rollback $yes; fi
+    as_before
+    world_again rollback $yes
+}
+
+then_on_or_back() {
+    if even; then
+        wants 0 resume $yes
+        as_released
+        world_again resume $yes
+    elif unfinished; then
+        wants 0 rollback $yes
+        as_before
+        world_again rollback $yes
+    else
+        as_released
+    fi
+}
+
+# It goes back by itself, whoever ends it.
+then_it_is_back() {
+    if ! unfinished; then
+        [ "$(world_rows)$(world_restarts r3)" != "${START_ROWS}0" ] ||
+            wants 11 deploy r3 $yes
+    elif even; then
+        wants 11 resume $yes
+    else
+        wants 0 rollback $yes
+    fi
+    as_before
+    world_again resume $yes
+}
+
+# It stands where it failed until a person decides.
+then_it_stands() {
+    if unfinished; then
+        wants 12 resume $yes
+        wants 12 status
+        wants 0 rollback $yes
+        as_before
+        world_again rollback $yes
+    else
+        as_before
+    fi
+}
+
+series_release() { # a release killed; its rollback killed
+    : >"$SITE/story"
+    world_release r2 "$release_whole" && world_save start
+    ok 'r2 is ready to go' $?
+    remember START
+    whole 0 deploy r2 $yes
+    remember END
+    as_released
+    world_save out
+    world_judge "r2 goes out whole ($points points)"
+    late=$(point_of migrate.after 2)
+    middle=$(point_of batch.step 9)
+    whole 0 rollback $yes
+    remember KEPT
+    as_before
+    world_judge "and comes back ($points points)"
+    ! wanted back || each out then_back_again "$some"
+
+    world_back start
+    whole 0 deploy r2 $yes
+    ! wanted resume || each start then_resume "$some"
+    ! wanted rollback || each start then_rollback "$some"
+}
+
+series_undo() { # a killed release, whose rollback is killed
+    world_back start
+    # shellcheck disable=SC2086
+    t_at "$late" deploy r2 $yes
+    world_save late
+    whole 0 rollback $yes
+    as_before
+    world_judge "a release killed after its last migration comes back ($points points)"
+    each late then_back_again "$some"
+}
+
+series_twice() { # a killed release, whose resume is killed
+    world_back start
+    t_at "$middle" deploy r2 $yes
+    world_save middle
+    whole 0 resume $yes
+    as_released
+    world_judge "a release killed between two steps goes on ($points points)"
+    each middle then_on_or_back "$some"
+}
+
+series_broken() {
+    world_back start
+    world_release r3 "$release_broken" && world_save broken
+    ok 'r3 is ready to fail' $?
+    whole 11 deploy r3 $yes
+    remember KEPT
+    as_before
+    world_judge "r3 comes back by itself ($points points)"
+    each broken then_it_is_back "$some"
+}
+
+series_stop() {
+    world_back start
+    sed -i 's/^timeout    = .*/&\non_failure = stop/' "$SITE/repo/tidegate.ini"
+    wants 0 policy accept --key "$SITE/anna" $yes
+    world_release r3 "$release_broken" && world_save stop
+    ok 'r3 is ready to stop' $?
+    whole 12 deploy r3 $yes
+    wants 0 rollback $yes
+    remember KEPT
+    as_before
+    world_judge "r3 stops where it failed ($points points)"
+    each stop then_it_stands "$some"
+}
+
+some=${CRASH_SAMPLES:-2}
+all=${*:-back resume rollback undo twice broken stop}
+wanted() { case " $all " in *" $1 "*) ;; *) false ;; esac; }
+
+world_start 3 || exit
+series_release
+for series in undo twice broken stop; do
+    ! wanted "$series" || "series_$series"
 done
 tap_end
