@@ -225,6 +225,10 @@ static bool step_all(struct run *r, const struct host_step *step, struct err *e)
             continue;
         r->failed_hosts++;
         r->s->left_out[hosts[i]] = true;
+        progress_warn(r->s->progress, fleet_name(r->s->fleet, hosts[i]),
+                      "left behind at %s: %s", step->name,
+                      outs[i].why ? outs[i].why
+                                  : outcome_word(outs[i].outcome));
         if (!run_owes(r, hosts[i], r->to, outs[i].why, e))
             return false;
     }

@@ -24,6 +24,35 @@ static bool without_reason(const char *to, struct err *e)
     return err_fix(e, "say why: tidegate rollback --to %s --reason TEXT", to);
 }
 
+/* Rollbacks of rollbacks undo what the first of them set out to undo. */
+static const struct run_state *first_undone(const struct run *r)
+{
+    const struct run_state *run = r->s->state.unfinished, *earlier;
+
+    while (run->kind == RUN_ROLLBACK && run->takes_over &&
+           (earlier = state_run(&r->s->state, run->takes_over)) != NULL)
+        run = earlier;
+    return run;
+}
+
+/* A run that had changed nothing leaves nothing to undo. */
+static const char *begun_release(const struct run_state *first)
+{
+    if (first->kind == RUN_ROLLBACK)
+        return first->from;
+    return first->changed ? first->release : NULL;
+}
+
+/* The same way back, cut short: it goes on, and what it did stays done. */
+static bool goes_on(const struct run *r, const struct rollback_wish *wish)
+{
+    const struct run_state *open = r->s->state.unfinished;
+
+    return open && open->kind == RUN_ROLLBACK &&
+           strcmp(open->release, r->to) == 0 &&
+           (!wish->schema || json_bool(open->begun, "schema", false));
+}
+
 /* What is undone, and where to: of the unfinished run, else of what is
  * live. */
 static bool choose(struct run *r, const struct rollback_wish *wish,
@@ -39,16 +68,18 @@ static bool choose(struct run *r, const struct rollback_wish *wish,
     if (open)
         r->undoes = open->id;
     /* a catch-up began no release: what is live is undone, as ever */
-    if (open && open->kind != RUN_CATCH_UP) {
-        r->undone = open->kind == RUN_ROLLBACK ? state->live : open->release;
+    if (open && first_undone(r)->kind != RUN_CATCH_UP)
+        r->undone = begun_release(first_undone(r));
+    if (open && open->kind != RUN_CATCH_UP)
         r->to = open->kind == RUN_ROLLBACK ? open->release : open->from;
-    } else if (!open && !wish->to && state->live_by_going_back) {
+    else if (!open && !wish->to && state->live_by_going_back) {
         r->to = state->live;
         r->undone = NULL;
         r->already = true;
     }
     if (wish->to)
         r->to = wish->to;
+    r->schema = wish->schema;
     if (!r->to)
         return nothing_before(r->s, e);
     if (r->undone && strcmp(r->undone, r->to) == 0)
@@ -59,6 +90,12 @@ static bool choose(struct run *r, const struct rollback_wish *wish,
                  r->s->env->name);
         err_why(e, "the ledger knows no such release here");
         return err_fix(e, "see which there were: tidegate history");
+    }
+    if (goes_on(r, wish)) {
+        r->before = open;
+        r->undoes = NULL;
+        r->schema = json_bool(open->begun, "schema", false);
+        return true;
     }
     return to->is != RELEASE_BAD || (wish->to && wish->reason) ||
            without_reason(r->to, e);
@@ -188,15 +225,15 @@ static bool prove_only(struct run *r, struct err *e)
 
 static bool go(struct run *r, const struct rollback_wish *wish, struct err *e)
 {
-    if (!run_open(r, r->s, RUN_ROLLBACK, NULL, e))
+    if (!run_open(r, r->s, RUN_ROLLBACK, r->before, e))
         return false;
     serve_remember(r);
     r->from = r->s->state.live;
-    if (!run_begin(r, NULL, r->undoes, e))
+    if (!r->before && !run_begin(r, NULL, r->undoes, e))
         return false;
     bool ok =
         hosts_fence(r, e) &&
-        back_run(r, wish->schema, wish->reason ? wish->reason : "asked for", e);
+        back_run(r, r->schema, wish->reason ? wish->reason : "asked for", e);
 
     ok = end(r, ok, e);
     database_close(r);
@@ -212,7 +249,7 @@ bool rollback(struct run *r, struct subject *s,
     s->phases = PHASES_ALL;
     if (!choose(r, wish, e) || !reach(r, e))
         return false;
-    r->kept = back_kept(r, wish->schema);
+    r->kept = back_kept(r, r->schema);
     if (r->already && !prove_only(r, e))
         return false;
     if (r->already || !back_possible(r, e) || e->code != ERR_NONE)

@@ -21,6 +21,11 @@ static const char *named(const struct run *r, const char *step)
     return r->going_back ? arena_printf(r->s->arena, "back-%s", step) : step;
 }
 
+static bool has_it(const struct run *r, size_t host)
+{
+    return r->now[host] && strcmp(r->now[host], r->to) == 0;
+}
+
 /* A host that fails may be left behind: always when going back, else as far
  * as max_failed allows. */
 static bool spare(struct run *r, size_t host, const char *why, struct err *e)
@@ -70,7 +75,8 @@ static bool batch_step(struct run *r, const struct host_step *step,
     return true;
 }
 
-/* The hosts of a batch on which a resumed run has not done the step. */
+/* The hosts of a batch on which a resumed run has not done the step. Going
+ * back, a host that is not there was changed since by another. */
 static struct hosts still(struct run *r, const char *step,
                           const struct hosts *batch)
 {
@@ -78,7 +84,8 @@ static struct hosts still(struct run *r, const char *step,
                         0};
 
     for (size_t i = 0; i < batch->n; i++)
-        if (!run_was_done(r, step, fleet_name(r->s->fleet, batch->list[i])))
+        if (!run_was_done(r, step, fleet_name(r->s->fleet, batch->list[i])) ||
+            (r->going_back && !has_it(r, batch->list[i])))
             out.list[out.n++] = batch->list[i];
     return out;
 }
@@ -313,20 +320,22 @@ static bool batch_run(struct run *r, struct hosts *batch, struct err *e)
 }
 
 /* Which hosts are out of the pool already: they go first, and take nobody
- * more out. Going back, only hosts that tidegate takes out count. */
+ * more out. Going back, only hosts that tidegate took out count, the ones
+ * that a killed run had in hand as well. */
 static bool *hosts_out(struct run *r)
 {
     struct subject *s = r->s;
     bool *out = arena_array(s->arena, s->n_hosts, sizeof *out);
     struct pool_facts pool = {0};
 
-    if (r->going_back || !s->env->pool_members)
+    if (!s->env->pool_members)
         return out;
     pool_read(s->fleet, s->arena, s->env, &pool);
     for (size_t i = 0; pool.read && i < s->n_hosts; i++) {
         enum member_state state = pool_state(&pool, s->fleet, i);
 
-        out[i] = state == MEMBER_DOWN || state == MEMBER_DRAIN;
+        out[i] = (state == MEMBER_DOWN || state == MEMBER_DRAIN) &&
+                 (!r->going_back || run_touched(r, i));
     }
     return out;
 }
@@ -343,10 +352,7 @@ static struct hosts to_change(struct run *r)
         size_t n = 0;
 
         for (size_t i = 0; i < todo.n; i++) {
-            const char *now = r->now[todo.list[i]];
-            bool touched = run_touched(r, todo.list[i]);
-
-            if (touched || !now || strcmp(now, r->to) != 0)
+            if (run_touched(r, todo.list[i]) || !has_it(r, todo.list[i]))
                 todo.list[n++] = todo.list[i];
         }
         todo.n = n;

@@ -118,6 +118,8 @@ bool run_begin(struct run *r, const char *manifest, const char *takes_over,
     json_set_bool(j, "restart_only", s->restart_only);
     if (r->down)
         json_set_bool(j, "down", true);
+    if (r->schema)
+        json_set_bool(j, "schema", true);
     json_set_str(j, "policy", s->policy_digest);
     json_set_int(j, "overridden", r->overridden);
     set_hosts(r, j);
@@ -289,23 +291,29 @@ bool run_was_open(const struct run *r, const char *step, const char *target)
     return s && (s->is == STEP_INTENT || s->is == STEP_UNKNOWN);
 }
 
+static const struct run_state *taken_over(const struct run *r, const char *id)
+{
+    return id ? state_run(&r->s->state, id) : NULL;
+}
+
+/* By this run, or one that it took over. */
+static bool changed_by(const struct run *r, const struct run_state *run,
+                       const char *name)
+{
+    for (; run; run = taken_over(r, run->takes_over))
+        for (size_t i = 0; i < run->n; i++)
+            if (run->steps[i].change && strcmp(run->steps[i].target, name) == 0)
+                return true;
+    return false;
+}
+
 bool run_touched(const struct run *r, size_t host)
 {
-    const struct run_state *undone =
-        r->undoes ? state_run(&r->s->state, r->undoes) : NULL;
     const char *name = fleet_name(r->s->fleet, host);
 
-    if (r->touched && r->touched[host])
-        return true;
-    for (size_t i = 0; undone && i < undone->n; i++)
-        if (undone->steps[i].change &&
-            strcmp(undone->steps[i].target, name) == 0)
-            return true;
-    for (size_t i = 0; r->before && i < r->before->n; i++)
-        if (r->before->steps[i].change &&
-            strcmp(r->before->steps[i].target, name) == 0)
-            return true;
-    return false;
+    return (r->touched && r->touched[host]) ||
+           changed_by(r, taken_over(r, r->undoes), name) ||
+           changed_by(r, r->before, name);
 }
 
 bool run_stopped(struct run *r, struct err *e)

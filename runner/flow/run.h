@@ -28,6 +28,7 @@ struct run {
     const struct run_state *before; /* resumed: its state when taken over */
     const char *undoes;             /* the unfinished run's id, or NULL */
     const char *undone; /* going back: the release that is undone, or NULL */
+    bool schema;        /* and the downs of its "before" migrations too */
     const char *const *kept; /* NULL-closed: migrations the database keeps */
 
     struct facts facts;

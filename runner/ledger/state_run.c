@@ -80,7 +80,9 @@ void replay_epoch(struct replay *r)
     run->s.exit = 0;
 }
 
-static void take_over(struct run_build *run, struct run_build *other)
+/* What had changed nothing leaves its announcement open. */
+static void take_over(struct replay *r, struct run_build *run,
+                      struct run_build *other)
 {
     if (!other || !is_unfinished(&other->s))
         return;
@@ -88,6 +90,8 @@ static void take_over(struct run_build *run, struct run_build *other)
     other->before = other->s.ended;
     other->s.ended = RUN_ABANDONED;
     other->s.taken_over_by = run->s.id;
+    if (!other->s.changed)
+        manifest_use(r, other->s.manifest, NULL);
 }
 
 void replay_run(struct replay *r)
@@ -114,7 +118,7 @@ void replay_run(struct replay *r)
     s->restart_only = json_bool(r->p, "restart_only", false);
     s->takes_over = json_str(r->p, "takes_over");
     s->begun = r->p;
-    take_over(run, run_named(r, s->takes_over));
+    take_over(r, run, run_named(r, s->takes_over));
     *(struct run_build **)list_add(r->a, &r->runs, sizeof run) = run;
     manifest_use(r, s->manifest, s->id);
     release_named(r, run);
@@ -279,6 +283,7 @@ void replay_ended(struct replay *r)
         if (run->over) {
             run->over->s.ended = run->over->before;
             run->over->s.taken_over_by = NULL;
+            manifest_use(r, run->over->s.manifest, run->over->s.id);
             run->over = NULL;
         }
     }

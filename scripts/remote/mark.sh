@@ -10,7 +10,11 @@ staged | live | good | bad) ;;
 *) fail "bad state" ;;
 esac
 hold
-[ -d "$path/releases/$release" ] || fail "$release is not on this host"
+if [ ! -d "$path/releases/$release" ]; then
+    [ "$state" = bad ] || fail "$release is not on this host"
+    tell state ''
+    end 'done' # it never came here, so nobody can choose it here
+fi
 [ "$(state_of "$release")" = "$state" ] || own_write "$release.state" "$state"
 tell state "$(state_of "$release")"
 end 'done'

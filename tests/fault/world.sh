@@ -54,6 +54,7 @@ t_at() {
 world_release() {
     (
         cd "$SITE/repo" || exit
+        git rev-parse -q --verify "$1" >/dev/null && exit 0
         rm -f migrations/*
         eval "$2"
         site_tag "$1"
@@ -118,6 +119,7 @@ world_back() { # MOMENT
         [ "$(world_answer "$name")" = "$answers" ] || {
             ln -sfn "releases/$answers" "$host/shop/current"
             TIDEGATE_PATH=$host/shop "$host/shop/current/bin/restart"
+            world_until world_answers "$name" "$answers"
             cp -a --remove-destination "$saved/$name/current" "$host/shop/"
         }
         TIDEGATE_PATH=$host/shop "$host/shop/current/bin/pool" \
@@ -137,6 +139,8 @@ world_back() { # MOMENT
     : >"$SITE/watched"
     rm "$SITE/resting"
 }
+
+world_answers() { [ "$(world_answer "$1")" = "$2" ]; }
 
 world_until() {
     tries=0
