@@ -244,7 +244,7 @@ gives 0 'freeze' t freeze --why 'the sale'
 gives 0 'frozen' t doctor
 has 'who and why' "$OUT" 'the sale'
 gives 0 'thaw' t thaw --why over
-postgres_halt immediate
+postgres_halt fast
 gives 69 'the database is down' t doctor
 has 'the database is named' "$OUT" 'problem  database'
 has 'the hosts are well all the same' "$OUT" 'ok       host      127.0.0.1'

@@ -95,7 +95,7 @@ sed -i 's/^max_out .*/max_out = 1/' "$SITE/repo/tidegate.ini"
 gives 10 'a policy that is not the pinned one' t migrate down v1.1 $yes
 sed -i 's/^max_out .*/max_out = 2/' "$SITE/repo/tidegate.ini"
 is 'the column is still there' "$(columns)" note
-postgres_halt immediate
+postgres_halt fast
 gives 69 'the database is down' t migrate down v1.1 $yes
 gives 69 'status needs it as well' t migrate status v1.1
 postgres_again
