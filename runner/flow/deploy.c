@@ -89,6 +89,10 @@ static bool end_good(struct run *r, struct err *e)
                            .exit_code = 0,
                            .live = r->s->phases == PHASES_ALL ? r->to : NULL};
 
+    if (r->s->phases == PHASES_ALL && !run_settle(r, "not reached", e)) {
+        e->code = ERR_PARTWAY;
+        return false;
+    }
     return ended(r, &x, e);
 }
 
@@ -304,6 +308,37 @@ static bool begin(struct run *r, struct err *e)
     return run_begin(r, r->facts.consumed, NULL, e);
 }
 
+/* The ledger calls it live; so must every host that answers, unless it is
+ * known to owe. */
+static bool nothing_to_do(struct run *r, struct err *e)
+{
+    for (size_t i = 0; i < r->s->n_hosts; i++) {
+        const struct observed *o = &r->s->observed[i];
+        const char *name = fleet_name(r->s->fleet, i);
+
+        if (o->outcome != OUTCOME_DONE) {
+            progress_warn(r->s->progress, name, "not looked at: %s",
+                          o->why ? o->why : outcome_word(o->outcome));
+            continue;
+        }
+        if ((o->current && strcmp(o->current, r->s->release) == 0) ||
+            run_owed(r, i))
+            continue;
+        err_what(e, ERR_REFUSED, "%s does not have %s, which is live", name,
+                 r->s->release);
+        err_why(e, "it has %s: another changed it",
+                !o->current   ? o->current_raw ? o->current_raw : "none of ours"
+                : *o->current ? o->current
+                              : "no release");
+        return err_fix(e,
+                       "nothing was changed; find out who did, then bring it "
+                       "level: tidegate catch-up %s",
+                       name);
+    }
+    r->already = true;
+    return true;
+}
+
 bool deploy(struct run *r, struct subject *s, const struct deploy_wish *wish,
             struct err *e)
 {
@@ -313,10 +348,8 @@ bool deploy(struct run *r, struct subject *s, const struct deploy_wish *wish,
     aim(r);
     if (!ask_waiting(r, e))
         return false;
-    if (gates_nothing_to_do(r->verdicts)) {
-        r->already = true;
-        return true;
-    }
+    if (gates_nothing_to_do(r->verdicts))
+        return nothing_to_do(r, e);
     if (wish->confirm && !wish->confirm(wish->ctx, r, e))
         return false;
     bool ok = begin(r, e) && run_parts(r, e);

@@ -217,7 +217,8 @@ static bool step_all(struct run *r, const struct host_step *step, struct err *e)
 
     if (n == 0 || hosts_step(r, step, hosts, n, outs, e))
         return true;
-    if (!r->going_back || e->code == ERR_LEDGER || e->code == ERR_INTERRUPTED)
+    if (!r->going_back || r->end_here || e->code == ERR_LEDGER ||
+        e->code == ERR_INTERRUPTED)
         return false;
     err_clear(e);
     for (size_t i = 0; i < n; i++) {

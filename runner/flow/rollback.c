@@ -24,6 +24,18 @@ static bool without_reason(const char *to, struct err *e)
     return err_fix(e, "say why: tidegate rollback --to %s --reason TEXT", to);
 }
 
+/* Staged is not released: no gate ever let it pass, and a rollback asks
+ * none. */
+static bool never_live(const struct run *r, struct err *e)
+{
+    err_what(e, ERR_USAGE, "%s was never live in %s", r->to, r->s->env->name);
+    err_why(e, "it was staged at most, and going back asks no gate");
+    return err_fix(e,
+                   "release it: tidegate expect %s; or see which were "
+                   "live: tidegate history",
+                   r->to);
+}
+
 /* Rollbacks of rollbacks undo what the first of them set out to undo. */
 static const struct run_state *first_undone(const struct run *r)
 {
@@ -97,6 +109,8 @@ static bool choose(struct run *r, const struct rollback_wish *wish,
         r->schema = json_bool(open->begun, "schema", false);
         return true;
     }
+    if (to->is == RELEASE_STAGED)
+        return never_live(r, e);
     return to->is != RELEASE_BAD || (wish->to && wish->reason) ||
            without_reason(r->to, e);
 }
@@ -164,15 +178,6 @@ static bool reach(struct run *r, struct err *e)
     return s->n_hosts == 0 || prove_target(r, e);
 }
 
-static bool write_owing(struct run *r, struct err *e)
-{
-    for (size_t i = 0; i < r->s->n_hosts; i++)
-        if (r->s->left_out[i] &&
-            !run_owes(r, i, r->to, "not reached by the rollback", e))
-            return false;
-    return true;
-}
-
 static bool end(struct run *r, bool ok, struct err *e)
 {
     struct run_ending x = {
@@ -190,7 +195,13 @@ static bool end(struct run *r, bool ok, struct err *e)
         return false;
     }
     if (ok && serve_back(r, &as_before, e) && !r->unknown)
-        return write_owing(r, e) && run_end(r, &x, e);
+        return run_settle(r, "not reached by the rollback", e) &&
+               run_end(r, &x, e);
+    if (ok && e->code == ERR_NONE) {
+        err_what(e, ERR_UNKNOWN, "code is back where hosts answer");
+        err_why(e, "what became of a step on another is not known");
+        err_fix(e, "see which: tidegate status; then tidegate rollback");
+    }
     if (ok || r->unknown || e->code == ERR_UNKNOWN) {
         x.ended = as_before ? RUN_GOOD : RUN_BROKEN;
         x.unverified = true;
@@ -202,6 +213,8 @@ static bool end(struct run *r, bool ok, struct err *e)
         x.exit_code = r->changed ? 12 : 10;
         if (r->changed)
             e->code = ERR_PARTWAY;
+        else if (e->code == ERR_FAILED)
+            e->code = ERR_REFUSED;
     }
     x.why = e->what;
     if (!run_end(r, &x, &trouble))

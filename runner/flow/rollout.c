@@ -50,7 +50,7 @@ static bool batch_step(struct run *r, const struct host_step *step,
 
     if (todo->n == 0 || hosts_step(r, step, todo->list, todo->n, outs, e))
         return true;
-    if (e->code == ERR_LEDGER)
+    if (e->code == ERR_LEDGER || r->end_here)
         return false;
     failed = *e;
     err_clear(e);

@@ -239,6 +239,32 @@ bool run_owes(struct run *r, size_t host, const char *release, const char *why,
     return ledger_append(r->s->ledger, EVENT_OWING, j, e);
 }
 
+bool run_owed(const struct run *r, size_t host)
+{
+    const struct environment_state *state = &r->s->state;
+
+    for (size_t i = 0; i < state->n_owing; i++)
+        if (strcmp(state->owed[i].host, fleet_name(r->s->fleet, host)) == 0)
+            return true;
+    return false;
+}
+
+bool run_settle(struct run *r, const char *why, struct err *e)
+{
+    for (size_t i = 0; i < r->s->n_hosts; i++) {
+        const char *own = r->s->observed[i].why;
+
+        if (r->s->left_out[i]) {
+            if (!run_owes(r, i, r->to, own && *own ? own : why, e))
+                return false;
+        } else if (run_owed(r, i) &&
+                   !run_owes(r, i, "", "brought level by this run", e)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void set_kept(struct json *j, const char *const *kept)
 {
     struct json *list = json_new_array();
