@@ -30,6 +30,6 @@ bool release_overrides(struct tidegate *t, const struct opt_list *names,
                        const char *reason, unsigned *out, struct err *e);
 /* "migrations", "restart" or NULL (all); ERR_USAGE otherwise. */
 bool release_only(const char *only, bool restart_only, enum phases *out,
-                    struct err *e);
+                  struct err *e);
 
 #endif
