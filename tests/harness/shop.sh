@@ -85,8 +85,12 @@ setting() {
 }
 
 release() { (cd "$SITE/repo" && site_tag "$1"); }
-up() { printf '%s\n' "$2" >"$SITE/repo/migrations/$1.up.sql"; }
-down() { printf '%s\n' "$2" >"$SITE/repo/migrations/$1.down.sql"; }
+sql() { # FILE TEXT
+    mkdir -p "$SITE/repo/migrations"
+    printf '%s\n' "$2" >"$SITE/repo/migrations/$1"
+}
+up() { sql "$1.up.sql" "$2"; }
+down() { sql "$1.down.sql" "$2"; }
 
 announce() {
     shop_tag=$1
@@ -178,6 +182,8 @@ s.sendall(b"show stat\n")
 print(s.makefile().read())' "$SITE/haproxy.sock" | grep '^shop,127' |
         grep -vq ',UP,'
 }
+
+pool_short() { ! pool_whole; }
 
 statement() { # WHO NAMESPACE FILE: the file's text, signed, into the ledger
     : >"$SITE/signature"
