@@ -82,6 +82,15 @@ static void say_users(struct tidegate *t, const struct run *r)
                               (long long)users->max));
 }
 
+static void say_overridden(struct tidegate *t, const struct run *r)
+{
+    for (size_t i = 0; i < GATE_COUNT; i++)
+        if (r->verdicts[i].state == VERDICT_OVERRIDDEN)
+            output_note(t->out, STYLE_WARN, "  OVERRIDDEN (was %s) %s: %s\n",
+                        verdict_word(r->verdicts[i].was), gates[i].name,
+                        r->verdicts[i].because);
+}
+
 bool release_confirm(void *ctx, const struct run *r, struct err *e)
 {
     struct release_confirm *c = ctx;
@@ -93,6 +102,7 @@ bool release_confirm(void *ctx, const struct run *r, struct err *e)
     say_line(t, "hosts", arena_printf(t->arena, "%zu", t->env->n_hosts));
     say_when(t, r);
     say_users(t, r);
+    say_overridden(t, r);
     say_migrations(t, r);
     say_line(t, "way back",
              r->from || r->s->state.live
