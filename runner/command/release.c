@@ -210,17 +210,33 @@ bool release_overrides(struct tidegate *t, const struct opt_list *names,
     return err_fix(e, "add --reason TEXT");
 }
 
-bool release_only(const char *only, bool restart_only, enum phases *out,
-                  struct err *e)
+bool release_possible(const struct environment *env, enum phases phases,
+                      struct err *e)
+{
+    const char *lacks =
+        phases == PHASES_MIGRATIONS && !env->database   ? "database"
+        : phases == PHASES_RESTART && env->n_hosts == 0 ? "hosts"
+                                                        : NULL;
+
+    if (!lacks)
+        return true;
+    err_what(e, ERR_CONFIG, "[environment %s] names no %s", env->name, lacks);
+    err_why(e, "%s alone cannot be without",
+            phases == PHASES_RESTART ? "a restart" : "migrations");
+    return err_fix(e, "add `%s`, or release the whole", lacks);
+}
+
+bool release_only(const struct environment *env, const char *only,
+                  bool restart_only, enum phases *out, struct err *e)
 {
     *out = restart_only ? PHASES_RESTART : PHASES_ALL;
     if (!only)
-        return true;
+        return release_possible(env, *out, e);
     if (restart_only || strcmp(only, "migrations") != 0) {
         err_what(e, ERR_USAGE, "--only %s cannot be", only);
         err_why(e, "deploy knows --only migrations, and --restart-only");
         return err_fix(e, "give one of the two");
     }
     *out = PHASES_MIGRATIONS;
-    return true;
+    return release_possible(env, *out, e);
 }

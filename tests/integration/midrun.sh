@@ -170,7 +170,7 @@ is 'still not run' "$(site_sql "SELECT count(*) FROM information_schema.columns
     WHERE column_name = 'late'")" 0
 site_users 5
 gives 0 'resume when they left' t resume $yes
-is 'it ran once' "$(site_sql "SELECT count(*) FROM tidegate.applied
+is 'it ran once' "$(site_sql "SELECT count(*) FROM tidegate.migration
     WHERE name = '0001_after' AND phase = 'after'")" 1
 gives 0 'status is whole' t status
 is 'no host was restarted for it' "$(cat "$SITE"/hosts/*/shop/shared/log/restarts |
