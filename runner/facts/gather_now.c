@@ -86,7 +86,8 @@ void gather_probe(struct subject *s, struct facts *f, const char *const *each)
     const char *live = s->state.live;
     size_t n = 0;
 
-    f->probe.configured = s->env->probe_host.on || s->env->probe_front.on;
+    f->probe.configured =
+        s->fleet && (s->env->probe_host.on || s->env->probe_front.on);
     f->probe.expected = live;
     f->probe.other = live ? other_release(s, live, each) : NULL;
     if (!f->probe.configured || !live)

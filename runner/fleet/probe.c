@@ -181,9 +181,11 @@ void probe_ask(struct fleet *f, struct arena *a, const struct environment *env,
                const struct probe_target *targets, size_t n, bool once,
                struct answer_facts *answers)
 {
-    struct probing p = {
-        .a = a, .l = fleet_loop(f), .n = n, .left = n, .once = once};
+    struct probing p = {.a = a, .n = n, .left = n, .once = once};
 
+    if (n == 0)
+        return; /* without hosts there is no fleet either */
+    p.l = fleet_loop(f);
     p.http = http_open(p.l);
     p.list = arena_array(a, n, sizeof *p.list);
     p.alarm =

@@ -401,6 +401,7 @@ bool resume(struct run *r, struct subject *s, run_confirm *confirm, void *ctx,
     r->kind = was->kind;
     r->to = was->release;
     r->from = was->from;
+    r->overridden = (unsigned)json_int(was->begun, "overridden", 0);
     s->phases = was->phases;
     s->restart_only = was->restart_only;
     if (was->kind == RUN_ROLLBACK)

@@ -255,6 +255,7 @@ static const struct {
     {"database", doctor_look_database, DOCTOR_CONFIG},
     {"rehearsal", doctor_look_rehearsal, DOCTOR_CONFIG},
     {"host", doctor_look_hosts, DOCTOR_CONFIG},
+    {"hook host", doctor_look_hooks, DOCTOR_CONFIG},
     {"probe", doctor_look_probes, DOCTOR_CONFIG | DOCTOR_HOSTS},
     {"pool", doctor_look_pool, DOCTOR_CONFIG | DOCTOR_HOSTS},
     {"users", doctor_look_users, DOCTOR_CONFIG},
@@ -308,22 +309,28 @@ static bool diagnosis(const struct doctor *d, struct err *e)
     return err_fix(e, "%s", worst->fix);
 }
 
+static bool stopped(const struct doctor *d, struct err *e)
+{
+    if (loop_stops(d->loop) == 0)
+        return false;
+    err_what(e, ERR_INTERRUPTED, "stopped while looking at: %s", d->check);
+    err_why(e, "a signal asked us to stop");
+    err_fix(e, "run it again: tidegate doctor");
+    return true;
+}
+
 bool doctor_run(struct doctor *d, struct err *e)
 {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         d->check = rows[i].name;
-        if (loop_stops(d->loop) > 0) {
-            err_what(e, ERR_INTERRUPTED, "stopped before %s was looked at",
-                     d->check);
-            err_why(e, "a signal asked us to stop");
-            return err_fix(e, "run it again: tidegate doctor");
-        }
         progress_live(d->progress, d->check, (int64_t)i,
                       sizeof rows / sizeof *rows, "looking");
         if ((rows[i].needs & d->proved) == rows[i].needs)
             rows[i].look(d);
         else
             doctor_off(d, "not looked at: it needs what is wrong above");
+        if (stopped(d, e))
+            return false;
     }
     return diagnosis(d, e);
 }

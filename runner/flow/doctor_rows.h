@@ -10,8 +10,7 @@ enum doctor_needs {
     DOCTOR_CONFIG = 1, /* d->config and d->env */
     DOCTOR_LEDGER = 2, /* d->ledger */
     DOCTOR_STATE = 4,  /* d->s.state */
-    DOCTOR_HOSTS = 8,  /* d->s.fleet and d->s.observed */
-    DOCTOR_TWINS = 16,
+    DOCTOR_HOSTS = 8   /* d->s.fleet and d->s.observed */
 };
 
 #define DOCTOR_SKEW_MS 5000 /* what the gates call too much */
@@ -34,6 +33,7 @@ void doctor_look_key(struct doctor *d);
 void doctor_look_database(struct doctor *d);
 void doctor_look_rehearsal(struct doctor *d);
 void doctor_look_hosts(struct doctor *d);
+void doctor_look_hooks(struct doctor *d);
 void doctor_look_probes(struct doctor *d);
 void doctor_look_pool(struct doctor *d);
 void doctor_look_window(struct doctor *d);

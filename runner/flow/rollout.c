@@ -328,7 +328,7 @@ static bool *hosts_out(struct run *r)
     bool *out = arena_array(s->arena, s->n_hosts, sizeof *out);
     struct pool_facts pool = {0};
 
-    if (!s->env->pool_members)
+    if (!s->fleet || !s->env->pool_members)
         return out;
     pool_read(s->fleet, s->arena, s->env, &pool);
     for (size_t i = 0; pool.read && i < s->n_hosts; i++) {

@@ -126,7 +126,7 @@ static size_t all_targets(struct run *r, struct probe_target **out)
         if (r->now[hosts[i]] && *r->now[hosts[i]])
             (*out)[count++] =
                 (struct probe_target){hosts[i], r->now[hosts[i]], NULL};
-    if (r->s->env->probe_front.on && r->to)
+    if (r->s->fleet && r->s->env->probe_front.on && r->to)
         (*out)[count++] = (struct probe_target){PROBE_FRONT, r->to, another(r)};
     return count;
 }

@@ -202,4 +202,12 @@ has 'it names the way out' "$OUT" 'tidegate resume'
 gives 0 'resume of the deploy' t resume $yes
 gives 0 'the chain verifies' t ledger verify
 is 'the front answers' "$(site_front)" v1.3
+
+# a rollback does not wait for a catch-up that died
+killed_at intent.after:3 catch-up 127.0.0.2 $yes >/dev/null 2>&1
+is 'kill -9 once more' $? 137
+gives 0 'rollback takes it over' t rollback $yes
+is 'the hosts went back' "$(has_release 1) $(has_release 2)" \
+    'releases/v1.1 releases/v1.1'
+gives 0 'status is whole' t status
 tap_end

@@ -201,15 +201,72 @@ gives 10 'a pool that is not the pinned one' t doctor
 has 'no host is in it' "$OUT" 'problem  pool '
 back
 
+# a host that only runs commands
+change $ini "s|^drain .*|drain = on $(cat "$SITE/user")@127.0.0.1:$(cat "$SITE/port"): true|"
+gives 10 'a hook on a host of its own (not the pinned policy)' t doctor
+has 'that host was reached' "$OUT" 'ok       hook host '
+back
+change $ini "s|^drain .*|drain = on $(cat "$SITE/user")@127.0.0.9:$(cat "$SITE/port"): true|"
+gives 10 'a hook on a host that does not answer' t doctor
+has 'it is named' "$OUT" 'problem  hook host '
+back
+
+# a standby in place of the database
+"$PG_BIN/pg_basebackup" -h "$PG_SOCKET" -p "$PG_PORT" -U postgres -R -c fast \
+    -D "$SITE/standby" >/dev/null 2>&1
+standby_port=$((PG_PORT + 1))
+"$PG_BIN/pg_ctl" -D "$SITE/standby" -s -w -o "-p $standby_port" -l "$SITE/standby.log" \
+    start >/dev/null
+ok 'a standby runs' $?
+change $ini "s|^database .*|database = host=$PG_SOCKET port=$standby_port user=postgres dbname=shop|"
+gives 10 'a standby is no place for migrations' t doctor
+has 'it is called one' "$OUT" 'is a standby and takes no changes'
+back
+"$PG_BIN/pg_ctl" -D "$SITE/standby" -s -w -m immediate stop >/dev/null
+
+# interrupted
+change policies/production.ini 's/^count .*/count = command: sleep 30/'
+(cd "$SITE/repo" && exec "$TIDEGATE" doctor) >"$SITE/stopped" 2>&1 &
+pid=$!
+until [ -n "$(ps -o pid= --ppid $pid 2>/dev/null)" ] &&
+    ps -o args= --ppid $pid | grep -q 'sleep 30'; do
+    kill -0 $pid 2>/dev/null || break
+    sleep 0.05
+done
+kill -TERM $pid
+wait $pid
+is 'SIGTERM ends it' $? 143
+has 'it says where' "$(cat "$SITE/stopped")" 'stopped while looking at: users'
+back
+
 # a freeze and an owing host are told, and are no fault of the equipment
 gives 0 'freeze' t freeze --why 'the sale'
 gives 0 'frozen' t doctor
 has 'who and why' "$OUT" 'the sale'
 gives 0 'thaw' t thaw --why over
-postgres_halt immediate
+postgres_halt fast
 gives 69 'the database is down' t doctor
 has 'the database is named' "$OUT" 'problem  database'
 has 'the hosts are well all the same' "$OUT" 'ok       host      127.0.0.1'
 postgres_again
 gives 0 'and all is well again' t doctor
+
+# a project without hosts works with what it has
+mkdir -p "$SITE/small/policies"
+git -C "$SITE/small" init -q -b main
+cat >"$SITE/small/tidegate.ini" <<END
+[project]
+name = small
+repository = .
+[environment production]
+policy = policies/production.ini
+database = host=$PG_SOCKET port=$PG_PORT user=postgres dbname=shop
+END
+printf '[expected]\nsignatures = optional\napprovals = 0\n' \
+    >"$SITE/small/policies/production.ini"
+small() { (cd "$SITE/small" && exec "$TIDEGATE" "$@"); }
+gives 0 'init of a small project' small init
+gives 0 'doctor of it' small doctor
+has 'no hosts' "$OUT" 'releases without hosts'
+has 'no tag yet: a warning' "$OUT" 'has no tags'
 tap_end

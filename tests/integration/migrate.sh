@@ -95,7 +95,7 @@ sed -i 's/^max_out .*/max_out = 1/' "$SITE/repo/tidegate.ini"
 gives 10 'a policy that is not the pinned one' t migrate down v1.1 $yes
 sed -i 's/^max_out .*/max_out = 2/' "$SITE/repo/tidegate.ini"
 is 'the column is still there' "$(columns)" note
-postgres_halt immediate
+postgres_halt fast
 gives 69 'the database is down' t migrate down v1.1 $yes
 gives 69 'status needs it as well' t migrate status v1.1
 postgres_again
@@ -186,6 +186,35 @@ is 'gone, late, edited' "$(state r4)" \
 echo 'NOT SQL' >"$SITE/repo/migrations/0030_bad.up.sql"
 tag r5
 gives 65 'a file that is no SQL' t migrate status r5
+
+# without hosts no code needs them: what is live may be undone
+S=$SITE/lone
+mkdir -p "$S/policies" "$S/migrations"
+site_sql 'CREATE DATABASE lone' postgres
+cat >"$S/tidegate.ini" <<END
+[project]
+name = lone
+repository = .
+[environment production]
+policy = policies/production.ini
+database = host=$PG_SOCKET port=$PG_PORT user=postgres dbname=lone
+END
+printf '[expected]\nsignatures = optional\napprovals = 0\nnotice = 0s\n' \
+    >"$S/policies/production.ini"
+echo 'CREATE TABLE lonely (id int);' >"$S/migrations/0001_lonely.up.sql"
+echo 'DROP TABLE lonely;' >"$S/migrations/0001_lonely.down.sql"
+printf '.tidegate/\ntidegate.ini\npolicies/\n' >"$S/.gitignore"
+git -C "$S" init -q -b main
+(cd "$S" && site_tag d1)
+lone() { (cd "$S" && exec "$TIDEGATE" "$@"); }
+gives 0 'init without hosts' lone init
+gives 0 'announced' lone expect d1 --at now --why test
+gives 0 'deployed' lone deploy d1 $yes
+is 'its table is there' "$(site_sql "SELECT to_regclass('lonely') IS NOT NULL" lone)" t
+gives 10 'undoing wants an announcement' lone migrate down d1 $yes
+gives 0 'announced' lone expect d1 --only migrations --at now --why test
+gives 0 'undone, although it is live' lone migrate down d1 $yes
+is 'its table is gone' "$(site_sql "SELECT to_regclass('lonely') IS NOT NULL" lone)" f
 
 # without a database
 sed -i '/^database /d' "$SITE/repo/tidegate.ini"
