@@ -74,7 +74,8 @@ static void say_run(const struct status *s)
         line(s, STYLE_PLAIN, "", "it was going back: tidegate rollback");
     else if (!running)
         line(s, STYLE_PLAIN, "",
-             "finish it: tidegate resume; undo it: tidegate rollback");
+             r->from ? "finish it: tidegate resume; undo it: tidegate rollback"
+                     : "finish it: tidegate resume");
     for (size_t i = 0; i < r->overridden; i++)
         line(s, STYLE_WARN, "overridden",
              arena_printf(a, "%s, by %s: %s", r->overrides[i].gate,

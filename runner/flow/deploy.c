@@ -127,8 +127,10 @@ static bool end_stopped(struct run *r, struct err *e)
             r->pending_after
                 ? "all hosts have %s; its \"after\" migrations wait: "
                   "tidegate resume"
-                : "see what stands where: tidegate status; then "
-                  "tidegate resume, or tidegate rollback",
+            : r->from ? "see what stands where: tidegate status; then "
+                        "tidegate resume, or tidegate rollback"
+                      : "mend the cause, then: tidegate resume (it is the "
+                        "first release: there is no way back)",
             r->to);
     ended(r, &x, e);
     return false;
