@@ -108,6 +108,28 @@ static bool end_nothing(struct run *r, struct err *e)
     return false;
 }
 
+/* "after" migrations that a HOLD kept back. */
+static const char *const *left_after(struct run *r)
+{
+    size_t n = 0;
+    const char **names =
+        arena_array(r->s->arena, r->s->pending.n + 1, sizeof *names);
+
+    for (size_t i = 0; i < r->s->pending.n; i++)
+        if (r->s->pending.list[i]->after)
+            names[n++] = r->s->pending.list[i]->name;
+    return names;
+}
+
+static const char *join(struct arena *a, const char *const *names)
+{
+    const char *all = *names ? *names : "none";
+
+    while (*names && *++names)
+        all = arena_printf(a, "%s, %s", all, *names);
+    return all;
+}
+
 static bool end_stopped(struct run *r, struct err *e)
 {
     struct run_ending x = {.ended = RUN_STOPPED, .exit_code = 12};
@@ -121,17 +143,18 @@ static bool end_stopped(struct run *r, struct err *e)
     if (r->pending_after) {
         x.ended = RUN_PENDING;
         x.live = r->to;
+        x.pending = left_after(r);
     }
     e->code = unknown ? ERR_UNKNOWN : ERR_PARTWAY;
-    err_fix(e,
-            r->pending_after
-                ? "all hosts have %s; its \"after\" migrations wait: "
-                  "tidegate resume"
-            : r->from ? "see what stands where: tidegate status; then "
-                        "tidegate resume, or tidegate rollback"
-                      : "mend the cause, then: tidegate resume (it is the "
-                        "first release: there is no way back)",
-            r->to);
+    if (r->pending_after)
+        err_fix(e, "all hosts have %s; still to run: %s; then: tidegate resume",
+                r->to, join(r->s->arena, x.pending));
+    else
+        err_fix(e, "%s",
+                r->from ? "see what stands where: tidegate status; then "
+                          "tidegate resume, or tidegate rollback"
+                        : "mend the cause, then: tidegate resume (it is the "
+                          "first release: there is no way back)");
     ended(r, &x, e);
     return false;
 }

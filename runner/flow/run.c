@@ -239,13 +239,13 @@ bool run_owes(struct run *r, size_t host, const char *release, const char *why,
     return ledger_append(r->s->ledger, EVENT_OWING, j, e);
 }
 
-static void set_kept(struct json *j, const char *const *kept)
+static void set_names(struct json *j, const char *key, const char *const *names)
 {
     struct json *list = json_new_array();
 
-    for (; kept && *kept; kept++)
-        json_append(list, json_new_string(*kept));
-    json_set(j, "kept", list);
+    for (; names && *names; names++)
+        json_append(list, json_new_string(*names));
+    json_set(j, key, list);
 }
 
 bool run_end(struct run *r, const struct run_ending *x, struct err *e)
@@ -263,7 +263,9 @@ bool run_end(struct run *r, const struct run_ending *x, struct err *e)
     set_text(j, "why", x->why);
     set_text(j, "commit", x->commit);
     set_text(j, "artifact", x->artifact);
-    set_kept(j, x->kept);
+    set_names(j, "kept", x->kept);
+    if (x->pending)
+        set_names(j, "pending", x->pending);
     failpoint("end.before");
     bool ok = ledger_append(r->s->ledger, EVENT_ENDED, j, e);
 

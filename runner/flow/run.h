@@ -105,6 +105,7 @@ struct run_ending {
     const char *why; /* or NULL */
     const char *commit, *artifact; /* adopt: of `live`; else NULL */
     const char *const *kept;       /* migrations kept, NULL-closed; or NULL */
+    const char *const *pending;    /* migrations still to run, likewise */
 };
 bool run_end(struct run *r, const struct run_ending *ending, struct err *e);
 
