@@ -89,6 +89,10 @@ static bool end_good(struct run *r, struct err *e)
                            .exit_code = 0,
                            .live = r->s->phases == PHASES_ALL ? r->to : NULL};
 
+    if (x.live && !hosts_owe(r, "not reached by the deploy", e)) {
+        e->code = ERR_PARTWAY;
+        return false;
+    }
     return ended(r, &x, e);
 }
 

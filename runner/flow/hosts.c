@@ -243,6 +243,14 @@ bool hosts_fence(struct run *r, struct err *e)
     return step_all(r, &step, e);
 }
 
+bool hosts_owe(struct run *r, const char *why, struct err *e)
+{
+    for (size_t i = 0; i < r->s->n_hosts; i++)
+        if (r->s->left_out[i] && !run_owes(r, i, r->to, why, e))
+            return false;
+    return true;
+}
+
 struct sending {
     struct stage stage;
     const char *digest;

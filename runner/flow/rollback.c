@@ -172,15 +172,6 @@ static bool reach(struct run *r, struct err *e)
     return s->n_hosts == 0 || prove_target(r, e);
 }
 
-static bool write_owing(struct run *r, struct err *e)
-{
-    for (size_t i = 0; i < r->s->n_hosts; i++)
-        if (r->s->left_out[i] &&
-            !run_owes(r, i, r->to, "not reached by the rollback", e))
-            return false;
-    return true;
-}
-
 static bool end(struct run *r, bool ok, struct err *e)
 {
     struct run_ending x = {
@@ -197,8 +188,12 @@ static bool end(struct run *r, bool ok, struct err *e)
             *e = trouble;
         return false;
     }
+    if (ok && !hosts_owe(r, "not reached by the rollback", e)) {
+        e->code = ERR_PARTWAY;
+        return false;
+    }
     if (ok && serve_back(r, &as_before, e) && !r->unknown)
-        return write_owing(r, e) && run_end(r, &x, e);
+        return run_end(r, &x, e);
     if (ok || r->unknown || e->code == ERR_UNKNOWN) {
         x.ended = as_before ? RUN_GOOD : RUN_BROKEN;
         x.unverified = true;

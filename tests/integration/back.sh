@@ -160,6 +160,30 @@ is 'every host has b6' "$(releases)" releases/b6
 gives 0 'status is whole' t status
 until_true 10 pool_whole
 
+setting rollout max_unreachable 1
+accept
+sshd_host_stop "$SITE" 2
+stop_app 2
+until_true 10 pool_short
+goes 0 'a release without it, as far as max_unreachable allows' m1
+gives 12 'status: not whole' t status
+has 'it is owing' "$OUT" 'owing'
+sshd_host_start "$SITE" 2
+gives 0 'catch-up' t catch-up $yes
+is 'every host has m1' "$(releases)" releases/m1
+gives 0 'status is whole' t status
+until_true 10 pool_whole
+sshd_host_stop "$SITE" 2
+gives 13 'rollback, and the other host still serves what was undone' t rollback $yes
+gives 12 'it is owing all the same' t status
+has 'it is named' "$OUT" 'owing'
+sshd_host_start "$SITE" 2
+gives 0 'catch-up' t catch-up $yes
+gives 0 'then rollback proves it' t rollback $yes
+gives 0 'status is whole' t status
+setting rollout max_unreachable
+accept
+
 echo '# a site that was broken before'
 goes 0 'b10' b10
 env=$SITE/hosts/127.0.0.2/shop/shared/app.env
