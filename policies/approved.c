@@ -138,7 +138,9 @@ struct verdict approved_judge(struct arena *scratch,
                          want);
     verdict_limit(&v, "approvals = %d", want);
     if (v.is != PASS)
-        verdict_fix(&v, "somebody other than the announcer runs: tidegate "
-                        "approve");
+        verdict_fix(&v,
+                    "somebody other than the announcer runs: tidegate "
+                    "approve %s",
+                    facts->release.release);
     return v;
 }

@@ -2,7 +2,7 @@
 
 /* Whether one migration leaves a way back; else *v says why not. */
 static bool returns(const struct migration_facts *m, bool backup_fresh,
-                    struct verdict *v)
+                    const char *release, struct verdict *v)
 {
     if (!m->after && m->breaks && !m->compatible) {
         *v = verdict_stop("way_back.breaks",
@@ -26,7 +26,7 @@ static bool returns(const struct migration_facts *m, bool backup_fresh,
                           "the down of %s was not "
                           "rehearsed",
                           m->name);
-        verdict_fix(v, "run: tidegate rehearse");
+        verdict_fix(v, "run: tidegate rehearse %s", release);
     } else {
         return true;
     }
@@ -46,7 +46,7 @@ struct verdict way_back_judge(struct arena *scratch,
     for (size_t i = 0; i < w->n; i++) {
         const struct migration_facts *m = &w->migrations[i];
 
-        if (!returns(m, w->backup_fresh, &v))
+        if (!returns(m, w->backup_fresh, facts->release.release, &v))
             return v;
         before += !m->after;
         forward_only += m->after && m->forward_only;

@@ -14,7 +14,7 @@ static bool check_run(struct tidegate *t, void *args, struct err *e)
     struct run r = {0};
 
     t->release = a->release;
-    if (!release_only(a->only, a->restart_only, &wish.phases, e) ||
+    if (!release_only(t->env, a->only, a->restart_only, &wish.phases, e) ||
         !release_subject(t, &s, e))
         return false;
     bool ok = deploy_check(&r, &s, &wish, e);

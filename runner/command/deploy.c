@@ -22,7 +22,7 @@ static bool deploy_run(struct tidegate *t, void *args, struct err *e)
     t->release = a->release;
     if (a->wait.given)
         wish.wait_ms = a->wait.ms ? a->wait.ms : CLOCK_NEVER;
-    if (!release_only(a->only, a->restart_only, &wish.phases, e) ||
+    if (!release_only(t->env, a->only, a->restart_only, &wish.phases, e) ||
         !release_overrides(t, &a->overrides, a->reason, &wish.overridden, e) ||
         !release_subject(t, &s, e))
         return false;

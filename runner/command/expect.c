@@ -129,7 +129,8 @@ static bool expect_run(struct tidegate *t, void *args, struct err *e)
     bool ok;
 
     t->release = a->release;
-    if (!args_valid(a, &phases, e) || !release_subject(t, &s, e))
+    if (!args_valid(a, &phases, e) || !release_possible(t->env, phases, e) ||
+        !release_subject(t, &s, e))
         return false;
     s.phases = phases;
     s.restart_only = phases == PHASES_RESTART;

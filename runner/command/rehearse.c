@@ -76,7 +76,7 @@ static void show(struct tidegate *t, const struct rehearsal *r)
         for (size_t k = 0; k < r->list[i].n; k++)
             show_statement(t, &table, &r->list[i], &r->list[i].up[k]);
     table_print(t->out, &table);
-    for (size_t i = 0; i < r->n; i++) {
+    for (size_t i = 0; !r->failed && i < r->n; i++) {
         const struct rehearsed *m = &r->list[i];
 
         show_way_back(t, m);

@@ -82,6 +82,15 @@ static void say_users(struct tidegate *t, const struct run *r)
                               (long long)users->max));
 }
 
+static void say_overridden(struct tidegate *t, const struct run *r)
+{
+    for (size_t i = 0; i < GATE_COUNT; i++)
+        if (r->verdicts[i].state == VERDICT_OVERRIDDEN)
+            output_note(t->out, STYLE_WARN, "  OVERRIDDEN (was %s) %s: %s\n",
+                        verdict_word(r->verdicts[i].was), gates[i].name,
+                        r->verdicts[i].because);
+}
+
 bool release_confirm(void *ctx, const struct run *r, struct err *e)
 {
     struct release_confirm *c = ctx;
@@ -93,6 +102,7 @@ bool release_confirm(void *ctx, const struct run *r, struct err *e)
     say_line(t, "hosts", arena_printf(t->arena, "%zu", t->env->n_hosts));
     say_when(t, r);
     say_users(t, r);
+    say_overridden(t, r);
     say_migrations(t, r);
     say_line(t, "way back",
              r->from || r->s->state.live
@@ -200,17 +210,33 @@ bool release_overrides(struct tidegate *t, const struct opt_list *names,
     return err_fix(e, "add --reason TEXT");
 }
 
-bool release_only(const char *only, bool restart_only, enum phases *out,
-                  struct err *e)
+bool release_possible(const struct environment *env, enum phases phases,
+                      struct err *e)
+{
+    const char *lacks =
+        phases == PHASES_MIGRATIONS && !env->database   ? "database"
+        : phases == PHASES_RESTART && env->n_hosts == 0 ? "hosts"
+                                                        : NULL;
+
+    if (!lacks)
+        return true;
+    err_what(e, ERR_CONFIG, "[environment %s] names no %s", env->name, lacks);
+    err_why(e, "%s alone cannot be without",
+            phases == PHASES_RESTART ? "a restart" : "migrations");
+    return err_fix(e, "add `%s`, or release the whole", lacks);
+}
+
+bool release_only(const struct environment *env, const char *only,
+                  bool restart_only, enum phases *out, struct err *e)
 {
     *out = restart_only ? PHASES_RESTART : PHASES_ALL;
     if (!only)
-        return true;
+        return release_possible(env, *out, e);
     if (restart_only || strcmp(only, "migrations") != 0) {
         err_what(e, ERR_USAGE, "--only %s cannot be", only);
         err_why(e, "deploy knows --only migrations, and --restart-only");
         return err_fix(e, "give one of the two");
     }
     *out = PHASES_MIGRATIONS;
-    return true;
+    return release_possible(env, *out, e);
 }

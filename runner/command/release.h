@@ -28,8 +28,12 @@ void release_json(struct tidegate *t, const struct run *r, const struct err *e);
  * that the policy does not let be lifted, or a missing --reason. */
 bool release_overrides(struct tidegate *t, const struct opt_list *names,
                        const char *reason, unsigned *out, struct err *e);
-/* "migrations", "restart" or NULL (all); ERR_USAGE otherwise. */
-bool release_only(const char *only, bool restart_only, enum phases *out,
-                    struct err *e);
+/* Whether the environment has what these phases need; else ERR_CONFIG. */
+bool release_possible(const struct environment *env, enum phases phases,
+                      struct err *e);
+/* "migrations" or NULL (all); ERR_USAGE otherwise, ERR_CONFIG where the
+ * environment lacks what is needed. */
+bool release_only(const struct environment *env, const char *only,
+                  bool restart_only, enum phases *out, struct err *e);
 
 #endif

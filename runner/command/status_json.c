@@ -47,7 +47,7 @@ static struct json *step_json(const struct step_state *x)
 static struct json *run_json(const struct status *s, const struct run_state *r)
 {
     struct json *j = json_new_object(), *steps = json_new_array();
-    struct json *overrides = json_new_array();
+    struct json *overrides = json_new_array(), *pending = json_new_array();
 
     json_set_str(j, "run", r->id);
     json_set_str(j, "kind", run_kind_word(r->kind));
@@ -69,8 +69,12 @@ static struct json *run_json(const struct status *s, const struct run_state *r)
         json_set_str(o, "reason", r->overrides[i].reason);
         json_append(overrides, o);
     }
+    for (size_t i = 0; i < json_len(json_get(r->end, "pending")); i++)
+        json_append(pending, json_new_string(json_text(
+                                 json_at(json_get(r->end, "pending"), i))));
     json_set(j, "steps", steps);
     json_set(j, "overrides", overrides);
+    json_set(j, "pending", pending);
     return j;
 }
 

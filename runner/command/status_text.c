@@ -51,6 +51,15 @@ static const char *how_it_stands(const struct status *s)
                         r->why ? r->why : "");
 }
 
+static void say_pending(const struct status *s, const struct run_state *r)
+{
+    const struct json *names = json_get(r->end, "pending");
+
+    for (size_t i = 0; i < json_len(names); i++)
+        line(s, STYLE_WARN, i == 0 ? "pending" : "",
+             json_text(json_at(names, i)));
+}
+
 static void say_run(const struct status *s)
 {
     const struct run_state *r = s->state.unfinished;
@@ -74,7 +83,9 @@ static void say_run(const struct status *s)
         line(s, STYLE_PLAIN, "", "it was going back: tidegate rollback");
     else if (!running)
         line(s, STYLE_PLAIN, "",
-             "finish it: tidegate resume; undo it: tidegate rollback");
+             r->from ? "finish it: tidegate resume; undo it: tidegate rollback"
+                     : "finish it: tidegate resume");
+    say_pending(s, r);
     for (size_t i = 0; i < r->overridden; i++)
         line(s, STYLE_WARN, "overridden",
              arena_printf(a, "%s, by %s: %s", r->overrides[i].gate,

@@ -236,6 +236,30 @@ static bool waves_agree(const struct load *l, const struct ini_file *f,
     return err_fix(l->e, "write totals such as: 1 25%% 100%%");
 }
 
+static bool names_host(const char *text)
+{
+    for (; (text = strchr(text, '%')); text += 2)
+        if (text[1] == 'h')
+            return true;
+    return false;
+}
+
+/* One address for all hosts would be one host's answer for all of them. */
+static bool probe_agrees(const struct load *l, const struct ini_file *f,
+                         const struct environment *env)
+{
+    const char *url = env->probe_host.url;
+
+    if (!env->probe_host.on || env->n_hosts < 2 || names_host(url))
+        return true;
+    ini_refuse(f, line_of(l, f, env, "probe host", "url"), "url", l->e,
+               "it is the same address for %zu hosts", env->n_hosts);
+    err_why(l->e, "each host is to answer for itself, or the first one's "
+                  "answer counts for all");
+    return err_fix(l->e, "name the host by %%h: http://%%h:8080/health; what "
+                         "they share is [probe front]");
+}
+
 static bool environment_load(const struct load *l, const struct ini_file *f,
                              struct environment *env, struct buf *pinned)
 {
@@ -244,7 +268,8 @@ static bool environment_load(const struct load *l, const struct ini_file *f,
             !load_section(l, f, s, env->name, env, pinned))
             return false;
     if (!place_agrees(l, f, env) || !rehearsal_agrees(l, f, env) ||
-        !waves_agree(l, f, env) || !policy_load(l, env, pinned))
+        !waves_agree(l, f, env) || !probe_agrees(l, f, env) ||
+        !policy_load(l, env, pinned))
         return false;
     env->pinned_text = arena_strdup(l->arena, pinned->data);
     if (!env->policy.window.calendar.zone)

@@ -115,8 +115,8 @@ void gather_probe(struct subject *s, struct facts *f, const char *const *each)
 
 void gather_pool(struct subject *s, struct facts *f)
 {
-    f->pool.configured = s->env->pool_members != NULL;
-    if (!f->pool.configured || !s->fleet)
+    f->pool.configured = s->fleet && s->env->pool_members;
+    if (!f->pool.configured)
         return;
     pool_read(s->fleet, s->arena, s->env, &f->pool);
     struct member_facts *list = arena_copy(s->arena, f->pool.members,

@@ -111,6 +111,52 @@ bool subject_read_pending(struct subject *s, struct err *e)
     return true;
 }
 
+/* Whether the release that applied it may be missing from this commit: it was
+ * taken back, or this commit never contained it. */
+static bool may_be_gone(struct subject *s, const char *release)
+{
+    const struct release_state *was = state_release(&s->state, release);
+    const char *why;
+
+    if (!was || !was->commit || !*was->commit || was->is == RELEASE_BAD)
+        return true;
+    switch (git_ancestry(s->git, s->arena, was->commit, s->commit, &why)) {
+    case ANCESTRY_SAME:
+    case ANCESTRY_DESCENDS:
+        return false;
+    default:
+        return true;
+    }
+}
+
+/* What is applied and not in this commit. */
+static bool check_gone(struct subject *s, struct err *e)
+{
+    for (size_t i = 0; i < s->pending.gone_n; i++) {
+        const struct applied_row *row =
+            applied_find(&s->applied, s->pending.gone[i]);
+
+        if (may_be_gone(s, row->release)) {
+            if (s->gone_told)
+                continue;
+            progress_warn(s->progress, row->name,
+                          "applied by %s, and not in %s: the database keeps it",
+                          row->release, s->release);
+            continue;
+        }
+        err_what(e, ERR_REFUSED, "%s is applied, and %s does not have it",
+                 row->name, s->release);
+        err_why(e, "applied by %s with digest %s, and this commit comes after",
+                row->release, row->checksum);
+        return err_fix(e,
+                       "put %s.up.sql back as it was; undo it with a new "
+                       "migration",
+                       row->name);
+    }
+    s->gone_told = true;
+    return true;
+}
+
 bool subject_contact_database(struct subject *s, struct err *e)
 {
     struct err why = {0};
@@ -124,7 +170,7 @@ bool subject_contact_database(struct subject *s, struct err *e)
     if (s->pg && pg_identify(s->pg, s->arena, &s->identity, &why)) {
         s->pg_why = NULL;
         if (subject_read_pending(s, e))
-            return true;
+            return check_gone(s, e);
         if (e->code != ERR_UNREACHABLE)
             return false;
         why = *e;

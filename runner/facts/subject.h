@@ -52,6 +52,7 @@ struct subject {
     struct applied applied;
     struct pending pending; /* of `migrations` */
     bool pending_known;
+    bool gone_told; /* what the database keeps was said once */
 };
 
 /* Reads the state and computes the policy and host digests. */
@@ -62,7 +63,8 @@ bool subject_refresh(struct subject *s, struct err *e);
 bool subject_resolve(struct subject *s, const char *release, struct err *e);
 /* Observes all hosts at once and reads the applied set. A host or database
  * that does not answer is no failure here: observed[i].outcome and pg_why
- * tell. An edited or out-of-order migration is. */
+ * tell. An edited or out-of-order migration is, and one that is applied and
+ * missing from a commit that comes after it. */
 bool subject_contact(struct subject *s, struct err *e);
 /* Each half alone. */
 bool subject_contact_hosts(struct subject *s, struct err *e);

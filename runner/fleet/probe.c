@@ -54,7 +54,9 @@ static void judge_body(struct probing *p, struct asking *q,
     const struct probe_target *t = q->target;
     bool says_release = strstr(q->s->body, "%v") != NULL;
 
-    if (names(p, q, got, t->release ? t->release : "")) {
+    if (t->any && says_release) {
+        out->good = true;
+    } else if (names(p, q, got, t->release ? t->release : "")) {
         out->good = true;
         out->named = says_release ? t->release : NULL;
     } else if (t->either && names(p, q, got, t->either)) {

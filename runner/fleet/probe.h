@@ -7,11 +7,13 @@
 
 /* One question per target: hosts (probe host) or the front (host ==
  * PROBE_FRONT). `release` fills %v of the body; with `either` a body that
- * names that release instead is good too and is told in `named`. */
+ * names that release instead is good too and is told in `named`. With
+ * `any` a body that should name a release is not looked at. */
 #define PROBE_FRONT ((size_t)-1)
 struct probe_target {
     size_t host;
     const char *release, *either;
+    bool any;
 };
 /* Asks until `passes` good answers in a row or the deadline, all targets at
  * once; once: a single question each. answers[i].who is the host's name or

@@ -226,7 +226,8 @@ static struct hold_answer decide(struct run *r, enum hold_before next,
 {
     struct hold_facts facts = {
         .is = is,
-        .surge = users_surge(&r->s->env->policy, &r->facts),
+        .surge = !(r->overridden & 1u << GATE_USERS) &&
+                 users_surge(&r->s->env->policy, &r->facts),
         .superseded = r->facts.line.lease_lost,
         .held = held,
         .next = next,
@@ -237,6 +238,18 @@ static struct hold_answer decide(struct run *r, enum hold_before next,
 
     return hold_decide(&facts, r->s->env->rollout.on_hold,
                        r->s->env->rollout.pause_max_ms);
+}
+
+/* What the gate said, then what follows from it. */
+static const char *decided_why(const struct run *r, enum verdict_is is,
+                               const struct hold_answer *answer)
+{
+    size_t gate;
+
+    if (is == PASS)
+        return answer->because;
+    return arena_printf(r->s->arena, "%s; %s",
+                        first_that(r, is, &gate)->because, answer->because);
 }
 
 /* The decision is durable before it is obeyed. */
@@ -257,9 +270,11 @@ static bool obey(struct run *r, const struct hold_answer *answer,
         err_why(e, "%s", answer->because);
         return err_fix(e, "see which: tidegate status");
     }
-    if (!run_decide(r, words[answer->is], answer->because, e))
+    const char *why = decided_why(r, is, answer);
+
+    if (!run_decide(r, words[answer->is], why, e))
         return false;
-    progress_warn(r->s->progress, "on_hold", "%s", answer->because);
+    progress_warn(r->s->progress, "on_hold", "%s", why);
     r->finish = answer->is == HOLD_FINISH;
     r->go_back = answer->is == HOLD_BACK;
     r->pending_after = answer->is == HOLD_END_PENDING;
@@ -270,7 +285,7 @@ static bool obey(struct run *r, const struct hold_answer *answer,
         refusal(r, is, e);
     else
         err_what(e, ERR_HELD, "users are over abort_at");
-    err_why(e, "%s", answer->because);
+    err_why(e, "%s", why);
     return false;
 }
 

@@ -89,7 +89,7 @@ static bool end_good(struct run *r, struct err *e)
                            .exit_code = 0,
                            .live = r->s->phases == PHASES_ALL ? r->to : NULL};
 
-    if (r->s->phases == PHASES_ALL && !run_settle(r, "not reached", e)) {
+    if (x.live && !hosts_owe(r, "not reached by the deploy", e)) {
         e->code = ERR_PARTWAY;
         return false;
     }
@@ -112,6 +112,28 @@ static bool end_nothing(struct run *r, struct err *e)
     return false;
 }
 
+/* "after" migrations that a HOLD kept back. */
+static const char *const *left_after(struct run *r)
+{
+    size_t n = 0;
+    const char **names =
+        arena_array(r->s->arena, r->s->pending.n + 1, sizeof *names);
+
+    for (size_t i = 0; i < r->s->pending.n; i++)
+        if (r->s->pending.list[i]->after)
+            names[n++] = r->s->pending.list[i]->name;
+    return names;
+}
+
+static const char *join(struct arena *a, const char *const *names)
+{
+    const char *all = *names ? *names : "none";
+
+    while (*names && *++names)
+        all = arena_printf(a, "%s, %s", all, *names);
+    return all;
+}
+
 static bool end_stopped(struct run *r, struct err *e)
 {
     struct run_ending x = {.ended = RUN_STOPPED, .exit_code = 12};
@@ -125,15 +147,18 @@ static bool end_stopped(struct run *r, struct err *e)
     if (r->pending_after) {
         x.ended = RUN_PENDING;
         x.live = r->to;
+        x.pending = left_after(r);
     }
     e->code = unknown ? ERR_UNKNOWN : ERR_PARTWAY;
-    err_fix(e,
-            r->pending_after
-                ? "all hosts have %s; its \"after\" migrations wait: "
-                  "tidegate resume"
-                : "see what stands where: tidegate status; then "
-                  "tidegate resume, or tidegate rollback",
-            r->to);
+    if (r->pending_after)
+        err_fix(e, "all hosts have %s; still to run: %s; then: tidegate resume",
+                r->to, join(r->s->arena, x.pending));
+    else
+        err_fix(e, "%s",
+                r->from ? "see what stands where: tidegate status; then "
+                          "tidegate resume, or tidegate rollback"
+                        : "mend the cause, then: tidegate resume (it is the "
+                          "first release: there is no way back)");
     ended(r, &x, e);
     return false;
 }
@@ -434,6 +459,7 @@ bool resume(struct run *r, struct subject *s, run_confirm *confirm, void *ctx,
     r->kind = was->kind;
     r->to = was->release;
     r->from = was->from;
+    r->overridden = (unsigned)json_int(was->begun, "overridden", 0);
     s->phases = was->phases;
     s->restart_only = was->restart_only;
     if (was->kind == RUN_ROLLBACK)

@@ -30,7 +30,10 @@ static void look_missing(struct doctor *d, size_t i)
         size_t len = strcspn(at, "\n");
 
         doctor_problem(d, named(d, i), ERR_REFUSED,
-                       arena_printf(d->arena, "mend it on %s", named(d, i)),
+                       arena_printf(d->arena,
+                                    "mend it on %s, or correct `path` in "
+                                    "[environment %s]",
+                                    named(d, i), d->env->name),
                        "not ready for releases: %.*s", (int)len, at);
         at += len + (at[len] == '\n');
     }
@@ -285,6 +288,36 @@ static size_t targets_of(struct doctor *d, struct probe_target *list)
     return n;
 }
 
+/* Before the first release nothing has to answer; but a name that does not
+ * resolve, or another program's answer, is better seen now. */
+static void look_at_addresses(struct doctor *d)
+{
+    const struct environment *env = d->env;
+    size_t n = 0, good = 0;
+    struct probe_target *list =
+        arena_array(d->arena, d->s.n_hosts + 1, sizeof *list);
+    struct answer_facts *answers;
+
+    for (size_t i = 0; env->probe_host.on && i < d->s.n_hosts; i++)
+        list[n++] = (struct probe_target){i, NULL, NULL, true};
+    if (env->probe_front.on)
+        list[n++] = (struct probe_target){PROBE_FRONT, NULL, NULL, true};
+    answers = arena_array(d->arena, n, sizeof *answers);
+    probe_ask(d->s.fleet, d->arena, env, list, n, true, answers);
+    for (size_t i = 0; i < n; i++) {
+        good += answers[i].good;
+        if (!answers[i].good)
+            doctor_warning(d, answers[i].who,
+                           "no harm when only the application is missing; "
+                           "else correct `url` (%h is the host as in `hosts`)",
+                           "nothing is live yet, and so far: %s",
+                           answers[i].why);
+    }
+    if (good == n)
+        doctor_ok(d, NULL, "%zu of %zu addresses answer; nothing is live yet",
+                  good, n);
+}
+
 void doctor_look_probes(struct doctor *d)
 {
     struct probe_target *targets =
@@ -296,8 +329,12 @@ void doctor_look_probes(struct doctor *d)
         doctor_off(d, "not configured: nobody would notice a dead application");
         return;
     }
+    if (n == 0 && d->s.fleet && !d->s.state.live) {
+        look_at_addresses(d);
+        return;
+    }
     if (n == 0) {
-        doctor_off(d, "not asked: nothing is live yet");
+        doctor_off(d, "not asked: no host shows a release");
         return;
     }
     probe_ask(d->s.fleet, d->arena, d->env, targets, n, true, answers);

@@ -244,6 +244,19 @@ bool hosts_fence(struct run *r, struct err *e)
     return step_all(r, &step, e);
 }
 
+bool hosts_owe(struct run *r, const char *why, struct err *e)
+{
+    for (size_t i = 0; i < r->s->n_hosts; i++) {
+        bool paid = !r->s->left_out[i] && run_owed(r, i);
+
+        if (r->s->left_out[i] && !run_owes(r, i, r->to, why, e))
+            return false;
+        if (paid && !run_owes(r, i, "", "reached by this run", e))
+            return false;
+    }
+    return true;
+}
+
 struct sending {
     struct stage stage;
     const char *digest;

@@ -37,6 +37,10 @@ size_t *hosts_all(struct run *r, size_t *n);
  * r->now. */
 bool hosts_look(struct run *r, struct err *e);
 
+/* Writes down that hosts which were left out owe r->to, and that those which
+ * were not owe nothing any more. */
+bool hosts_owe(struct run *r, const char *why, struct err *e);
+
 /* The steps every run begins with. */
 bool hosts_fence(struct run *r, struct err *e);
 /* Artifact written once, sent, verified, prepared on every host. */

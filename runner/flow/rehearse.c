@@ -84,5 +84,12 @@ bool rehearse_release(struct subject *s, const char *release,
     gather_release(s, &facts);
     gather_rehearsal(s, &facts);
     *verdict = rehearsal_judge(s->arena, &s->env->policy, &facts);
+    /* Without [budget] there is no limit to break; a failure is one still. */
+    if (verdict->is == PASS && out->failed) {
+        *verdict = verdict_stop("rehearsal.failed", "the rehearsal failed: %s",
+                                out->failed);
+        verdict_fix(verdict, "correct the migration, tag a new release, "
+                             "rehearse that");
+    }
     return true;
 }

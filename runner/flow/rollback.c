@@ -10,9 +10,17 @@
 
 static bool nothing_before(const struct subject *s, struct err *e)
 {
+    const struct run_state *open = s->state.unfinished;
+    const char *first = open ? open->release : s->state.live;
+
     err_what(e, ERR_REFUSED, "there is no release to go back to");
-    err_why(e, "%s is the first that %s ever had",
-            s->state.live ? s->state.live : "none", s->env->name);
+    if (!first)
+        err_why(e, "%s never had a release", s->env->name);
+    else
+        err_why(e, "%s is the first that %s ever had", first, s->env->name);
+    if (open)
+        return err_fix(e, "mend what stopped it, then finish it: tidegate "
+                          "resume");
     return err_fix(e, "roll forward: announce and deploy a release that "
                       "mends it");
 }
@@ -194,9 +202,12 @@ static bool end(struct run *r, bool ok, struct err *e)
             *e = trouble;
         return false;
     }
+    if (ok && !hosts_owe(r, "not reached by the rollback", e)) {
+        e->code = ERR_PARTWAY;
+        return false;
+    }
     if (ok && serve_back(r, &as_before, e) && !r->unknown)
-        return run_settle(r, "not reached by the rollback", e) &&
-               run_end(r, &x, e);
+        return run_end(r, &x, e);
     if (ok && e->code == ERR_NONE) {
         err_what(e, ERR_UNKNOWN, "code is back where hosts answer");
         err_why(e, "what became of a step on another is not known");

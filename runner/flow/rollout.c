@@ -286,16 +286,38 @@ struct batch_row {
     const char *doing;
     bool (*run)(struct run *r, struct hosts *batch, struct err *e);
     bool restart_only; /* part of deploy --restart-only too */
+    size_t command;    /* 0, or where in rollout_settings; not set: untold */
 };
+#define HOOK(name) offsetof(struct rollout_settings, name)
 
 static const struct batch_row rows[] = {
-    {"draining", batch_drain, true},
-    {"flipping", batch_flip, false},
-    {"restarting", batch_restart, true},
-    {"probing", batch_probe, true},
-    {"putting back", batch_undrain, true},
-    {"through the front", batch_front, true},
+    {"draining", batch_drain, true, HOOK(drain)},
+    {"flipping", batch_flip, false, 0},
+    {"restarting", batch_restart, true, HOOK(restart)},
+    {"probing", batch_probe, true, 0},
+    {"putting back", batch_undrain, true, HOOK(undrain)},
+    {"through the front", batch_front, true, 0},
 };
+
+static bool row_tells(const struct run *r, const struct batch_row *row)
+{
+    const char *rollout = (const char *)&r->s->env->rollout;
+
+    return !row->command || *(const char *const *)(rollout + row->command);
+}
+
+/* No more than what was asked and answered; going back, a host that does not
+ * answer is not waited for. */
+static void tell_served(struct run *r, size_t host)
+{
+    const struct environment *env = r->s->env;
+    bool asked = !r->going_back;
+
+    progress_step(r->s->progress, fleet_name(r->s->fleet, host), "%s%s%s%s",
+                  r->to, asked ? "" : " is back",
+                  asked && env->probe_host.on ? ", answers" : "",
+                  asked && env->pool_members ? ", in the pool" : "");
+}
 
 static bool batch_run(struct run *r, struct hosts *batch, struct err *e)
 {
@@ -304,7 +326,7 @@ static bool batch_run(struct run *r, struct hosts *batch, struct err *e)
     for (size_t i = 0; i < sizeof rows / sizeof *rows && batch->n > 0; i++) {
         if (r->s->restart_only && !rows[i].restart_only)
             continue;
-        for (size_t k = 0; k < batch->n; k++)
+        for (size_t k = 0; row_tells(r, &rows[i]) && k < batch->n; k++)
             progress_live(r->s->progress,
                           fleet_name(r->s->fleet, batch->list[k]), 0, 0, "%s",
                           rows[i].doing);
@@ -313,9 +335,7 @@ static bool batch_run(struct run *r, struct hosts *batch, struct err *e)
             return false;
     }
     for (size_t k = 0; k < batch->n; k++)
-        progress_step(r->s->progress, fleet_name(r->s->fleet, batch->list[k]),
-                      r->going_back ? "%s is back" : "%s, answers, in the pool",
-                      r->to);
+        tell_served(r, batch->list[k]);
     return run_done(r, "batch", "", "", clock_mono() - begun, false, e);
 }
 

@@ -249,29 +249,13 @@ bool run_owed(const struct run *r, size_t host)
     return false;
 }
 
-bool run_settle(struct run *r, const char *why, struct err *e)
-{
-    for (size_t i = 0; i < r->s->n_hosts; i++) {
-        const char *own = r->s->observed[i].why;
-
-        if (r->s->left_out[i]) {
-            if (!run_owes(r, i, r->to, own && *own ? own : why, e))
-                return false;
-        } else if (run_owed(r, i) &&
-                   !run_owes(r, i, "", "brought level by this run", e)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void set_kept(struct json *j, const char *const *kept)
+static void set_names(struct json *j, const char *key, const char *const *names)
 {
     struct json *list = json_new_array();
 
-    for (; kept && *kept; kept++)
-        json_append(list, json_new_string(*kept));
-    json_set(j, "kept", list);
+    for (; names && *names; names++)
+        json_append(list, json_new_string(*names));
+    json_set(j, key, list);
 }
 
 bool run_end(struct run *r, const struct run_ending *x, struct err *e)
@@ -289,7 +273,9 @@ bool run_end(struct run *r, const struct run_ending *x, struct err *e)
     set_text(j, "why", x->why);
     set_text(j, "commit", x->commit);
     set_text(j, "artifact", x->artifact);
-    set_kept(j, x->kept);
+    set_names(j, "kept", x->kept);
+    if (x->pending)
+        set_names(j, "pending", x->pending);
     failpoint("end.before");
     bool ok = ledger_append(r->s->ledger, EVENT_ENDED, j, e);
 

@@ -97,9 +97,6 @@ bool run_owes(struct run *r, size_t host, const char *release, const char *why,
 
 /* Is this host known to owe a release? */
 bool run_owed(const struct run *r, size_t host);
-/* At a good end: hosts that were left out owe r->to (why: where a host gave
- * none itself), all others owe nothing any more. */
-bool run_settle(struct run *r, const char *why, struct err *e);
 
 /* How it ended (ENDED in ledger/events.h); false when even that could not be
  * written. */
@@ -112,6 +109,7 @@ struct run_ending {
     const char *why; /* or NULL */
     const char *commit, *artifact; /* adopt: of `live`; else NULL */
     const char *const *kept;       /* migrations kept, NULL-closed; or NULL */
+    const char *const *pending;    /* migrations still to run, likewise */
 };
 bool run_end(struct run *r, const struct run_ending *ending, struct err *e);
 

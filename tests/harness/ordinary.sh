@@ -22,6 +22,11 @@ ordinary_exec() {
         [ -x "$ordinary_flavour" ] || continue
         mkdir -p "$ordinary_copy/${ordinary_flavour%/*}"
         cp "$ordinary_flavour" "$ordinary_copy/$ordinary_flavour"
+        ordinary_append=${ordinary_flavour%/*}/integration/ledger/append
+        [ ! -x "$ordinary_append" ] || {
+            mkdir -p "$ordinary_copy/${ordinary_append%/*}"
+            cp "$ordinary_append" "$ordinary_copy/$ordinary_append"
+        }
     done
     chown -R "$ORDINARY_USER" "$ordinary_copy"
     cd "$ordinary_copy" || exit

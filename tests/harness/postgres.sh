@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034,SC2120 # names for those who source this
 # Functions to source: private PostgreSQL clusters for tests and the demo.
 #
 #     . tests/harness/postgres.sh

@@ -50,7 +50,7 @@ has 'and the hosts were' "$OUT" '127.0.0.5'
 gives 0 'init' t init
 gives 0 'nothing adopted: warnings, no problem' t doctor
 has 'adopt is named' "$OUT" 'tidegate adopt takes it over'
-has 'probes wait for a release' "$OUT" 'not asked: nothing is live yet'
+has 'probes are asked before the first release' "$OUT" '6 of 6 addresses answer; nothing is live yet'
 gives 0 'adopt' t adopt --release v1.0 --yes=production
 
 # all well, and nothing touched

@@ -8,6 +8,7 @@ cd "$(dirname "$0")/../.."
 . tests/harness/sshd.sh
 flavour=${FLAVOUR:-test}
 if [ -z "${FLEET_PROGRAMS:-}" ]; then
+    # shellcheck disable=SC2046 # names without blanks
     [ $# -gt 0 ] || set -- $(cd tests/integration/fleet &&
         ls test_*.c | sed 's/\.c$//')
     FLEET_PROGRAMS=$(mktemp -d /tmp/tidegate-fleet-programs.XXXXXX)

@@ -6,6 +6,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 . tests/harness/postgres.sh
 flavour=${FLAVOUR:-test}
+# shellcheck disable=SC2046 # names without blanks
 [ $# -gt 0 ] || set -- $(cd tests/integration/migrations &&
     ls test_*.c | sed 's/\.c$//')
 for test; do

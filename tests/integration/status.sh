@@ -149,7 +149,7 @@ echo '# a run that was killed'
 events lease production r-two \
     run '{"environment":"production","run":"r-two","kind":"deploy","release":"v2","from":"v1","who":"anna@m"}' \
     intent "{\"run\":\"r-two\",\"step\":\"flip\",\"target\":\"127.0.0.1\",\"change\":true}" \
-    done "{\"run\":\"r-two\",\"step\":\"flip\",\"target\":\"127.0.0.1\",\"evidence\":\"v2\",\"ms\":41}" \
+    'done' "{\"run\":\"r-two\",\"step\":\"flip\",\"target\":\"127.0.0.1\",\"evidence\":\"v2\",\"ms\":41}" \
     intent "{\"run\":\"r-two\",\"step\":\"flip\",\"target\":\"127.0.0.2\",\"change\":true}" \
     note '{"run":"r-two","text":"the clock jumped"}'
 host_has 1 v2

@@ -251,6 +251,8 @@ static const struct bad bads[] = {
         "forecast: ", "no or yes"),
     INI("[rollout]\non_hold = maybe\n", "on_hold: ", "auto, finish or back"),
     INI("[rollout]\nwaves = 1 0%\n", "waves: ", "percentage"),
+    INI("[probe host]\nurl = http://127.0.0.1:80/%%h\n",
+        "url: it is the same address for 4 hosts", "%h"),
     INI("[rollout]\nwaves = 1 50%\n", "waves: they end at 2 of 4", "total"),
     INI("[rollout]\nwaves = 3 1 100%\n", "waves: the total falls from 3 to 1",
         "total"),

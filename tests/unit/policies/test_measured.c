@@ -153,7 +153,7 @@ static void test_rehearsal(void **state)
     r->clone_share = 0.0099;
     rehearsed(HOLD, "rehearsal.clone", "the clone was 0.99 % of production");
     assert_string_equal(world_ask(w, GATE_REHEARSAL).fix,
-                        "run: tidegate rehearse, with a larger clone");
+                        "run: tidegate rehearse v1.4.2, with a larger clone");
     r->clone_share = 0.0 / 0.0;
     rehearsed(HOLD, "rehearsal.clone", "");
     r->same = false;
@@ -161,7 +161,7 @@ static void test_rehearsal(void **state)
     r->differs = "0013 is new";
     rehearsed(HOLD, "rehearsal.other", ": 0013 is new");
     assert_string_equal(world_ask(w, GATE_REHEARSAL).fix,
-                        "run: tidegate rehearse");
+                        "run: tidegate rehearse v1.4.2");
     r->present = false;
     rehearsed(HOLD, "rehearsal.none", "never rehearsed");
     r->needed = false;
