@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "runner/base/buf.h"
 #include "runner/release/sign.h"
 #include "runner/release/statement.h"
 
@@ -61,22 +60,6 @@ static void policy_now(struct subject *s)
         s->policy_digest[0] = '\0';
 }
 
-/* "a\nb\n" as "a; b", for a sentence. */
-static const char *one_line(struct arena *a, const char *text)
-{
-    struct buf out;
-
-    buf_init(&out);
-    while (*text) {
-        size_t n = strcspn(text, "\n");
-
-        buf_str(&out, out.len ? "; " : "");
-        buf_add(&out, text, n);
-        text += n + (text[n] == '\n');
-    }
-    return buf_into(&out, a);
-}
-
 static void gather_policy(struct subject *s, struct facts *f)
 {
     struct err ignored = {0};
@@ -90,9 +73,8 @@ static void gather_policy(struct subject *s, struct facts *f)
     char *now = config_policy_text(s->arena, s->env, &ignored);
 
     if (now && s->state.pinned_text)
-        f->policy.changes = one_line(
-            s->arena,
-            config_policy_changes(s->arena, s->state.pinned_text, now));
+        f->policy.changes =
+            config_policy_sentence(s->arena, s->state.pinned_text, now);
 }
 
 static struct approval_facts *approvals_of(struct subject *s, size_t i,
