@@ -388,14 +388,20 @@ static bool same_release(struct run *r, const struct run_state *was,
                          struct err *e)
 {
     if (was->commit && strcmp(was->commit, r->s->commit) == 0 &&
-        was->artifact && strcmp(was->artifact, r->s->artifact.digest) == 0)
+        was->artifact && strcmp(was->artifact, r->s->artifact.digest) == 0 &&
+        was->migrations &&
+        strcmp(was->migrations, r->s->migrations.digest) == 0)
         return true;
     err_what(e, ERR_REFUSED, "%s is no longer what run %s began with",
              was->release, was->id);
-    err_why(e, "commit was %.12s, is %.12s; artifact was %.12s, is %.12s",
+    err_why(e,
+            "commit was %.12s, is %.12s; artifact was %.12s, is %.12s; "
+            "migrations were %.12s, are %.12s",
             was->commit ? was->commit : "", r->s->commit,
-            was->artifact ? was->artifact : "", r->s->artifact.digest);
-    return err_fix(e, "put the tag back, or go back: tidegate rollback");
+            was->artifact ? was->artifact : "", r->s->artifact.digest,
+            was->migrations ? was->migrations : "", r->s->migrations.digest);
+    return err_fix(e, "put the tag and [migrations] back as they were, or go "
+                      "back: tidegate rollback");
 }
 
 /* Hosts that changed behind our back: what the ledger calls done must be
@@ -431,6 +437,7 @@ static bool resume_back(struct run *r, struct err *e)
     struct err why = {0};
 
     err_what(&why, ERR_BACK, "%s failed before", r->before->release);
+    err_why(&why, "run %s was on its way back when it was cut short", r->id);
     r->undone = r->before->release;
     r->to = r->before->from;
     r->going_back = true;
