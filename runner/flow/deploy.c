@@ -65,6 +65,8 @@ static bool pipeline(struct run *r, struct err *e)
         if (!(parts[i].phases & (1u << r->s->phases)))
             continue;
         failpoint("part.begin");
+        if (!r->changed && run_stopped(r, e))
+            return false;
         if (!parts[i].run(r, e))
             return false;
     }
@@ -107,7 +109,10 @@ static bool end_nothing(struct run *r, struct err *e)
         e->code = ERR_UNREACHABLE;
     err_fix(e, "nothing was changed. %s",
             *e->fix ? arena_strdup(r->s->arena, e->fix) : "");
-    x.exit_code = e->code == ERR_REFUSED ? 10 : 75;
+    x.exit_code = e->code == ERR_REFUSED ? 10
+                  : e->code == ERR_INTERRUPTED
+                      ? 128 + loop_stop_signal(r->s->loop)
+                      : 75;
     ended(r, &x, e);
     return false;
 }
@@ -181,7 +186,9 @@ static bool end_back(struct run *r, struct err *failed, struct err *e)
         ended(r, &x, e);
         return false;
     }
-    if (!serve_back(r, &as_before, e) || r->unknown) {
+    if (!serve_back(r, &as_before, e) && e->code == ERR_INTERRUPTED)
+        return end_stopped(r, e);
+    if (e->code != ERR_NONE || r->unknown) {
         x.ended = RUN_BROKEN;
         x.exit_code = 13;
         x.unverified = true;

@@ -194,7 +194,8 @@ static bool end(struct run *r, bool ok, struct err *e)
     }
     if (ok && serve_back(r, &as_before, e) && !r->unknown)
         return run_end(r, &x, e);
-    if (ok || r->unknown || e->code == ERR_UNKNOWN) {
+    if (e->code != ERR_INTERRUPTED &&
+        (ok || r->unknown || e->code == ERR_UNKNOWN)) {
         x.ended = as_before ? RUN_GOOD : RUN_BROKEN;
         x.unverified = true;
         x.exit_code = 13;

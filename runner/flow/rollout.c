@@ -237,6 +237,8 @@ static bool batch_probe(struct run *r, struct hosts *batch, struct err *e)
     if (!r->s->env->probe_host.on)
         return true;
     serve_ask(r, batch->list, batch->n, answers);
+    if (run_stopped_at_once(r, e))
+        return false;
     for (size_t i = 0; i < batch->n; i++) {
         size_t host = batch->list[i];
         const char *name = fleet_name(r->s->fleet, host);
@@ -331,7 +333,7 @@ static bool batch_run(struct run *r, struct hosts *batch, struct err *e)
                           fleet_name(r->s->fleet, batch->list[k]), 0, 0, "%s",
                           rows[i].doing);
         failpoint("batch.step");
-        if (!rows[i].run(r, batch, e))
+        if (run_stopped_at_once(r, e) || !rows[i].run(r, batch, e))
             return false;
     }
     for (size_t k = 0; k < batch->n; k++)

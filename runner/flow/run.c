@@ -330,3 +330,8 @@ bool run_stopped(struct run *r, struct err *e)
                           : "nothing was changed");
     return true;
 }
+
+bool run_stopped_at_once(struct run *r, struct err *e)
+{
+    return loop_stops(r->s->loop) > 1 && run_stopped(r, e);
+}

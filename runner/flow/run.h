@@ -119,5 +119,7 @@ bool run_touched(const struct run *r, size_t host);
 
 /* True once a stop signal came; e says so (ERR_INTERRUPTED). */
 bool run_stopped(struct run *r, struct err *e);
+/* True once a second one came: what is in hand is not finished any more. */
+bool run_stopped_at_once(struct run *r, struct err *e);
 
 #endif

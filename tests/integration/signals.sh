@@ -16,10 +16,9 @@ trap 'exit 130' INT TERM HUP
 
 # Starts tidegate; its process is $runner, its output $SITE/killed.log.
 start() {
-    (
-        trap - INT TERM HUP
-        cd "$SITE/repo" && exec "$TIDEGATE" "$@"
-    ) >"$SITE/killed.log" 2>&1 &
+    # a shell lets what it starts in the background ignore SIGINT
+    (cd "$SITE/repo" && exec env --default-signal=INT,TERM,HUP "$TIDEGATE" "$@") \
+        >"$SITE/killed.log" 2>&1 &
     runner=$!
     echo "\$ tidegate $* # signalled" >"$SITE/story"
 }
