@@ -81,7 +81,7 @@ static bool ended(struct run *r, const struct run_ending *x, struct err *e)
         return x->ended == RUN_GOOD;
     *e = trouble;
     if (r->changed)
-        e->code = ERR_PARTWAY;
+        e->code = run_without_ledger(r);
     return false;
 }
 
@@ -101,6 +101,11 @@ static bool end_good(struct run *r, struct err *e)
 /* Nothing was changed: the manifest is open again, the line is free. */
 static bool end_nothing(struct run *r, struct err *e)
 {
+    static const int codes[] = {
+        [ERR_INPUT] = 65,        [ERR_CONFIG] = 78,  [ERR_UNREACHABLE] = 69,
+        [ERR_LEDGER] = 74,       [ERR_REFUSED] = 10, [ERR_HELD] = 75,
+        [ERR_INTERRUPTED] = 128, [ERR_BUG] = 70,
+    };
     struct run_ending x = {.ended = RUN_NOTHING, .why = e->what};
 
     if (e->code == ERR_FAILED)
@@ -109,10 +114,9 @@ static bool end_nothing(struct run *r, struct err *e)
         e->code = ERR_UNREACHABLE;
     err_fix(e, "nothing was changed. %s",
             *e->fix ? arena_strdup(r->s->arena, e->fix) : "");
-    x.exit_code = e->code == ERR_REFUSED ? 10
-                  : e->code == ERR_INTERRUPTED
-                      ? 128 + loop_stop_signal(r->s->loop)
-                      : 75;
+    x.exit_code = codes[e->code];
+    if (e->code == ERR_INTERRUPTED)
+        x.exit_code += loop_stop_signal(r->s->loop);
     ended(r, &x, e);
     return false;
 }
@@ -237,9 +241,11 @@ static bool failed(struct run *r, struct err *e)
     bool back =
         r->go_back || r->s->env->rollout.on_failure == ON_FAILURE_ROLLBACK;
 
-    if (why.code == ERR_LEDGER || r->end_here) {
-        e->code = r->changed ? ERR_PARTWAY : e->code;
-        return r->end_here ? end_stopped(r, e) : false;
+    if (r->end_here && r->changed)
+        return end_stopped(r, e);
+    if (why.code == ERR_LEDGER && !r->end_here) {
+        e->code = run_without_ledger(r);
+        return false;
     }
     if (!r->changed)
         return end_nothing(r, e);

@@ -52,6 +52,17 @@ static bool record(struct run *r, const struct host_step *step, size_t host,
     }
 }
 
+/* Another run, or another copy of the ledger, has this host now. */
+static bool fenced_off(const struct step_result *got)
+{
+    static const char *const kinds[] = {"superseded", "forked", "foreign"};
+
+    for (size_t i = 0; got->refused && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(got->refused, kinds[i]) == 0)
+            return true;
+    return false;
+}
+
 static bool complain(struct run *r, const struct host_step *step, size_t host,
                      const struct step_result *got, struct err *e)
 {
@@ -72,9 +83,11 @@ static bool complain(struct run *r, const struct host_step *step, size_t host,
     if (got->key_refused ||
         (got->refused && strcmp(got->refused, "moved") == 0))
         e->code = ERR_REFUSED;
-    if (got->refused && (strcmp(got->refused, "superseded") == 0 ||
-                         strcmp(got->refused, "forked") == 0))
+    if (fenced_off(got)) {
         r->end_here = true;
+        if (!r->going_back)
+            e->code = r->changed ? ERR_UNKNOWN : ERR_LEDGER;
+    }
     return err_fix(e, "%s",
                    got->fix ? got->fix
                             : "see what stands where: tidegate "

@@ -273,6 +273,13 @@ bool run_end(struct run *r, const struct run_ending *x, struct err *e)
     return ok;
 }
 
+enum err_code run_without_ledger(struct run *r)
+{
+    if (!r->changed)
+        return ERR_LEDGER;
+    return ledger_lease_held(r->s->ledger) ? ERR_PARTWAY : ERR_UNKNOWN;
+}
+
 static const struct step_state *earlier(const struct run *r, const char *step,
                                         const char *target)
 {

@@ -3,7 +3,7 @@
 # killed run left is mended by tidegate, judged here, and wiped away.
 #
 #   world_start HOSTS       a site with v1.0 adopted and r1 live and good
-#   world_release NAME SH   tag NAME, made by the shell text SH in the checkout,
+#   world_release NAME SH   tag NAME, made from r1 by the shell text SH,
 #                           announced, approved and rehearsed
 #   world_save MOMENT       hosts, tables, ledger, pool as they are now
 #   world_back MOMENT       everything is as it was then
@@ -55,7 +55,7 @@ world_release() {
     (
         cd "$SITE/repo" || exit
         git rev-parse -q --verify "$1" >/dev/null && exit 0
-        rm -f migrations/*
+        git checkout -q -f r1 2>/dev/null || rm -f migrations/*
         eval "$2"
         site_tag "$1"
     ) || return

@@ -33,7 +33,7 @@ ended() { # CODE [TEXT]
 says() { grep -q -- "$1" "$SITE/said" || world_wrong "it did not say: $1"; }
 said() { grep -q -- "$1" "$SITE/killed.log"; }
 has_it() { [ "$(readlink "$SITE/hosts/127.0.0.$1/shop/current")" = "releases/$2" ]; }
-restarting() { pgrep -u "$(id -u)" -f "sleep 0.7$1" >/dev/null; }
+restarting() { pgrep -u "$(id -u)" -x -f "sleep 0.7$SITE_PORT" >/dev/null; }
 untouched() {
     same 'code' "$(world_code)" "$START"
     same 'trees' "$(world_trees)" "$START_TREES"
@@ -106,7 +106,7 @@ world_judge 'a host dies in mid-release: rollback brings the others back'
 for i in 1 2; do
     world_back start
     start deploy r2 $yes
-    world_until restarting "$SITE_PORT"
+    world_until restarting
     [ "$i" = 1 ] || world_until has_it 2 r2
     sshd_sessions_end "$SITE" "$i"
     ended any
