@@ -101,6 +101,7 @@ world_save() { # MOMENT
         world_answer "$name" >"$saved/$name.answers"
         world_is_up "$name"
         echo $? >"$saved/$name.out"
+        : >"$host/shop/shared/log/restarts"
     done
     cp -a "$SITE/repo/.tidegate" "$saved/ledger"
     cp "$SITE/repo/tidegate.ini" "$saved/tidegate.ini"
