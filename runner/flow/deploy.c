@@ -92,7 +92,7 @@ static bool end_good(struct run *r, struct err *e)
                            .live = r->s->phases == PHASES_ALL ? r->to : NULL};
 
     if (x.live && !hosts_owe(r, "not reached by the deploy", e)) {
-        e->code = ERR_PARTWAY;
+        e->code = run_without_ledger(r);
         return false;
     }
     return ended(r, &x, e);
@@ -205,6 +205,10 @@ static bool end_back(struct run *r, struct err *failed, struct err *e)
         ended(r, &x, e);
         return false;
     }
+    if (!hosts_owe(r, "not reached on the way back", e)) {
+        e->code = run_without_ledger(r);
+        return false;
+    }
     *e = *failed;
     e->code = ERR_BACK;
     err_fix(e, "%s serves again on every host; %s is marked bad", r->to,
@@ -221,6 +225,7 @@ static void take_along(struct run *r)
     for (size_t i = 0; i < r->s->n_hosts; i++)
         if (r->touched[i])
             r->s->left_out[i] = false;
+    hosts_look_again(r);
 }
 
 /* Migrations alone: the one that failed has left nothing, and no other was
@@ -415,6 +420,9 @@ static bool resume_back(struct run *r, struct err *e)
     struct err why = {0};
 
     err_what(&why, ERR_BACK, "%s failed before", r->before->release);
+    err_why(&why, "%s",
+            r->before->why ? r->before->why
+                           : "it was going back when its runner ended");
     r->undone = r->before->release;
     r->to = r->before->from;
     r->going_back = true;

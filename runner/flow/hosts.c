@@ -203,6 +203,22 @@ bool hosts_look(struct run *r, struct err *e)
     return check_twins(r, e);
 }
 
+void hosts_look_again(struct run *r)
+{
+    struct subject *s = r->s;
+    struct observed seen;
+
+    for (size_t i = 0; i < s->n_hosts; i++) {
+        if (s->left_out[i] || r->now[i])
+            continue;
+        step_observe(s->fleet, &i, 1, r->to, &seen);
+        if (seen.outcome != OUTCOME_DONE)
+            continue;
+        s->observed[i] = seen;
+        r->now[i] = seen.current;
+    }
+}
+
 static void act_fence(struct run *r, const void *ctx, const size_t *hosts,
                       size_t n, struct step_result *outs)
 {
@@ -256,11 +272,26 @@ bool hosts_fence(struct run *r, struct err *e)
     return step_all(r, &step, e);
 }
 
+static bool owed(const struct run *r, size_t host)
+{
+    const struct environment_state *state = &r->s->state;
+
+    for (size_t i = 0; i < state->n_owing; i++)
+        if (strcmp(state->owed[i].host, fleet_name(r->s->fleet, host)) == 0)
+            return true;
+    return false;
+}
+
 bool hosts_owe(struct run *r, const char *why, struct err *e)
 {
-    for (size_t i = 0; i < r->s->n_hosts; i++)
+    if (!run_refresh(r, e)) /* what this run itself wrote counts */
+        return false;
+    for (size_t i = 0; i < r->s->n_hosts; i++) {
         if (r->s->left_out[i] && !run_owes(r, i, r->to, why, e))
             return false;
+        if (!r->s->left_out[i] && owed(r, i) && !run_owes(r, i, NULL, NULL, e))
+            return false;
+    }
     return true;
 }
 

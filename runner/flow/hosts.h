@@ -37,7 +37,12 @@ size_t *hosts_all(struct run *r, size_t *n);
  * r->now. */
 bool hosts_look(struct run *r, struct err *e);
 
-/* Writes down that hosts which were left out owe r->to. */
+/* Asks the hosts whose release nobody knows, after an unknown step, what
+ * `current` is. */
+void hosts_look_again(struct run *r);
+
+/* Writes down that hosts which were left out owe r->to, and that the others
+ * owe nothing any more. */
 bool hosts_owe(struct run *r, const char *why, struct err *e);
 
 /* The steps every run begins with. */
