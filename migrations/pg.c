@@ -60,6 +60,19 @@ static void pg_step(struct source *s, short revents, int64_t now)
         pg_overdue(pg, now);
 }
 
+/* A connection text that libpq could not read (a service that is not there)
+ * names itself. */
+static void name_it(struct pg *pg)
+{
+    const char *db = PQdb(pg->conn), *host = PQhost(pg->conn);
+
+    if (db && *db && host && *host)
+        snprintf(pg->name, sizeof pg->name, "%s on %s:%s", db, host,
+                 PQport(pg->conn) ? PQport(pg->conn) : "?");
+    else
+        snprintf(pg->name, sizeof pg->name, "%s", pg->conninfo);
+}
+
 struct pg *pg_begin(struct loop *l, const char *conninfo,
                     const char *application, struct err *e)
 {
@@ -73,9 +86,7 @@ struct pg *pg_begin(struct loop *l, const char *conninfo,
     pg->conninfo = must_malloc(strlen(conninfo) + 1);
     memcpy(pg->conninfo, conninfo, strlen(conninfo) + 1);
     buf_init(&pg->notices);
-    snprintf(pg->name, sizeof pg->name, "%s on %s:%s",
-             PQdb(conn) ? PQdb(conn) : "?", PQhost(conn) ? PQhost(conn) : "?",
-             PQport(conn) ? PQport(conn) : "?");
+    name_it(pg);
     PQsetNoticeReceiver(conn, pg_keep_notice, pg);
     pg->source = (struct source){.fd = PQsocket(conn),
                                  .events = POLLOUT,

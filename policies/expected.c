@@ -243,6 +243,23 @@ static bool check_phases(const struct question *q, struct verdict *v)
     return true;
 }
 
+/* A restart brings no code: what is not live cannot be restarted. */
+static bool check_restart(const struct question *q, struct verdict *v)
+{
+    const struct live_facts *live = &q->f->live;
+
+    if (release_phases(&q->f->release) != PHASES_RESTART ||
+        same(live->release, q->f->release.release))
+        return false;
+    *v = verdict_stop("expected.restart",
+                      "%s is not live, so it cannot be restarted: live is %s",
+                      named(q->f->release.release),
+                      live->release ? live->release : "nothing");
+    verdict_fix(v, "announce what is live with `expect --only restart`, or "
+                   "the whole release");
+    return true;
+}
+
 static bool check_older(const struct question *q, struct verdict *v)
 {
     if (q->f->live.ancestry != ANCESTRY_OLDER)
@@ -366,13 +383,10 @@ static bool check_notice(const struct question *q, struct verdict *v)
 /* All that can be said about the announcement, in this order: STOP before
  * HOLD, and what is wrong with the announcement before what it binds. */
 static check *const checks[] = {
-    check_used,      check_withdrawn,
-    check_replaced,  check_expired,
-    check_signature, check_reused,
-    check_bound,     check_phases,
-    check_older,     check_ancestry,
-    check_again,     check_early,
-    check_notice,    NULL,
+    check_used,      check_withdrawn, check_replaced, check_expired,
+    check_signature, check_reused,    check_bound,    check_phases,
+    check_restart,   check_older,     check_ancestry, check_again,
+    check_early,     check_notice,    NULL,
 };
 /* Once something has changed. */
 static check *const checks_again[] = {

@@ -147,6 +147,15 @@ static bool needs_open(struct call *c, struct err *e)
     return open_ledger_read(t, e) && owner_vouched(t, e);
 }
 
+/* The value of --yes, of the commands that have it. */
+static const char *yes_given(const struct call *c)
+{
+    for (const struct opt *o = c->cmd->opts; o && o->name; o++)
+        if (strcmp(o->name, "yes") == 0)
+            return *(const char **)((char *)c->args + o->at);
+    return NULL;
+}
+
 static bool help_print(struct call *c)
 {
     struct buf out;
@@ -164,12 +173,25 @@ static bool help_print(struct call *c)
     return true;
 }
 
+/* Of a command line that could not be read: whether JSON was asked for. */
+static bool words_ask_json(char *const *argv)
+{
+    for (size_t i = 1; argv[i]; i++)
+        if (strcmp(argv[i], "--format=json") == 0 ||
+            (strcmp(argv[i], "--format") == 0 && argv[i + 1] &&
+             strcmp(argv[i + 1], "json") == 0))
+            return true;
+    return false;
+}
+
 static bool call_run(struct call *c, char *const *argv, struct err *e)
 {
     struct globals *g = &c->t.globals;
     bool good = words_read(c, argv, e);
 
-    output_init(&c->out, g->format && strcmp(g->format, "json") == 0,
+    output_init(&c->out,
+                good ? g->format && strcmp(g->format, "json") == 0
+                     : words_ask_json(argv),
                 g->no_color, g->verbose);
     if (!good)
         return false;
@@ -182,7 +204,9 @@ static bool call_run(struct call *c, char *const *argv, struct err *e)
     }
     if (c->cmd->needs & CMD_VERDICT)
         c->out.patience = RUN_PATIENCE_MS;
-    return needs_open(c, e) && c->cmd->run(&c->t, c->args, e);
+    return needs_open(c, e) &&
+           (!c->t.env || cmd_yes_agrees(&c->t, yes_given(c), e)) &&
+           c->cmd->run(&c->t, c->args, e);
 }
 
 /* The one place where an outcome becomes an exit code. */

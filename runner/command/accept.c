@@ -187,9 +187,22 @@ static bool record(struct acceptation *x, const struct voice *v, struct err *e)
     return ledger_append(x->t->ledger, EVENT_STATEMENT, j, e);
 }
 
-static void answer(struct acceptation *x, bool pinned)
+static void answer_json(struct acceptation *x, bool pinned, struct json *people)
 {
     struct json *j = json_new_object();
+
+    json_set_str(j, "environment", x->t->env->name);
+    json_set_str(j, "was", x->state.pinned);
+    json_set_str(j, "digest", x->digest);
+    json_set_bool(j, "pinned", pinned);
+    json_set(j, "people", people);
+    json_set_int(j, "people_wanted",
+                 x->pinned.signatures_required ? (int64_t)x->wanted : 1);
+    output_json(x->t->out, j);
+}
+
+static void answer(struct acceptation *x, bool pinned)
+{
     struct json *people = json_new_array();
     struct tidegate *t = x->t;
 
@@ -207,14 +220,7 @@ static void answer(struct acceptation *x, bool pinned)
                      "not pinned yet: %zu of %zu persons; next, somebody else "
                      "runs: tidegate policy accept\n",
                      x->n, x->wanted);
-    json_set_str(j, "environment", t->env->name);
-    json_set_str(j, "was", x->state.pinned);
-    json_set_str(j, "digest", x->digest);
-    json_set_bool(j, "pinned", pinned);
-    json_set(j, "people", people);
-    json_set_int(j, "people_wanted",
-                 x->pinned.signatures_required ? (int64_t)x->wanted : 1);
-    output_json(t->out, j);
+    answer_json(x, pinned, people);
 }
 
 /* Says it in our own name; a person who spoke before says it no second time. */
@@ -311,6 +317,7 @@ bool policy_accept(struct tidegate *t, const char *key, struct err *e)
     if (!x.state.pinned)
         return nothing_pinned(t, e);
     if (strcmp(x.state.pinned, x.digest) == 0) {
+        answer_json(&x, true, json_new_array());
         output_text(t->out,
                     "The policy of %s is the pinned one: nothing to "
                     "accept.\n",

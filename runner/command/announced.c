@@ -51,6 +51,9 @@ static bool not_found(struct tidegate *t, const struct announced *x,
     err_what(e, ERR_USAGE, "no open announcement of %s in %s",
              escape(t->arena, name), t->env->name);
     err_why(e, "announced and open: %s", open_ones(t, x));
+    if (strcmp(open_ones(t, x), "nothing") == 0)
+        return err_fix(e, "announce it first: tidegate expect %s --why TEXT",
+                       escape(t->arena, name));
     return err_fix(e, "name one of these, or a digest by its first eight "
                       "digits");
 }

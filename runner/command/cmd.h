@@ -74,5 +74,8 @@ const struct cmd *cmd_find(const char *name, struct err *e);
  * given as --yes=ENV (yes, or NULL) without one. False: ERR_USAGE when it is
  * missing or another, ERR_INTERRUPTED on a signal. */
 bool cmd_confirm(struct tidegate *t, const char *yes, struct err *e);
+/* Whether --yes, if given, names the environment at hand: asked before
+ * anything else, so that a slip is no long wait. */
+bool cmd_yes_agrees(struct tidegate *t, const char *yes, struct err *e);
 
 #endif

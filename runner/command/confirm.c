@@ -63,6 +63,11 @@ static bool name_agrees(struct tidegate *t, const char *name, struct err *e)
     return err_fix(e, "if you mean it, give the name %s", t->env->name);
 }
 
+bool cmd_yes_agrees(struct tidegate *t, const char *yes, struct err *e)
+{
+    return !yes || name_agrees(t, yes, e);
+}
+
 bool cmd_confirm(struct tidegate *t, const char *yes, struct err *e)
 {
     struct typed typed;

@@ -305,6 +305,8 @@ static bool make_rest(struct init *i, bool fresh, struct err *e)
 
     if (!make_policies(i, e))
         return false;
+    if (!i->found.git)
+        progress_warn(t->progress, NULL, "%s", i->found.git_why);
     if (fresh && !place_given(i)) {
         output_text(t->out,
                     "\nNext: write `hosts` and `path`, or `database`, into "
@@ -316,9 +318,9 @@ static bool make_rest(struct init *i, bool fresh, struct err *e)
     if (!config_load(&t->config, t->arena, i->folder, e) || !owner_ours(t, e) ||
         !make_ledger(i, e) || !pin_first(i, e))
         return false;
-    if (!i->found.git)
-        progress_warn(t->progress, NULL, "%s", i->found.git_why);
-    output_text(t->out, "\nNext: read %s, then run `tidegate doctor`.\n",
+    output_text(t->out,
+                "\nNext: read %s, then run `tidegate doctor`. What is pinned "
+                "is changed\nby `tidegate policy accept`.\n",
                 CONFIG_FILE);
     return true;
 }

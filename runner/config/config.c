@@ -29,6 +29,11 @@ static bool folder_find(struct config *c, struct arena *a, const char *folder,
     err_what(e, ERR_CONFIG, "there is no %s in %s", CONFIG_FILE,
              escape(a, c->folder));
     err_why(e, "it says what is released, where and when");
+    for (const char *at = c->folder; strcmp(at, "/") != 0;) {
+        at = path_folder(a, at);
+        if (file_exists(path_join(a, at, CONFIG_FILE)))
+            return err_fix(e, "there is one above: add -C %s", escape(a, at));
+    }
     return err_fix(e, "run `tidegate init` there, or point -C at its folder");
 }
 

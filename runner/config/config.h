@@ -128,6 +128,8 @@ bool config_policy_digest(const struct environment *env, char out[65],
                           struct err *e);
 /* How two such texts differ, a line each: "[window] allow: was A, is B". */
 char *config_policy_changes(struct arena *a, const char *was, const char *is);
+/* The same as one sentence, without line ends. */
+char *config_policy_sentence(struct arena *a, const char *was, const char *is);
 /* SHA-256 hex over the configured hosts, whatever their order. */
 char *config_hosts_digest(const struct environment *env, char out[65]);
 

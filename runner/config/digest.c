@@ -200,6 +200,22 @@ char *config_policy_changes(struct arena *a, const char *was, const char *is)
     return buf_into(&out, a);
 }
 
+char *config_policy_sentence(struct arena *a, const char *was, const char *is)
+{
+    const char *text = config_policy_changes(a, was, is);
+    struct buf out;
+
+    buf_init(&out);
+    while (*text) {
+        size_t n = strcspn(text, "\n");
+
+        buf_str(&out, out.len ? "; " : "");
+        buf_add(&out, text, n);
+        text += n + (text[n] == '\n');
+    }
+    return buf_into(&out, a);
+}
+
 static int by_text(const void *a, const void *b)
 {
     const struct host_name *x = a, *y = b;

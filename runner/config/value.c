@@ -52,7 +52,9 @@ static const char *as_name(const struct setting *s, const char *text,
 const char *as_path(const struct setting *s, const char *text, struct err *e)
 {
     (void)e;
-    setting_text(s, path_join(s->arena, s->folder, text));
+    setting_text(s, strcmp(text, ".") == 0
+                        ? s->folder
+                        : path_join(s->arena, s->folder, text));
     return NULL;
 }
 

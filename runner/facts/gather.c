@@ -50,12 +50,23 @@ void gather_release(struct subject *s, struct facts *f)
         gather_live(s, f);
 }
 
+/* The signers and revoked keys are files that may change while a deploy waits
+ * or runs: what signatures are checked against must be what is pinned. */
+static void policy_now(struct subject *s)
+{
+    struct err ignored = {0};
+
+    if (!config_policy_digest(s->env, s->policy_digest, &ignored))
+        s->policy_digest[0] = '\0';
+}
+
 static void gather_policy(struct subject *s, struct facts *f)
 {
     struct err ignored = {0};
 
+    policy_now(s);
     f->policy.pinned = s->state.pinned;
-    f->policy.now = s->policy_digest;
+    f->policy.now = *s->policy_digest ? s->policy_digest : NULL;
     f->policy.announcers = sign_people(s->arena, &s->env->policy.expected);
     if (!f->policy.pinned || same(f->policy.pinned, f->policy.now))
         return;
@@ -63,7 +74,7 @@ static void gather_policy(struct subject *s, struct facts *f)
 
     if (now && s->state.pinned_text)
         f->policy.changes =
-            config_policy_changes(s->arena, s->state.pinned_text, now);
+            config_policy_sentence(s->arena, s->state.pinned_text, now);
 }
 
 static struct approval_facts *approvals_of(struct subject *s, size_t i,
@@ -153,10 +164,10 @@ static void gather_line(struct subject *s, struct facts *f)
 void gather_local(struct subject *s, struct facts *f)
 {
     f->now = clock_now();
-    gather_release(s, f);
-    gather_policy(s, f);
     if (s->release)
         gather_manifests(s, f);
+    gather_policy(s, f);
+    gather_release(s, f);
     gather_line(s, f);
     gather_need(s, f);
 }

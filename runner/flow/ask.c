@@ -194,7 +194,7 @@ static enum verdict_is measure(struct run *r)
 {
     struct subject *s = r->s;
 
-    r->facts.changing = true;
+    r->facts.changing = r->changed;
     gather_local(s, &r->facts);
     need_left(r);
     gather_users(s, &r->facts);
@@ -289,6 +289,17 @@ static bool obey(struct run *r, const struct hold_answer *answer,
     return false;
 }
 
+/* Nothing has changed yet: there is nothing to finish or to undo, and the run
+ * ends as if it had not begun. */
+static bool not_begun(struct run *r, enum verdict_is is, struct err *e)
+{
+    if (is != PASS)
+        return refusal(r, is, e);
+    err_what(e, ERR_HELD, "users are over abort_at");
+    err_why(e, "%lld are on", (long long)r->facts.users.live.value);
+    return err_fix(e, "wait until they leave: tidegate users");
+}
+
 static void tell_held(struct run *r, enum verdict_is is,
                       const struct hold_answer *answer)
 {
@@ -317,6 +328,8 @@ bool ask_again(struct run *r, enum hold_before next, struct err *e)
 
         if (answer.is == HOLD_GO)
             return true;
+        if (answer.is != HOLD_WAIT && !r->changed && !r->facts.line.lease_lost)
+            return not_begun(r, is, e);
         if (answer.is != HOLD_WAIT)
             return obey(r, &answer, is, e);
         tell_held(r, is, &answer);

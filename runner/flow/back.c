@@ -7,12 +7,74 @@
 #include "runner/flow/rollout.h"
 #include "runner/flow/serve.h"
 
-/* Does any host say that an "after" migration of the undone release began? */
+/* The run that brought r->to to the hosts, last; n_runs: not known. */
+static size_t brought(const struct run *r)
+{
+    const struct environment_state *s = &r->s->state;
+
+    for (size_t i = s->n_runs; i-- > 0;) {
+        const struct run_state *run = &s->runs[i];
+
+        if ((run->kind == RUN_DEPLOY || run->kind == RUN_ADOPT) &&
+            (run->ended == RUN_GOOD || run->ended == RUN_PENDING) &&
+            run->phases == PHASES_ALL && run->release &&
+            strcmp(run->release, r->to) == 0)
+            return i;
+    }
+    return s->n_runs;
+}
+
+/* Whether what this run of this release did came after r->to: going back past
+ * several releases undoes them all, and going to a later one undoes none. */
+static bool later(const struct run *r, const char *id, const char *release)
+{
+    const struct environment_state *s = &r->s->state;
+    size_t base = brought(r);
+
+    if (strcmp(id, r->id ? r->id : "") == 0)
+        return true;
+    for (size_t i = 0; base < s->n_runs && i < s->n_runs; i++)
+        if (strcmp(s->runs[i].id, id) == 0)
+            return i > base;
+    return strcmp(release, r->undone) == 0;
+}
+
+/* Rows of one phase that came after r->to, newest first. */
+static const struct applied_row **later_rows(struct run *r, bool after,
+                                             size_t *n)
+{
+    const struct applied *applied = &r->s->applied;
+    const struct applied_row **rows =
+        arena_array(r->s->arena, applied->n, sizeof *rows);
+
+    *n = 0;
+    for (size_t i = applied->n; r->undone && i-- > 0;)
+        if (applied->rows[i].after == after &&
+            later(r, applied->rows[i].run, applied->rows[i].release))
+            rows[(*n)++] = &applied->rows[i];
+    return rows;
+}
+
+static bool release_later(const struct run *r, const char *release)
+{
+    const struct environment_state *s = &r->s->state;
+
+    if (strcmp(release, r->undone) == 0)
+        return true;
+    for (size_t i = brought(r) + 1; i < s->n_runs; i++)
+        if (s->runs[i].release && strcmp(s->runs[i].release, release) == 0)
+            return true;
+    return false;
+}
+
+/* Does any host say that an "after" migration of a release that is undone
+ * began? */
 static bool after_begun(const struct run *r)
 {
-    for (size_t i = 0; i < r->s->n_hosts; i++)
-        if (r->s->observed[i].outcome == OUTCOME_DONE && r->undone &&
-            strcmp(r->s->observed[i].after_begun, r->undone) == 0)
+    for (size_t i = 0; r->undone && i < r->s->n_hosts; i++)
+        if (r->s->observed[i].outcome == OUTCOME_DONE &&
+            *r->s->observed[i].after_begun &&
+            release_later(r, r->s->observed[i].after_begun))
             return true;
     return r->after_begun;
 }
@@ -23,6 +85,25 @@ static bool no_way_past(const struct applied_row *row, struct err *e)
     err_why(e, "%s",
             row->forward_only ? row->forward_only : "it has no down migration");
     return err_fix(e, "announce and deploy a release that mends it");
+}
+
+/* A migration that runs statement by statement has no down before its end. */
+static bool none_half(const struct run *r, struct err *e)
+{
+    for (size_t i = 0; i < r->s->applied.open_n; i++) {
+        const struct journal_row *half = &r->s->applied.open[i];
+
+        if (half->down || !later(r, half->run, ""))
+            continue;
+        err_what(e, ERR_PARTWAY, "%s is half applied", half->name);
+        err_why(e,
+                "%d of its %d statements are done, and the old code may not "
+                "run with them",
+                half->statements_done, half->statements);
+        return err_fix(e, "finish it: tidegate resume; or undo its statements "
+                          "by hand");
+    }
+    return true;
 }
 
 bool back_possible(struct run *r, struct err *e)
@@ -41,47 +122,65 @@ bool back_possible(struct run *r, struct err *e)
                 r->undone, r->s->pg_why ? r->s->pg_why : "not reached");
         return err_fix(e, "bring the database back, then: tidegate rollback");
     }
-    const struct applied_row **after =
-        database_applied_by(r, r->undone, true, &n);
+    const struct applied_row **after = later_rows(r, true, &n);
 
     for (size_t i = 0; i < n; i++)
         if (after[i]->forward_only || !after[i]->down)
             return no_way_past(after[i], e);
-    return true;
+    return !after_begun(r) || none_half(r, e);
 }
 
-/* From the database, or from what the runs of that release recorded. */
+/* What the ledger says of a migration: up adds its name, down takes it out. */
+static size_t replay_step(const struct step_state *step, const char **names,
+                          size_t n)
+{
+    if (step->is != STEP_DONE)
+        return n;
+    if (strcmp(step->step, "migrate") == 0)
+        names[n++] = step->target;
+    for (size_t i = n; strcmp(step->step, "migrate-down") == 0 && i-- > 0;)
+        if (strcmp(names[i], step->target) == 0) {
+            memmove(&names[i], &names[i + 1], (n - i - 1) * sizeof *names);
+            return n - 1;
+        }
+    return n;
+}
+
+/* With the database down: what the runs that came after r->to recorded. */
+static const char *const *kept_by_ledger(struct run *r)
+{
+    const struct environment_state *s = &r->s->state;
+    const char **names = NULL;
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->n_runs; i++) {
+        const struct run_state *run = &s->runs[i];
+
+        if (!run->release || !later(r, run->id, run->release))
+            continue;
+        names =
+            arena_grow(r->s->arena, names, n, n + run->n + 1, sizeof *names);
+        for (size_t k = 0; k < run->n; k++)
+            n = replay_step(&run->steps[k], names, n);
+        names[n] = NULL;
+    }
+    return names;
+}
+
 const char *const *back_kept(struct run *r, bool schema)
 {
-    size_t n = 0, count = 0;
-    const char **list;
+    size_t n;
 
     if (schema || !r->undone)
         return NULL;
-    if (r->s->pg) {
-        const struct applied_row **rows =
-            database_applied_by(r, r->undone, false, &n);
+    if (!r->s->pg)
+        return kept_by_ledger(r);
+    const struct applied_row **rows = later_rows(r, false, &n);
+    const char **names = arena_array(r->s->arena, n + 1, sizeof *names);
 
-        list = arena_array(r->s->arena, n + 1, sizeof *list);
-        for (size_t i = n; i-- > 0;)
-            list[count++] = rows[i]->name;
-        return list;
-    }
-    list = NULL;
-    for (size_t i = 0; i < r->s->state.n_runs; i++) {
-        const struct run_state *run = &r->s->state.runs[i];
-
-        if (!run->release || strcmp(run->release, r->undone) != 0)
-            continue;
-        for (size_t k = 0; k < run->n; k++)
-            if (strcmp(run->steps[k].step, "migrate") == 0 &&
-                run->steps[k].is == STEP_DONE) {
-                list = arena_grow(r->s->arena, list, count, count + 2,
-                                  sizeof *list);
-                list[count++] = run->steps[k].target;
-            }
-    }
-    return list;
+    for (size_t i = 0; i < n; i++)
+        names[i] = rows[n - 1 - i]->name;
+    return names;
 }
 
 bool back_complete(const struct run *r, struct err *e)
@@ -100,17 +199,35 @@ bool back_complete(const struct run *r, struct err *e)
     return true;
 }
 
+/* The release whose "after" migrations are the newest that stay. */
+static const char *after_kept(const struct run *r)
+{
+    for (size_t i = r->s->applied.n; i-- > 0;)
+        if (r->s->applied.rows[i].after)
+            return r->s->applied.rows[i].release;
+    return NULL;
+}
+
 static bool undo_after(struct run *r, struct err *e)
 {
+    size_t n;
+
     if (!r->s->pg || !r->undone)
         return true;
-    return subject_read_pending(r->s, e) &&
-           database_down(r, r->undone, true, e) &&
-           (!after_begun(r) || hosts_after_begun(r, NULL, e));
+    if (!subject_read_pending(r->s, e))
+        return false;
+    const struct applied_row **rows = later_rows(r, true, &n);
+    bool begun = after_begun(r);
+
+    return database_down_rows(r, rows, n, r->undone, e) &&
+           subject_read_pending(r->s, e) &&
+           (!begun || hosts_after_begun(r, after_kept(r), e));
 }
 
 static bool undo_before(struct run *r, struct err *e)
 {
+    size_t n;
+
     if (!r->undone)
         return true;
     if (!r->s->pg) {
@@ -119,8 +236,26 @@ static bool undo_before(struct run *r, struct err *e)
         return err_fix(e, "bring the database back, then: tidegate rollback "
                           "--schema");
     }
-    return subject_read_pending(r->s, e) &&
-           database_down(r, r->undone, false, e);
+    if (!subject_read_pending(r->s, e))
+        return false;
+    const struct applied_row **rows = later_rows(r, false, &n);
+
+    return database_down_rows(r, rows, n, r->undone, e);
+}
+
+/* The old code runs with each statement of a "before" migration, so those that
+ * are done stay, and the release that has it goes on where it stopped. */
+static void tell_half(const struct run *r)
+{
+    for (size_t i = 0; r->s->pg && i < r->s->applied.open_n; i++) {
+        const struct journal_row *half = &r->s->applied.open[i];
+
+        if (!half->down)
+            progress_warn(r->s->progress, half->name,
+                          "half applied, and kept so: %d of its %d statements "
+                          "are done",
+                          half->statements_done, half->statements);
+    }
 }
 
 bool back_run(struct run *r, bool schema, const char *why, struct err *e)
@@ -129,6 +264,7 @@ bool back_run(struct run *r, bool schema, const char *why, struct err *e)
         return false;
     r->going_back = true;
     r->last_flip = false;
+    tell_half(r);
     progress_stage(r->s->progress, "going back from %s to %s",
                    r->undone ? r->undone : "this release", r->to);
     if (!undo_after(r, e) || !rollout_run(r, e) ||

@@ -80,16 +80,6 @@ static bool names_known(const struct run *r, const char *const *names, size_t n,
     return true;
 }
 
-static bool owes(const struct run *r, size_t host)
-{
-    const struct environment_state *state = &r->s->state;
-
-    for (size_t i = 0; i < state->n_owing; i++)
-        if (strcmp(state->owed[i].host, fleet_name(r->s->fleet, host)) == 0)
-            return true;
-    return false;
-}
-
 /* Whether the host has the release that is live, whole. */
 static bool level(const struct run *r, size_t host)
 {
@@ -117,7 +107,7 @@ static void choose(struct run *r, const char *const *names, size_t n,
     *chosen = 0;
     for (size_t i = 0; i < r->s->n_hosts; i++) {
         bool wants = n > 0 ? named(r, i, names, n)
-                           : reached(r, i) && (owes(r, i) || !level(r, i) ||
+                           : reached(r, i) && (run_owed(r, i) || !level(r, i) ||
                                                run_touched(r, i));
 
         if (n == 0 && !reached(r, i))
@@ -147,7 +137,7 @@ static bool all_reached(struct run *r, struct err *e)
 static bool nothing_to_do(struct run *r, struct err *e)
 {
     for (size_t i = 0; i < r->s->n_hosts; i++) {
-        if (reached(r, i) || !owes(r, i))
+        if (reached(r, i) || !run_owed(r, i))
             continue;
         r->s->left_out[i] = false;
         return all_reached(r, e);
@@ -284,7 +274,7 @@ static bool mark_live(struct run *r, struct err *e)
 static bool pay(struct run *r, struct err *e)
 {
     for (size_t i = 0; i < r->s->n_hosts; i++)
-        if (!r->s->left_out[i] && owes(r, i) &&
+        if (!r->s->left_out[i] && run_owed(r, i) &&
             !run_owes(r, i, "", "brought level by catch-up", e))
             return false;
     return true;
@@ -305,7 +295,7 @@ static void owe_rest(struct run *r, const char *why)
     struct err ignored = {0};
 
     for (size_t i = 0; i < r->s->n_hosts; i++)
-        if (!r->s->left_out[i] && r->touched[i] && !owes(r, i))
+        if (!r->s->left_out[i] && r->touched[i] && !run_owed(r, i))
             run_owes(r, i, r->to, why, &ignored);
 }
 

@@ -182,21 +182,27 @@ static bool down_one(struct run *r, const struct applied_row *row,
     return true;
 }
 
+bool database_down_rows(struct run *r, const struct applied_row **rows,
+                        size_t n, const char *of, struct err *e)
+{
+    if (n == 0)
+        return true;
+    progress_stage(r->s->progress, "undoing %zu migration%s of %s", n,
+                   n == 1 ? "" : "s", of);
+    if (!database_open(r, e))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if ((r->down && run_stopped(r, e)) || !down_one(r, rows[i], e))
+            return false;
+    return true;
+}
+
 bool database_down(struct run *r, const char *release, bool after,
                    struct err *e)
 {
     size_t n;
-    const struct applied_row **list =
+    const struct applied_row **rows =
         database_applied_by(r, release, after, &n);
 
-    if (n == 0)
-        return true;
-    progress_stage(r->s->progress, "undoing %zu migration%s of %s", n,
-                   n == 1 ? "" : "s", release);
-    if (!database_open(r, e))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if ((r->down && run_stopped(r, e)) || !down_one(r, list[i], e))
-            return false;
-    return true;
+    return database_down_rows(r, rows, n, release, e);
 }

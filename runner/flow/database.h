@@ -14,6 +14,9 @@ bool database_up(struct run *r, bool after, struct err *e);
  * "after" migrations, else of its "before" ones (rollback --schema). */
 bool database_down(struct run *r, const char *release, bool after,
                    struct err *e);
+/* The downs of these rows, in this order; `of` says whose, for people. */
+bool database_down_rows(struct run *r, const struct applied_row **rows,
+                        size_t n, const char *of, struct err *e);
 /* What `release` applied in this phase, newest first; in r's arena. */
 const struct applied_row **
 database_applied_by(struct run *r, const char *release, bool after, size_t *n);

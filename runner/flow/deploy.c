@@ -351,6 +351,37 @@ static bool begin(struct run *r, struct err *e)
     return run_begin(r, r->facts.consumed, NULL, e);
 }
 
+/* The ledger calls it live; so must every host that answers, unless it is
+ * known to owe. */
+static bool nothing_to_do(struct run *r, struct err *e)
+{
+    for (size_t i = 0; i < r->s->n_hosts; i++) {
+        const struct observed *o = &r->s->observed[i];
+        const char *name = fleet_name(r->s->fleet, i);
+
+        if (o->outcome != OUTCOME_DONE) {
+            progress_warn(r->s->progress, name, "not looked at: %s",
+                          o->why ? o->why : outcome_word(o->outcome));
+            continue;
+        }
+        if ((o->current && strcmp(o->current, r->s->release) == 0) ||
+            run_owed(r, i))
+            continue;
+        err_what(e, ERR_REFUSED, "%s does not have %s, which is live", name,
+                 r->s->release);
+        err_why(e, "it has %s: another changed it",
+                !o->current   ? o->current_raw ? o->current_raw : "none of ours"
+                : *o->current ? o->current
+                              : "no release");
+        return err_fix(e,
+                       "nothing was changed; find out who did, then bring it "
+                       "level: tidegate catch-up %s",
+                       name);
+    }
+    r->already = true;
+    return true;
+}
+
 bool deploy(struct run *r, struct subject *s, const struct deploy_wish *wish,
             struct err *e)
 {
@@ -360,10 +391,8 @@ bool deploy(struct run *r, struct subject *s, const struct deploy_wish *wish,
     aim(r);
     if (!ask_waiting(r, e))
         return false;
-    if (gates_nothing_to_do(r->verdicts)) {
-        r->already = true;
-        return true;
-    }
+    if (gates_nothing_to_do(r->verdicts))
+        return nothing_to_do(r, e);
     if (wish->confirm && !wish->confirm(wish->ctx, r, e))
         return false;
     bool ok = begin(r, e) && run_parts(r, e);
@@ -435,6 +464,13 @@ static bool resume_back(struct run *r, struct err *e)
     return ok;
 }
 
+/* The codes that promise that nothing was changed. */
+static bool may_say_no(enum err_code code)
+{
+    return code == ERR_REFUSED || code == ERR_UNREACHABLE || code == ERR_HELD ||
+           code == ERR_CONFIG || code == ERR_FAILED;
+}
+
 bool resume(struct run *r, struct subject *s, run_confirm *confirm, void *ctx,
             struct err *e)
 {
@@ -470,6 +506,8 @@ bool resume(struct run *r, struct subject *s, run_confirm *confirm, void *ctx,
     bool ok =
         r->before->rolling_back ? resume_back(r, e) : resume_forward(r, e);
 
+    if (!ok && r->changed && may_say_no(e->code))
+        e->code = ERR_PARTWAY;
     run_close(r);
     return ok;
 }

@@ -172,7 +172,7 @@ static const char *policy_differs(struct doctor *d)
     char *now = config_policy_text(d->arena, d->env, &none);
 
     return now && d->s.state.pinned_text
-               ? config_policy_changes(d->arena, d->s.state.pinned_text, now)
+               ? config_policy_sentence(d->arena, d->s.state.pinned_text, now)
                : "";
 }
 

@@ -246,7 +246,8 @@ static bool step_all(struct run *r, const struct host_step *step, struct err *e)
 
     if (n == 0 || hosts_step(r, step, hosts, n, outs, e))
         return true;
-    if (!r->going_back || e->code == ERR_LEDGER || e->code == ERR_INTERRUPTED)
+    if (!r->going_back || r->end_here || e->code == ERR_LEDGER ||
+        e->code == ERR_INTERRUPTED)
         return false;
     err_clear(e);
     for (size_t i = 0; i < n; i++) {
@@ -272,24 +273,16 @@ bool hosts_fence(struct run *r, struct err *e)
     return step_all(r, &step, e);
 }
 
-static bool owed(const struct run *r, size_t host)
-{
-    const struct environment_state *state = &r->s->state;
-
-    for (size_t i = 0; i < state->n_owing; i++)
-        if (strcmp(state->owed[i].host, fleet_name(r->s->fleet, host)) == 0)
-            return true;
-    return false;
-}
-
 bool hosts_owe(struct run *r, const char *why, struct err *e)
 {
     if (!run_refresh(r, e)) /* what this run itself wrote counts */
         return false;
     for (size_t i = 0; i < r->s->n_hosts; i++) {
+        bool paid = !r->s->left_out[i] && run_owed(r, i);
+
         if (r->s->left_out[i] && !run_owes(r, i, r->to, why, e))
             return false;
-        if (!r->s->left_out[i] && owed(r, i) && !run_owes(r, i, NULL, NULL, e))
+        if (paid && !run_owes(r, i, "", "reached by this run", e))
             return false;
     }
     return true;

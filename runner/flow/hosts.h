@@ -41,8 +41,8 @@ bool hosts_look(struct run *r, struct err *e);
  * `current` is. */
 void hosts_look_again(struct run *r);
 
-/* Writes down that hosts which were left out owe r->to, and that the others
- * owe nothing any more. */
+/* Writes down that hosts which were left out owe r->to, and that those which
+ * were not owe nothing any more. */
 bool hosts_owe(struct run *r, const char *why, struct err *e);
 
 /* The steps every run begins with. */

@@ -32,6 +32,18 @@ static bool without_reason(const char *to, struct err *e)
     return err_fix(e, "say why: tidegate rollback --to %s --reason TEXT", to);
 }
 
+/* Staged is not released: no gate ever let it pass, and a rollback asks
+ * none. */
+static bool never_live(const struct run *r, struct err *e)
+{
+    err_what(e, ERR_USAGE, "%s was never live in %s", r->to, r->s->env->name);
+    err_why(e, "it was staged at most, and going back asks no gate");
+    return err_fix(e,
+                   "release it: tidegate expect %s; or see which were "
+                   "live: tidegate history",
+                   r->to);
+}
+
 /* Rollbacks of rollbacks undo what the first of them set out to undo. */
 static const struct run_state *first_undone(const struct run *r)
 {
@@ -105,6 +117,8 @@ static bool choose(struct run *r, const struct rollback_wish *wish,
         r->schema = json_bool(open->begun, "schema", false);
         return true;
     }
+    if (to->is == RELEASE_STAGED)
+        return never_live(r, e);
     return to->is != RELEASE_BAD || (wish->to && wish->reason) ||
            without_reason(r->to, e);
 }
@@ -212,6 +226,11 @@ static bool end(struct run *r, bool ok, struct err *e)
     }
     if (ok && serve_back(r, &as_before, e) && !r->unknown)
         return end_good(r, &x, e);
+    if (ok && e->code == ERR_NONE) {
+        err_what(e, ERR_UNKNOWN, "code is back where hosts answer");
+        err_why(e, "what became of a step on another is not known");
+        err_fix(e, "see which: tidegate status; then tidegate rollback");
+    }
     if (e->code != ERR_INTERRUPTED &&
         (ok || r->unknown || e->code == ERR_UNKNOWN)) {
         x.ended = as_before ? RUN_GOOD : RUN_BROKEN;
@@ -224,6 +243,8 @@ static bool end(struct run *r, bool ok, struct err *e)
         x.exit_code = r->changed ? 12 : 10;
         if (r->changed)
             e->code = ERR_PARTWAY;
+        else if (e->code == ERR_FAILED)
+            e->code = ERR_REFUSED;
     }
     x.why = e->what;
     return end_failed(r, &x, e);

@@ -50,7 +50,7 @@ static bool batch_step(struct run *r, const struct host_step *step,
 
     if (todo->n == 0 || hosts_step(r, step, todo->list, todo->n, outs, e))
         return true;
-    if (e->code == ERR_LEDGER)
+    if (e->code == ERR_LEDGER || r->end_here)
         return false;
     failed = *e;
     err_clear(e);
@@ -127,14 +127,25 @@ static struct hosts serving(struct run *r, struct hosts list)
     return list;
 }
 
+/* The hosts that still have to be out of the pool: one that a killed run has
+ * changed already may be back in it, and need not go out again. */
+static struct hosts to_be_out(struct run *r, const struct hosts *batch)
+{
+    return still(r, named(r, r->s->env->rollout.restart ? "restart" : "flip"),
+                 batch);
+}
+
 static bool batch_drain(struct run *r, struct hosts *batch, struct err *e)
 {
-    struct hosts todo = serving(r, still(r, named(r, "drain"), batch));
+    struct hosts out = to_be_out(r, batch);
+    struct hosts todo = serving(r, still(r, named(r, "drain"), &out));
 
     if (!r->s->env->rollout.drain)
         return true;
-    return run_hook(r, "drain", r->s->env->rollout.drain, &todo, batch, e) &&
-           serve_wait_out(r, batch->list, batch->n, e);
+    if (!run_hook(r, "drain", r->s->env->rollout.drain, &todo, batch, e))
+        return false;
+    out = to_be_out(r, batch);
+    return serve_wait_out(r, out.list, out.n, e);
 }
 
 static void act_flip(struct run *r, const void *ctx, const size_t *hosts,

@@ -239,6 +239,16 @@ bool run_owes(struct run *r, size_t host, const char *release, const char *why,
     return ledger_append(r->s->ledger, EVENT_OWING, j, e);
 }
 
+bool run_owed(const struct run *r, size_t host)
+{
+    const struct environment_state *state = &r->s->state;
+
+    for (size_t i = 0; i < state->n_owing; i++)
+        if (strcmp(state->owed[i].host, fleet_name(r->s->fleet, host)) == 0)
+            return true;
+    return false;
+}
+
 static void set_names(struct json *j, const char *key, const char *const *names)
 {
     struct json *list = json_new_array();

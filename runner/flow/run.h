@@ -44,6 +44,7 @@ struct run {
     const char **now;
     bool *touched;
     bool *was_good;
+    bool *was_up; /* per host: the pool listed it as up before; or NULL */
     int failed_hosts;
     int64_t batches_left, batches_done; /* of the rollout, for fit */
     struct apply *apply; /* opened when the first migration runs */
@@ -93,6 +94,9 @@ bool run_note(struct run *r, struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 bool run_owes(struct run *r, size_t host, const char *release, const char *why,
               struct err *e);
+
+/* Is this host known to owe a release? */
+bool run_owed(const struct run *r, size_t host);
 
 /* How it ended (ENDED in ledger/events.h); false when even that could not be
  * written. */

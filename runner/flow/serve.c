@@ -177,6 +177,19 @@ static size_t slot(const struct run *r, const struct probe_target *target)
     return target->host == PROBE_FRONT ? r->s->n_hosts : target->host;
 }
 
+static void remember_pool(struct run *r)
+{
+    struct pool_facts pool = {0};
+
+    if (!r->s->env->pool_members || !r->s->fleet)
+        return;
+    pool_read(r->s->fleet, r->s->arena, r->s->env, &pool);
+    r->was_up = arena_array(r->s->arena, r->s->n_hosts, sizeof *r->was_up);
+    for (size_t i = 0; i < r->s->n_hosts; i++)
+        r->was_up[i] =
+            !pool.read || pool_state(&pool, r->s->fleet, i) == MEMBER_UP;
+}
+
 void serve_remember(struct run *r)
 {
     struct probe_target *targets;
@@ -188,6 +201,37 @@ void serve_remember(struct run *r)
     ask(r, targets, n, true, answers);
     for (size_t i = 0; i < n; i++)
         r->was_good[slot(r, &targets[i])] = answers[i].good;
+    remember_pool(r);
+}
+
+/* A rollback is not done until the pool is whole: every host that went back
+ * must be up there. */
+static bool pool_back(struct run *r, bool *as_before, struct err *e)
+{
+    struct pool_facts pool = {0};
+    size_t n, bad;
+    size_t *hosts = hosts_all(r, &n);
+
+    *as_before = r->was_up != NULL;
+    if (!r->s->env->pool_members || n == 0)
+        return true;
+    pool_read(r->s->fleet, r->s->arena, r->s->env, &pool);
+    bad = n;
+    for (size_t i = n; i-- > 0;) {
+        if (pool.read && pool_state(&pool, r->s->fleet, hosts[i]) == MEMBER_UP)
+            continue;
+        bad = i;
+        if (r->was_up && r->was_up[hosts[i]])
+            *as_before = false;
+    }
+    if (bad == n)
+        return true;
+    err_what(e, ERR_UNKNOWN, "code is back, and %s is not in the pool%s",
+             fleet_name(r->s->fleet, hosts[bad]),
+             *as_before ? ", as before" : "");
+    err_why(e, "%s", pool.read ? "the pool does not list it as up" : pool.why);
+    return err_fix(e, "bring it back into the pool: %s",
+                   r->s->env->pool_members);
 }
 
 bool serve_back(struct run *r, bool *as_before, struct err *e)
@@ -209,7 +253,7 @@ bool serve_back(struct run *r, bool *as_before, struct err *e)
             *as_before = false;
     }
     if (bad == n)
-        return true;
+        return pool_back(r, as_before, e);
     if (run_stopped_at_once(r, e))
         return false;
     err_what(e, ERR_UNKNOWN, "code is back, and %s fails%s", answers[bad].who,

@@ -28,7 +28,8 @@ bool serve_all(struct run *r, struct err *e);
  * rollback that must say "fails as before". */
 void serve_remember(struct run *r);
 /* After going back: everything that answered before answers again, or ever
- * did; e tells what still fails and whether it failed before. */
+ * did, and every host is up in the pool; e tells what still fails and
+ * whether it failed before. */
 bool serve_back(struct run *r, bool *as_before, struct err *e);
 
 #endif

@@ -37,8 +37,7 @@ tg_good=0
 tg_kept=0
 tg_removed=
 # shellcheck disable=SC2012,SC2045 # the names are release names, looked at below
-for tg_file in $(ls -t "$own"/*.files 2>/dev/null); do
-    tg_name=${tg_file##*/}
+for tg_name in $(cd -- "$own" && ls -t -- *.files 2>/dev/null); do
     tg_name=${tg_name%.files}
     case $tg_name in '' | .* | -* | *[!A-Za-z0-9._-]*) continue ;; esac
     tg_state=$(state_of "$tg_name")

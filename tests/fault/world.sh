@@ -212,6 +212,8 @@ world_restarts() { # RELEASE: the most on any host
     done | sort -n | tail -1
 }
 
+world_half_said() { grep -q 'half applied, and kept so' "$SITE/story"; }
+
 # Anything that a finished run may not leave behind.
 world_left_over() {
     find "$SITE"/hosts/*/shop "$SITE/repo/.tidegate" \
@@ -219,8 +221,9 @@ world_left_over() {
         -name '*.tmp' -o -name '.*.tmp*' \) 2>/dev/null
     site_sql "SELECT 'backend ' || application_name FROM pg_stat_activity
         WHERE application_name LIKE 'tidegate%'"
-    site_sql "SELECT 'journal ' || name || ' ' || state FROM tidegate.journal
-        WHERE state <> 'done'"
+    # what a killed migration of several statements leaves is kept, and said
+    world_half_said ||
+        site_sql "SELECT DISTINCT 'journal ' || name FROM tidegate.journal"
     site_sql "SELECT 'database ' || datname FROM pg_database
         WHERE datname NOT IN ('postgres', 'template0', 'template1', 'shop')
         AND datname NOT LIKE 'saved%'"

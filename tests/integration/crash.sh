@@ -64,7 +64,9 @@ as_before() {
     world_common
     same 'code' "$(world_code)" "$START_CODE"
     case $(world_rows) in
-    "$START_ROWS") same 'schema' "$(world_schema)" "$START_SCHEMA" ;;
+    "$START_ROWS")
+        world_half_said || same 'schema' "$(world_schema)" "$START_SCHEMA"
+        ;;
     "$KEPT_ROWS") same 'schema' "$(world_schema)" "$KEPT_SCHEMA" ;;
     *) same 'applied' "$(world_rows)" "$START_ROWS, or $KEPT_ROWS" ;;
     esac
@@ -151,7 +153,7 @@ then_rollback() {
 }
 
 then_back_again() {
-    if unfinished && even; then wants 0 resume $yes; else wants 0 rollback $yes; fi
+    if grep -q 'unfinished *rollback' "$SITE/said" && even; then wants 0 resume $yes; else wants 0 rollback $yes; fi
     as_before
     world_again rollback $yes
 }

@@ -140,7 +140,7 @@ wait "$runner" 2>/dev/null
 sshd_new_key "$SITE" 2
 wants 12 resume $yes
 says SHA256
-wants 12 status
+wants 13 status
 old_key
 wants 0 resume $yes
 released

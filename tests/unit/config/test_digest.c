@@ -106,6 +106,10 @@ static void test_odd_lines(void **state)
 {
     struct folder *f = *state;
 
+    assert_string_equal(
+        config_policy_sentence(&f->arena, "[window] allow = a\n[x] y = b\n",
+                               "[window] allow = c\n"),
+        "[window] allow: was a, is c; [x] y = b: taken out");
     assert_string_equal(config_policy_changes(&f->arena, "[window]", "[window"),
                         "[window]: taken out\n[window: added\n");
     assert_string_equal(

@@ -156,6 +156,11 @@ static void test_phases(void **state)
     w->facts.release.restart_only = true;
     ask(STOP, "expected.phases", "and a restart only is asked");
     w->manifests[0].phases = PHASES_RESTART;
+    ask(STOP, "expected.restart",
+        "v1.4.2 is not live, so it cannot be restarted: live is v1.4.1");
+    w->facts.live.release = "v1.4.2";
+    w->facts.live.commit = w->facts.release.commit;
+    w->facts.live.ancestry = ANCESTRY_SAME;
     ask(PASS, "expected.announced", "");
 }
 
