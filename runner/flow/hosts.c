@@ -209,7 +209,7 @@ void hosts_look_again(struct run *r)
     struct observed seen;
 
     for (size_t i = 0; i < s->n_hosts; i++) {
-        if (s->left_out[i] || r->now[i])
+        if (s->left_out[i] || (r->now[i] && !r->touched[i]))
             continue;
         step_observe(s->fleet, &i, 1, r->to, &seen);
         if (seen.outcome != OUTCOME_DONE)
