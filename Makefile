@@ -48,7 +48,8 @@ ALL := $(foreach r,$(ROOMS),$(call objects,$(r))) $(EMBEDDED)
 
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/test_*.c))
 
-.PHONY: all unit units test integration demo install clean rooms coverage docs
+.PHONY: all unit units test integration demo bench install clean rooms \
+        coverage docs
 all: $(B)/tidegate
 
 $(B)/tidegate: $(B)/runner/main.o $(B)/libtidegate.a
@@ -132,6 +133,8 @@ integration:
 	scripts/test integration
 demo:
 	scripts/demo
+bench:
+	scripts/bench
 rooms: all
 	scripts/rooms $(B)/tidegate
 
