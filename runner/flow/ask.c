@@ -321,6 +321,8 @@ bool ask_again(struct run *r, enum hold_before next, struct err *e)
             return false;
         enum verdict_is is = measure(r);
 
+        if (is != PASS && !r->changed)
+            return refusal(r, is, e);
         if (is != PASS && begun == 0)
             begun = clock_mono();
         struct hold_answer answer =
