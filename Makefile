@@ -48,7 +48,8 @@ ALL := $(foreach r,$(ROOMS),$(call objects,$(r))) $(EMBEDDED)
 
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/test_*.c))
 
-.PHONY: all unit units test integration demo install clean rooms coverage docs
+.PHONY: all unit units test integration demo crash bench install clean rooms \
+        coverage docs
 all: $(B)/tidegate
 
 $(B)/tidegate: $(B)/runner/main.o $(B)/libtidegate.a
@@ -132,6 +133,11 @@ integration:
 	scripts/test integration
 demo:
 	scripts/demo
+# kill -9 at every point of whole releases: an hour or two. CI takes a sample.
+crash:
+	FLAVOUR=test CRASH_EVERY=1 tests/integration/crash.sh $(SERIES)
+bench:
+	scripts/bench
 rooms: all
 	scripts/rooms $(B)/tidegate
 

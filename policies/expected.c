@@ -104,10 +104,25 @@ static bool spent(const struct question *q, struct verdict *v, const char *rule,
     return true;
 }
 
+/* The same release twice at once: the second waits for what comes of it. */
+static bool in_use(const struct question *q, struct verdict *v)
+{
+    const struct line_facts *line = &q->f->line;
+
+    *v = verdict_hold("expected.in-use", 0,
+                      "run %s of %s is releasing it, since %s", line->other_run,
+                      named(line->other_who),
+                      time_of(q, line->other_since).text);
+    verdict_fix(v, "wait for it; see: tidegate status");
+    return true;
+}
+
 static bool check_used(const struct question *q, struct verdict *v)
 {
     if (!q->m->used_by || same(q->m->digest, q->f->consumed))
         return false;
+    if (same(q->m->used_by, q->f->line.other_run))
+        return in_use(q, v);
     return spent(q, v, "expected.used",
                  arena_printf(q->scratch, "was used by run %s", q->m->used_by));
 }

@@ -98,7 +98,10 @@ bool release_confirm(void *ctx, const struct run *r, struct err *e)
 
     t->release = r->s->release;
     output_note(t->out, STYLE_BOLD, "%s to %s\n",
-                r->s->release ? r->s->release : "", t->env->name);
+                r->s->release ? r->s->release
+                : r->to       ? r->to
+                              : "",
+                t->env->name);
     say_line(t, "hosts", arena_printf(t->arena, "%zu", t->env->n_hosts));
     say_when(t, r);
     say_users(t, r);

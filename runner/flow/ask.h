@@ -22,9 +22,15 @@ bool ask_only(struct run *r, const enum gate_id *list, size_t n, bool local,
 int64_t ask_retry_at(const struct run *r);
 
 /* The gates that are asked before each migration and wave. True: begin it
- * (r->finish may have been set). A HOLD is asked again every 30 s up to
+ * (r->finish may have been set). Before the first change a
+ * HOLD or STOP ends it (e). After it, a HOLD is asked again every 30 s up to
  * pause_max; then `on_hold` decides, and the decision is written. False: e
  * says why, and r->go_back, r->pending_after or r->end_here what to do. */
 bool ask_again(struct run *r, enum hold_before next, struct err *e);
+
+/* There is nothing to do, as the ledger says (r->already): so every host that
+ * answers must have what is live, unless it is known to owe; ERR_REFUSED names
+ * the first that does not. */
+bool ask_drift(struct run *r, struct err *e);
 
 #endif

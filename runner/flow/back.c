@@ -243,12 +243,28 @@ static bool undo_before(struct run *r, struct err *e)
     return database_down_rows(r, rows, n, r->undone, e);
 }
 
+/* The old code runs with each statement of a "before" migration, so those that
+ * are done stay, and the release that has it goes on where it stopped. */
+static void tell_half(const struct run *r)
+{
+    for (size_t i = 0; r->s->pg && i < r->s->applied.open_n; i++) {
+        const struct journal_row *half = &r->s->applied.open[i];
+
+        if (!half->down)
+            progress_warn(r->s->progress, half->name,
+                          "half applied, and kept so: %d of its %d statements "
+                          "are done",
+                          half->statements_done, half->statements);
+    }
+}
+
 bool back_run(struct run *r, bool schema, const char *why, struct err *e)
 {
     if (!back_possible(r, e) || !run_decide(r, "rollback", why, e))
         return false;
     r->going_back = true;
     r->last_flip = false;
+    tell_half(r);
     progress_stage(r->s->progress, "going back from %s to %s",
                    r->undone ? r->undone : "this release", r->to);
     if (!undo_after(r, e) || !rollout_run(r, e) ||

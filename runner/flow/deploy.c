@@ -65,6 +65,8 @@ static bool pipeline(struct run *r, struct err *e)
         if (!(parts[i].phases & (1u << r->s->phases)))
             continue;
         failpoint("part.begin");
+        if (!r->changed && run_stopped(r, e))
+            return false;
         if (!parts[i].run(r, e))
             return false;
     }
@@ -79,7 +81,7 @@ static bool ended(struct run *r, const struct run_ending *x, struct err *e)
         return x->ended == RUN_GOOD;
     *e = trouble;
     if (r->changed)
-        e->code = ERR_PARTWAY;
+        e->code = run_without_ledger(r);
     return false;
 }
 
@@ -90,7 +92,7 @@ static bool end_good(struct run *r, struct err *e)
                            .live = r->s->phases == PHASES_ALL ? r->to : NULL};
 
     if (x.live && !hosts_owe(r, "not reached by the deploy", e)) {
-        e->code = ERR_PARTWAY;
+        e->code = run_without_ledger(r);
         return false;
     }
     return ended(r, &x, e);
@@ -99,6 +101,11 @@ static bool end_good(struct run *r, struct err *e)
 /* Nothing was changed: the manifest is open again, the line is free. */
 static bool end_nothing(struct run *r, struct err *e)
 {
+    static const int codes[] = {
+        [ERR_INPUT] = 65,        [ERR_CONFIG] = 78,  [ERR_UNREACHABLE] = 69,
+        [ERR_LEDGER] = 74,       [ERR_REFUSED] = 10, [ERR_HELD] = 75,
+        [ERR_INTERRUPTED] = 128, [ERR_BUG] = 70,
+    };
     struct run_ending x = {.ended = RUN_NOTHING, .why = e->what};
 
     if (e->code == ERR_FAILED)
@@ -107,7 +114,9 @@ static bool end_nothing(struct run *r, struct err *e)
         e->code = ERR_UNREACHABLE;
     err_fix(e, "nothing was changed. %s",
             *e->fix ? arena_strdup(r->s->arena, e->fix) : "");
-    x.exit_code = e->code == ERR_REFUSED ? 10 : 75;
+    x.exit_code = codes[e->code];
+    if (e->code == ERR_INTERRUPTED)
+        x.exit_code += loop_stop_signal(r->s->loop);
     ended(r, &x, e);
     return false;
 }
@@ -181,7 +190,9 @@ static bool end_back(struct run *r, struct err *failed, struct err *e)
         ended(r, &x, e);
         return false;
     }
-    if (!serve_back(r, &as_before, e) || r->unknown) {
+    if (!serve_back(r, &as_before, e) && e->code == ERR_INTERRUPTED)
+        return end_stopped(r, e);
+    if (e->code != ERR_NONE || r->unknown) {
         x.ended = RUN_BROKEN;
         x.exit_code = 13;
         x.unverified = true;
@@ -192,6 +203,10 @@ static bool end_back(struct run *r, struct err *failed, struct err *e)
         }
         e->code = ERR_UNKNOWN;
         ended(r, &x, e);
+        return false;
+    }
+    if (!hosts_owe(r, "not reached on the way back", e)) {
+        e->code = run_without_ledger(r);
         return false;
     }
     *e = *failed;
@@ -210,6 +225,7 @@ static void take_along(struct run *r)
     for (size_t i = 0; i < r->s->n_hosts; i++)
         if (r->touched[i])
             r->s->left_out[i] = false;
+    hosts_look_again(r);
 }
 
 /* Migrations alone: the one that failed has left nothing, and no other was
@@ -230,9 +246,11 @@ static bool failed(struct run *r, struct err *e)
     bool back =
         r->go_back || r->s->env->rollout.on_failure == ON_FAILURE_ROLLBACK;
 
-    if (why.code == ERR_LEDGER || r->end_here) {
-        e->code = r->changed ? ERR_PARTWAY : e->code;
-        return r->end_here ? end_stopped(r, e) : false;
+    if (r->end_here && r->changed)
+        return end_stopped(r, e);
+    if (why.code == ERR_LEDGER && !r->end_here) {
+        e->code = run_without_ledger(r);
+        return false;
     }
     if (!r->changed)
         return end_nothing(r, e);
@@ -333,37 +351,6 @@ static bool begin(struct run *r, struct err *e)
     return run_begin(r, r->facts.consumed, NULL, e);
 }
 
-/* The ledger calls it live; so must every host that answers, unless it is
- * known to owe. */
-static bool nothing_to_do(struct run *r, struct err *e)
-{
-    for (size_t i = 0; i < r->s->n_hosts; i++) {
-        const struct observed *o = &r->s->observed[i];
-        const char *name = fleet_name(r->s->fleet, i);
-
-        if (o->outcome != OUTCOME_DONE) {
-            progress_warn(r->s->progress, name, "not looked at: %s",
-                          o->why ? o->why : outcome_word(o->outcome));
-            continue;
-        }
-        if ((o->current && strcmp(o->current, r->s->release) == 0) ||
-            run_owed(r, i))
-            continue;
-        err_what(e, ERR_REFUSED, "%s does not have %s, which is live", name,
-                 r->s->release);
-        err_why(e, "it has %s: another changed it",
-                !o->current   ? o->current_raw ? o->current_raw : "none of ours"
-                : *o->current ? o->current
-                              : "no release");
-        return err_fix(e,
-                       "nothing was changed; find out who did, then bring it "
-                       "level: tidegate catch-up %s",
-                       name);
-    }
-    r->already = true;
-    return true;
-}
-
 bool deploy(struct run *r, struct subject *s, const struct deploy_wish *wish,
             struct err *e)
 {
@@ -374,7 +361,7 @@ bool deploy(struct run *r, struct subject *s, const struct deploy_wish *wish,
     if (!ask_waiting(r, e))
         return false;
     if (gates_nothing_to_do(r->verdicts))
-        return nothing_to_do(r, e);
+        return ask_drift(r, e);
     if (wish->confirm && !wish->confirm(wish->ctx, r, e))
         return false;
     bool ok = begin(r, e) && run_parts(r, e);
@@ -437,7 +424,9 @@ static bool resume_back(struct run *r, struct err *e)
     struct err why = {0};
 
     err_what(&why, ERR_BACK, "%s failed before", r->before->release);
-    err_why(&why, "run %s was on its way back when it was cut short", r->id);
+    err_why(&why, "%s",
+            r->before->why ? r->before->why
+                           : "it was going back when its runner ended");
     r->undone = r->before->release;
     r->to = r->before->from;
     r->going_back = true;
@@ -448,6 +437,13 @@ static bool resume_back(struct run *r, struct err *e)
     ok = ok ? end_back(r, &why, e) : end_stopped(r, e);
     database_close(r);
     return ok;
+}
+
+/* The codes that promise that nothing was changed. */
+static bool may_say_no(enum err_code code)
+{
+    return code == ERR_REFUSED || code == ERR_UNREACHABLE || code == ERR_HELD ||
+           code == ERR_CONFIG || code == ERR_FAILED;
 }
 
 bool resume(struct run *r, struct subject *s, run_confirm *confirm, void *ctx,
@@ -485,6 +481,8 @@ bool resume(struct run *r, struct subject *s, run_confirm *confirm, void *ctx,
     bool ok =
         r->before->rolling_back ? resume_back(r, e) : resume_forward(r, e);
 
+    if (!ok && r->changed && may_say_no(e->code))
+        e->code = ERR_PARTWAY;
     run_close(r);
     return ok;
 }

@@ -52,6 +52,17 @@ static bool record(struct run *r, const struct host_step *step, size_t host,
     }
 }
 
+/* Another run, or another copy of the ledger, has this host now. */
+static bool fenced_off(const struct step_result *got)
+{
+    static const char *const kinds[] = {"superseded", "forked", "foreign"};
+
+    for (size_t i = 0; got->refused && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(got->refused, kinds[i]) == 0)
+            return true;
+    return false;
+}
+
 static bool complain(struct run *r, const struct host_step *step, size_t host,
                      const struct step_result *got, struct err *e)
 {
@@ -72,9 +83,11 @@ static bool complain(struct run *r, const struct host_step *step, size_t host,
     if (got->key_refused ||
         (got->refused && strcmp(got->refused, "moved") == 0))
         e->code = ERR_REFUSED;
-    if (got->refused && (strcmp(got->refused, "superseded") == 0 ||
-                         strcmp(got->refused, "forked") == 0))
+    if (fenced_off(got)) {
         r->end_here = true;
+        if (!r->going_back)
+            e->code = r->changed ? ERR_UNKNOWN : ERR_LEDGER;
+    }
     return err_fix(e, "%s",
                    got->fix ? got->fix
                             : "see what stands where: tidegate "
@@ -190,6 +203,22 @@ bool hosts_look(struct run *r, struct err *e)
     return check_twins(r, e);
 }
 
+void hosts_look_again(struct run *r)
+{
+    struct subject *s = r->s;
+    struct observed seen;
+
+    for (size_t i = 0; i < s->n_hosts; i++) {
+        if (s->left_out[i] || (r->now[i] && !r->touched[i]))
+            continue;
+        step_observe(s->fleet, &i, 1, r->to, &seen);
+        if (seen.outcome != OUTCOME_DONE)
+            continue;
+        s->observed[i] = seen;
+        r->now[i] = seen.current;
+    }
+}
+
 static void act_fence(struct run *r, const void *ctx, const size_t *hosts,
                       size_t n, struct step_result *outs)
 {
@@ -246,6 +275,8 @@ bool hosts_fence(struct run *r, struct err *e)
 
 bool hosts_owe(struct run *r, const char *why, struct err *e)
 {
+    if (!run_refresh(r, e)) /* what this run itself wrote counts */
+        return false;
     for (size_t i = 0; i < r->s->n_hosts; i++) {
         bool paid = !r->s->left_out[i] && run_owed(r, i);
 

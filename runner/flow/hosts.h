@@ -37,6 +37,10 @@ size_t *hosts_all(struct run *r, size_t *n);
  * r->now. */
 bool hosts_look(struct run *r, struct err *e);
 
+/* Asks the hosts that this run began to change, or of which nobody knows, what
+ * `current` is: a step may have failed on some of a batch only. */
+void hosts_look_again(struct run *r);
+
 /* Writes down that hosts which were left out owe r->to, and that those which
  * were not owe nothing any more. */
 bool hosts_owe(struct run *r, const char *why, struct err *e);

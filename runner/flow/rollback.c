@@ -186,11 +186,31 @@ static bool reach(struct run *r, struct err *e)
     return s->n_hosts == 0 || prove_target(r, e);
 }
 
+static bool end_failed(struct run *r, const struct run_ending *x, struct err *e)
+{
+    struct err trouble = {0};
+
+    if (run_end(r, x, &trouble))
+        return false;
+    *e = trouble;
+    if (r->changed)
+        e->code = run_without_ledger(r);
+    return false;
+}
+
+static bool end_good(struct run *r, const struct run_ending *x, struct err *e)
+{
+    if (run_end(r, x, e))
+        return true;
+    if (r->changed)
+        e->code = run_without_ledger(r);
+    return false;
+}
+
 static bool end(struct run *r, bool ok, struct err *e)
 {
     struct run_ending x = {
         .ended = RUN_GOOD, .live = r->to, .bad = r->undone, .kept = r->kept};
-    struct err trouble = {0};
     bool as_before = false;
 
     if (ok && !r->unknown && !back_complete(r, e)) {
@@ -198,22 +218,21 @@ static bool end(struct run *r, bool ok, struct err *e)
         x.unverified = true;
         x.exit_code = 12;
         x.why = e->what;
-        if (!run_end(r, &x, &trouble))
-            *e = trouble;
-        return false;
+        return end_failed(r, &x, e);
     }
     if (ok && !hosts_owe(r, "not reached by the rollback", e)) {
-        e->code = ERR_PARTWAY;
+        e->code = r->changed ? run_without_ledger(r) : e->code;
         return false;
     }
     if (ok && serve_back(r, &as_before, e) && !r->unknown)
-        return run_end(r, &x, e);
+        return end_good(r, &x, e);
     if (ok && e->code == ERR_NONE) {
         err_what(e, ERR_UNKNOWN, "code is back where hosts answer");
         err_why(e, "what became of a step on another is not known");
         err_fix(e, "see which: tidegate status; then tidegate rollback");
     }
-    if (ok || r->unknown || e->code == ERR_UNKNOWN) {
+    if (e->code != ERR_INTERRUPTED &&
+        (ok || r->unknown || e->code == ERR_UNKNOWN)) {
         x.ended = as_before ? RUN_GOOD : RUN_BROKEN;
         x.unverified = true;
         x.exit_code = 13;
@@ -228,9 +247,7 @@ static bool end(struct run *r, bool ok, struct err *e)
             e->code = ERR_REFUSED;
     }
     x.why = e->what;
-    if (!run_end(r, &x, &trouble))
-        *e = trouble;
-    return false;
+    return end_failed(r, &x, e);
 }
 
 /* Where we are already: proved, and nothing is touched. */

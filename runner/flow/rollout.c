@@ -127,14 +127,25 @@ static struct hosts serving(struct run *r, struct hosts list)
     return list;
 }
 
+/* The hosts that still have to be out of the pool: one that a killed run has
+ * changed already may be back in it, and need not go out again. */
+static struct hosts to_be_out(struct run *r, const struct hosts *batch)
+{
+    return still(r, named(r, r->s->env->rollout.restart ? "restart" : "flip"),
+                 batch);
+}
+
 static bool batch_drain(struct run *r, struct hosts *batch, struct err *e)
 {
-    struct hosts todo = serving(r, still(r, named(r, "drain"), batch));
+    struct hosts out = to_be_out(r, batch);
+    struct hosts todo = serving(r, still(r, named(r, "drain"), &out));
 
     if (!r->s->env->rollout.drain)
         return true;
-    return run_hook(r, "drain", r->s->env->rollout.drain, &todo, batch, e) &&
-           serve_wait_out(r, batch->list, batch->n, e);
+    if (!run_hook(r, "drain", r->s->env->rollout.drain, &todo, batch, e))
+        return false;
+    out = to_be_out(r, batch);
+    return serve_wait_out(r, out.list, out.n, e);
 }
 
 static void act_flip(struct run *r, const void *ctx, const size_t *hosts,
@@ -237,6 +248,8 @@ static bool batch_probe(struct run *r, struct hosts *batch, struct err *e)
     if (!r->s->env->probe_host.on)
         return true;
     serve_ask(r, batch->list, batch->n, answers);
+    if (run_stopped_at_once(r, e))
+        return false;
     for (size_t i = 0; i < batch->n; i++) {
         size_t host = batch->list[i];
         const char *name = fleet_name(r->s->fleet, host);
@@ -331,7 +344,7 @@ static bool batch_run(struct run *r, struct hosts *batch, struct err *e)
                           fleet_name(r->s->fleet, batch->list[k]), 0, 0, "%s",
                           rows[i].doing);
         failpoint("batch.step");
-        if (!rows[i].run(r, batch, e))
+        if (run_stopped_at_once(r, e) || !rows[i].run(r, batch, e))
             return false;
     }
     for (size_t k = 0; k < batch->n; k++)

@@ -283,6 +283,13 @@ bool run_end(struct run *r, const struct run_ending *x, struct err *e)
     return ok;
 }
 
+enum err_code run_without_ledger(struct run *r)
+{
+    if (!r->changed)
+        return ERR_LEDGER;
+    return ledger_lease_held(r->s->ledger) ? ERR_PARTWAY : ERR_UNKNOWN;
+}
+
 static const struct step_state *earlier(const struct run *r, const char *step,
                                         const char *target)
 {
@@ -339,4 +346,9 @@ bool run_stopped(struct run *r, struct err *e)
     err_fix(e, r->changed ? "see what stands where: tidegate status"
                           : "nothing was changed");
     return true;
+}
+
+bool run_stopped_at_once(struct run *r, struct err *e)
+{
+    return loop_stops(r->s->loop) > 1 && run_stopped(r, e);
 }

@@ -112,6 +112,9 @@ struct run_ending {
     const char *const *pending;    /* migrations still to run, likewise */
 };
 bool run_end(struct run *r, const struct run_ending *ending, struct err *e);
+/* What it means that the ledger takes nothing more: nothing was changed; or
+ * stopped part-way; or, where another run has taken over, unknown. */
+enum err_code run_without_ledger(struct run *r);
 
 /* Was this step done on this target before the run was resumed? */
 bool run_was_done(const struct run *r, const char *step, const char *target);
@@ -123,5 +126,7 @@ bool run_touched(const struct run *r, size_t host);
 
 /* True once a stop signal came; e says so (ERR_INTERRUPTED). */
 bool run_stopped(struct run *r, struct err *e);
+/* True once a second one came: what is in hand is not finished any more. */
+bool run_stopped_at_once(struct run *r, struct err *e);
 
 #endif

@@ -7,6 +7,20 @@
 
 #define POOL_ASK_MS 200
 
+/* A stop signal lets what is in hand be finished, so the questions are asked
+ * again; a second one does not. */
+static void ask(struct run *r, const struct probe_target *targets, size_t n,
+                bool once, struct answer_facts *answers)
+{
+    int stops;
+
+    do {
+        stops = loop_stops(r->s->loop);
+        probe_ask(r->s->fleet, r->s->arena, r->s->env, targets, n, once,
+                  answers);
+    } while (loop_stops(r->s->loop) != stops && loop_stops(r->s->loop) < 2);
+}
+
 void serve_ask(struct run *r, const size_t *hosts, size_t n,
                struct answer_facts *answers)
 {
@@ -14,7 +28,7 @@ void serve_ask(struct run *r, const size_t *hosts, size_t n,
 
     for (size_t i = 0; i < n; i++)
         targets[i] = (struct probe_target){hosts[i], r->now[hosts[i]], NULL};
-    probe_ask(r->s->fleet, r->s->arena, r->s->env, targets, n, false, answers);
+    ask(r, targets, n, false, answers);
 }
 
 bool serve_answers(struct run *r, size_t host)
@@ -24,7 +38,7 @@ bool serve_answers(struct run *r, size_t host)
 
     if (!r->s->env->probe_host.on)
         return false;
-    probe_ask(r->s->fleet, r->s->arena, r->s->env, &target, 1, true, &answer);
+    ask(r, &target, 1, true, &answer);
     return answer.good;
 }
 
@@ -61,10 +75,12 @@ static bool wait_pool(struct run *r, const size_t *hosts, size_t n, bool up,
     if (!r->s->env->pool_members || n == 0)
         return true;
     while ((first = pool_first_not(r, hosts, n, up, &why)) < n &&
-           clock_mono() < end)
+           clock_mono() < end && loop_stops(r->s->loop) < 2)
         loop_turn(r->s->loop, clock_mono() + POOL_ASK_MS);
     if (first == n)
         return true;
+    if (run_stopped_at_once(r, e))
+        return false;
     const char *name = fleet_name(r->s->fleet, hosts[first]);
 
     if (r->going_back) {
@@ -106,9 +122,11 @@ bool serve_front(struct run *r, struct err *e)
 
     if (!r->s->env->probe_front.on || r->going_back)
         return true;
-    probe_ask(r->s->fleet, r->s->arena, r->s->env, &target, 1, false, &answer);
+    ask(r, &target, 1, false, &answer);
     if (answer.good)
         return true;
+    if (run_stopped_at_once(r, e))
+        return false;
     err_what(e, ERR_FAILED, "the front does not answer as %s", r->to);
     err_why(e, "%s: %s", r->s->env->probe_front.url, answer.why);
     return err_fix(e, "see what the front says: %s",
@@ -140,10 +158,12 @@ bool serve_all(struct run *r, struct err *e)
 
     if (r->s->n_hosts == 0)
         return true;
-    probe_ask(r->s->fleet, r->s->arena, r->s->env, targets, n, false, answers);
+    ask(r, targets, n, false, answers);
     for (size_t i = 0; i < n; i++) {
         if (answers[i].good)
             continue;
+        if (run_stopped_at_once(r, e))
+            return false;
         err_what(e, ERR_FAILED, "%s does not answer as it should",
                  answers[i].who);
         err_why(e, "%s", answers[i].why);
@@ -178,7 +198,7 @@ void serve_remember(struct run *r)
 
     r->was_good =
         arena_array(r->s->arena, r->s->n_hosts + 1, sizeof *r->was_good);
-    probe_ask(r->s->fleet, r->s->arena, r->s->env, targets, n, true, answers);
+    ask(r, targets, n, true, answers);
     for (size_t i = 0; i < n; i++)
         r->was_good[slot(r, &targets[i])] = answers[i].good;
     remember_pool(r);
@@ -221,7 +241,7 @@ bool serve_back(struct run *r, bool *as_before, struct err *e)
     struct answer_facts *answers = arena_array(r->s->arena, n, sizeof *answers);
     size_t bad = n;
 
-    probe_ask(r->s->fleet, r->s->arena, r->s->env, targets, n, false, answers);
+    ask(r, targets, n, false, answers);
     *as_before = r->was_good != NULL;
     for (size_t i = 0; i < n; i++) {
         if (answers[i].good) {
@@ -234,6 +254,8 @@ bool serve_back(struct run *r, bool *as_before, struct err *e)
     }
     if (bad == n)
         return pool_back(r, as_before, e);
+    if (run_stopped_at_once(r, e))
+        return false;
     err_what(e, ERR_UNKNOWN, "code is back, and %s fails%s", answers[bad].who,
              *as_before ? " as before" : "");
     err_why(e, "%s; %zu of %zu probes answer", answers[bad].why, good, n);

@@ -136,6 +136,9 @@ bool ledger_anchor(struct ledger *l, const char *who, const char *ledger,
                 l->head.id);
         return err_fix(e, "use the ledger that it belongs to");
     }
+    /* another run may have gone on since we read it last */
+    if (seq > l->seq && !ledger_refresh(l, e))
+        return false;
     if (seq > l->seq) {
         err_what(e, ERR_LEDGER, "ledger rolled back: has %lld, %s saw %lld",
                  (long long)l->seq, who, (long long)seq);

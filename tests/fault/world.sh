@@ -3,7 +3,7 @@
 # killed run left is mended by tidegate, judged here, and wiped away.
 #
 #   world_start HOSTS       a site with v1.0 adopted and r1 live and good
-#   world_release NAME SH   tag NAME, made by the shell text SH in the checkout,
+#   world_release NAME SH   tag NAME, made from r1 by the shell text SH,
 #                           announced, approved and rehearsed
 #   world_save MOMENT       hosts, tables, ledger, pool as they are now
 #   world_back MOMENT       everything is as it was then
@@ -55,7 +55,7 @@ world_release() {
     (
         cd "$SITE/repo" || exit
         git rev-parse -q --verify "$1" >/dev/null && exit 0
-        rm -f migrations/*
+        git checkout -q -f r1 2>/dev/null || rm -f migrations/*
         eval "$2"
         site_tag "$1"
     ) || return
@@ -101,6 +101,7 @@ world_save() { # MOMENT
         world_answer "$name" >"$saved/$name.answers"
         world_is_up "$name"
         echo $? >"$saved/$name.out"
+        : >"$host/shop/shared/log/restarts"
     done
     cp -a "$SITE/repo/.tidegate" "$saved/ledger"
     cp "$SITE/repo/tidegate.ini" "$saved/tidegate.ini"
@@ -211,6 +212,8 @@ world_restarts() { # RELEASE: the most on any host
     done | sort -n | tail -1
 }
 
+world_half_said() { grep -q 'half applied, and kept so' "$SITE/story"; }
+
 # Anything that a finished run may not leave behind.
 world_left_over() {
     find "$SITE"/hosts/*/shop "$SITE/repo/.tidegate" \
@@ -218,8 +221,9 @@ world_left_over() {
         -name '*.tmp' -o -name '.*.tmp*' \) 2>/dev/null
     site_sql "SELECT 'backend ' || application_name FROM pg_stat_activity
         WHERE application_name LIKE 'tidegate%'"
-    site_sql "SELECT 'journal ' || name || ' ' || state FROM tidegate.journal
-        WHERE state <> 'done'"
+    # what a killed migration of several statements leaves is kept, and said
+    world_half_said ||
+        site_sql "SELECT DISTINCT 'journal ' || name FROM tidegate.journal"
     site_sql "SELECT 'database ' || datname FROM pg_database
         WHERE datname NOT IN ('postgres', 'template0', 'template1', 'shop')
         AND datname NOT LIKE 'saved%'"

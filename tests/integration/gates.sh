@@ -144,7 +144,7 @@ has 'the next opening is told' "$OUT" 'opens'
 has 'and when it may pass' "$OUT" 'retry_at'
 policy 0 '[window]' 'zone = Europe/Tallinn' 'allow = always' \
     "freeze = $(TZ=Europe/Tallinn date +%Y-%m-%d)..$tomorrow"
-forge anna tidegate policy="$(pinned)" opens="$now" expires=$((now + 7200))
+forge anna tidegate policy="$(pinned)" opens="$now" expires=$((now + 400000))
 asks 75 window window.freeze 'in a freeze item' check v1.1
 policy 0 '[window]' 'zone = Europe/Tallinn' "allow = $tomorrow 22:00-23:30" \
     'override = yes'

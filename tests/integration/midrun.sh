@@ -57,6 +57,23 @@ policy 0 '[users]' 'count = sql: SELECT count(*) FROM session' 'max = 50' \
 meanwhile ''
 goes 0 'nothing happens meanwhile'
 
+echo '# before anything has changed'
+hold finish 15m
+setting artifact prepare "$SITE/hook"
+meanwhile 'users 100'
+n=$((n + 1))
+release "r$n"
+announce "r$n"
+gives 75 'users come while it is staged' t deploy "r$n" $yes
+has 'which is told' "$OUT" '100 users are on, limit 50'
+has 'and that nothing was changed' "$OUT" 'nothing was changed'
+is 'every host has what it had' "$(releases)" "releases/$live"
+gives 0 'status is whole' t status
+site_users 5
+gives 0 'its announcement is open again' t deploy "r$n" $yes
+live=r$n
+setting artifact prepare
+
 echo '# a surge over abort_at'
 hold finish 15m
 meanwhile 'users 300'

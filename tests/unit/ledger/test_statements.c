@@ -215,6 +215,50 @@ static void only_a_run_that_did_nothing_gives_it_back(void **state)
     ledger_close(w.l);
 }
 
+static void intent(struct world *w, const char *run_id, const char *step,
+                   bool change)
+{
+    struct json *j = json_new_object();
+
+    json_set_str(j, "run", run_id);
+    json_set_str(j, "step", step);
+    json_set_str(j, "target", "web1");
+    json_set_bool(j, "change", change);
+    append(w, EVENT_INTENT, j);
+}
+
+static void take_over(struct world *w, const char *run_id, const char *other)
+{
+    struct json *j = json_new_object();
+
+    json_set_str(j, "run", run_id);
+    json_set_str(j, "kind", "rollback");
+    json_set_str(j, "release", "v0");
+    json_set_str(j, "takes_over", other);
+    append(w, EVENT_RUN, j);
+}
+
+/* What a rollback takes over before it changed anything is not used up. */
+static void a_run_undone_before_any_change_gives_it_back(void **state)
+{
+    struct world w = begin(state);
+    const char *digest = expect(&w, "v1");
+
+    run(&w, "r1", digest);
+    intent(&w, "r1", "fence", false);
+    take_over(&w, "b1", "r1");
+    look(&w);
+    assert_null(w.s.manifests[0].used_by);
+    ended(&w, "b1", "nothing");
+    look(&w);
+    assert_string_equal(w.s.manifests[0].used_by, "r1");
+    intent(&w, "r1", "flip", true);
+    take_over(&w, "b2", "r1");
+    look(&w);
+    assert_string_equal(w.s.manifests[0].used_by, "r1");
+    ledger_close(w.l);
+}
+
 static void a_used_one_is_not_replaced_until_given_back(void **state)
 {
     struct world w = begin(state);
@@ -309,6 +353,7 @@ int main(void)
         TEST(a_second_expect_replaces_and_voids),
         TEST(a_withdrawal_names_who),
         TEST(only_a_run_that_did_nothing_gives_it_back),
+        TEST(a_run_undone_before_any_change_gives_it_back),
         TEST(a_used_one_is_not_replaced_until_given_back),
         TEST(overrides_belong_to_their_run),
         TEST(policies_are_pinned_and_remembered),

@@ -62,6 +62,11 @@ static void test_spent(void **state)
     ask(STOP, "expected.used",
         "the announcement of v1.4.2 was used by run r12; announced and open: "
         "nothing");
+    w->facts.line.other_run = "r12";
+    ask(HOLD, "expected.in-use", "run r12 of somebody is releasing it");
+    w->facts.line.other_run = "r13";
+    ask(STOP, "expected.used", "was used by run r12");
+    w->facts.line.other_run = NULL;
     *m = good;
     m->withdrawn = true;
     m->withdrawn_by = "jaak";
