@@ -76,6 +76,28 @@ static bool shows_adopt(struct run *r, const void *ctx, size_t host,
     return seen->current && strcmp(seen->current, ctx) == 0;
 }
 
+/* An adopt that was killed is begun again by the next one. */
+static const char *unfinished_adopt(const struct subject *s)
+{
+    const struct run_state *open = s->state.unfinished;
+
+    return open && open->kind == RUN_ADOPT ? open->id : NULL;
+}
+
+static bool end_short(struct run *r, struct err *e)
+{
+    struct run_ending x = {.ended = r->changed ? RUN_STOPPED : RUN_NOTHING,
+                           .exit_code = r->changed ? 12 : 69,
+                           .why = e->what};
+    struct err trouble = {0};
+
+    if (r->changed)
+        e->code = ERR_PARTWAY;
+    if (!run_end(r, &x, &trouble))
+        *e = trouble;
+    return false;
+}
+
 static bool take_over(struct run *r, const struct adopted *seen,
                       const char *commit, struct err *e)
 {
@@ -95,21 +117,14 @@ static bool take_over(struct run *r, const struct adopted *seen,
                            .commit = commit,
                            .artifact = seen[0].digest};
 
-    if (!run_begin(r, NULL, NULL, e) || !hosts_fence(r, e) ||
-        !hosts_step(r, &step, hosts, n, outs, e)) {
-        struct err ignored = {0};
-
-        x = (struct run_ending){.ended = r->changed ? RUN_STOPPED : RUN_NOTHING,
-                                .exit_code = r->changed ? 12 : 69,
-                                .why = e->what};
-        run_end(r, &x, &ignored);
-        if (r->changed)
-            e->code = ERR_PARTWAY;
-        return false;
+    if (run_begin(r, NULL, unfinished_adopt(r->s), e) && hosts_fence(r, e) &&
+        hosts_step(r, &step, hosts, n, outs, e)) {
+        for (size_t i = 0; i < n; i++)
+            r->now[hosts[i]] = r->to;
+        if (serve_all(r, e))
+            return run_end(r, &x, e);
     }
-    for (size_t i = 0; i < n; i++)
-        r->now[hosts[i]] = r->to;
-    return serve_all(r, e) && run_end(r, &x, e);
+    return end_short(r, e);
 }
 
 bool adopt(struct run *r, struct subject *s, const char *name,

@@ -111,10 +111,10 @@ mark
 run 0 approve v1.1 --key "$D/jaak"
 says 'approved before: 1 of 1 approvals'
 unchanged
-run 0 expect v1.1 --at now --why 'the second' --key "$D/anna" --only migrations
+run 0 expect v1.1 --at now --why 'the second' --key "$D/anna" --only restart
 says 'replaces   the announcement by anna'
 says 'its approval is void'
-says 'the migrations alone'
+says 'the restart alone'
 digest=$(sed -n 's/^  digest *//p' "$D/out")
 run 0 approve "$(printf %.8s "$digest")" --key "$D/jaak"
 says 'approved: 1 of 1 approvals'
