@@ -178,7 +178,13 @@ struct probe_facts {
     size_t n;
 };
 
-enum member_state { MEMBER_UP, MEMBER_DRAIN, MEMBER_DOWN, MEMBER_UNKNOWN };
+enum member_state {
+    MEMBER_UP,
+    MEMBER_DRAIN,
+    MEMBER_DOWN,
+    MEMBER_UNKNOWN,
+    MEMBER_ABSENT /* a host of ours that the pool does not list */
+};
 
 struct member_facts {
     const char *name;

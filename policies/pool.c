@@ -6,6 +6,7 @@ static const char *const states[] = {
     [MEMBER_DRAIN] = "draining",
     [MEMBER_DOWN] = "down",
     [MEMBER_UNKNOWN] = "in an unknown state",
+    [MEMBER_ABSENT] = "not listed",
 };
 
 /* "web3 is down, web4 is draining": those who do not serve. */

@@ -35,6 +35,24 @@ static bool announcement_good(struct tidegate *t, const struct announced *x,
                   "have it announced again: tidegate expect");
 }
 
+/* Who may approve is named by the pinned policy; a key that was written into
+ * the signers file since is nobody's yet. */
+static bool signers_pinned(struct tidegate *t, const struct announced *x,
+                           struct err *e)
+{
+    const char *was = x->state.pinned_text;
+    char *now = config_policy_text(t->arena, t->env, e);
+
+    if (!now)
+        return false;
+    if (was && !strstr(config_policy_changes(t->arena, was, now), "[signers] "))
+        return true;
+    return refuse(e, x->m.release,
+                  "the signers here are not those of the pinned policy",
+                  "see what differs: tidegate policy show; undo it, or have it "
+                  "accepted: tidegate policy accept");
+}
+
 static bool not_own(const struct announced *x, const struct speaker *by,
                     const struct signature_check *announcer, struct err *e)
 {
@@ -117,7 +135,7 @@ static bool approve(struct tidegate *t, const struct announced *x,
     struct speaker by;
     bool before;
 
-    if (!speaker_find(t, key, true, &by, e) ||
+    if (!speaker_find(t, key, true, &by, e) || !signers_pinned(t, x, e) ||
         !announcement_good(t, x, &announcer, e) ||
         !not_own(x, &by, &announcer, e))
         return false;

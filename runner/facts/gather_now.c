@@ -113,21 +113,42 @@ void gather_probe(struct subject *s, struct facts *f, const char *const *each)
     f->probe.n = n;
 }
 
+/* Hosts of ours that have dropped out are not listed as down by every pool:
+ * some do not list them at all. An empty list is told as that. */
+static void add_absent(struct subject *s, struct pool_facts *pool)
+{
+    size_t listed = pool->n;
+    struct member_facts *list =
+        arena_array(s->arena, listed + s->n_hosts, sizeof *list);
+
+    for (size_t i = 0; i < listed; i++)
+        list[i] = pool->members[i];
+    for (size_t host = 0; listed > 0 && host < s->n_hosts; host++) {
+        size_t i = 0;
+
+        while (i < listed && fleet_find(s->fleet, list[i].name) != host)
+            i++;
+        if (i == listed)
+            list[pool->n++] = (struct member_facts){
+                .name = fleet_name(s->fleet, host), .state = MEMBER_ABSENT};
+    }
+    pool->members = list;
+}
+
 void gather_pool(struct subject *s, struct facts *f)
 {
-    f->pool.configured = s->fleet && s->env->pool_members;
-    if (!f->pool.configured)
+    f->pool.configured = s->env->pool_members != NULL;
+    if (!f->pool.configured || !s->fleet)
         return;
     pool_read(s->fleet, s->arena, s->env, &f->pool);
-    struct member_facts *list = arena_copy(s->arena, f->pool.members,
-                                           f->pool.n * sizeof *f->pool.members);
+    add_absent(s, &f->pool);
+    struct member_facts *list = (struct member_facts *)f->pool.members;
 
     for (size_t i = 0; i < f->pool.n; i++) {
         size_t host = fleet_find(s->fleet, list[i].name);
 
         list[i].excepted = host < s->n_hosts && s->left_out[host];
     }
-    f->pool.members = list;
 }
 
 void gather_proven(struct subject *s, struct facts *f)

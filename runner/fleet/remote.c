@@ -13,7 +13,7 @@ const char remote_command[] = "exec /bin/sh -c 'IFS= read -r n && "
 
 /* Runs a script only if all of it has come. */
 static const char loader[] =
-    "LC_ALL=C; export LC_ALL\n"
+    "tg_login_locale=${LC_ALL-}; LC_ALL=C; export LC_ALL\n"
     "IFS= read -r n && s=$(dd bs=65536 count=\"$n\" "
     "iflag=fullblock,count_bytes 2>/dev/null; echo .) && "
     "s=${s%.} && [ \"${#s}\" = \"$n\" ] && eval \"$s\"\n";

@@ -341,3 +341,32 @@ bool ask_again(struct run *r, enum hold_before next, struct err *e)
         }
     }
 }
+
+bool ask_drift(struct run *r, struct err *e)
+{
+    for (size_t i = 0; i < r->s->n_hosts; i++) {
+        const struct observed *o = &r->s->observed[i];
+        const char *name = fleet_name(r->s->fleet, i);
+
+        if (o->outcome != OUTCOME_DONE) {
+            progress_warn(r->s->progress, name, "not looked at: %s",
+                          o->why ? o->why : outcome_word(o->outcome));
+            continue;
+        }
+        if ((o->current && strcmp(o->current, r->s->release) == 0) ||
+            run_owed(r, i))
+            continue;
+        err_what(e, ERR_REFUSED, "%s does not have %s, which is live", name,
+                 r->s->release);
+        err_why(e, "it has %s: another changed it",
+                !o->current   ? o->current_raw ? o->current_raw : "none of ours"
+                : *o->current ? o->current
+                              : "no release");
+        return err_fix(e,
+                       "nothing was changed; find out who did, then bring it "
+                       "level: tidegate catch-up %s",
+                       name);
+    }
+    r->already = true;
+    return true;
+}

@@ -28,4 +28,9 @@ int64_t ask_retry_at(const struct run *r);
  * says why, and r->go_back, r->pending_after or r->end_here what to do. */
 bool ask_again(struct run *r, enum hold_before next, struct err *e);
 
+/* There is nothing to do, as the ledger says (r->already): so every host that
+ * answers must have what is live, unless it is known to owe; ERR_REFUSED names
+ * the first that does not. */
+bool ask_drift(struct run *r, struct err *e);
+
 #endif

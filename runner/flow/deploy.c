@@ -351,37 +351,6 @@ static bool begin(struct run *r, struct err *e)
     return run_begin(r, r->facts.consumed, NULL, e);
 }
 
-/* The ledger calls it live; so must every host that answers, unless it is
- * known to owe. */
-static bool nothing_to_do(struct run *r, struct err *e)
-{
-    for (size_t i = 0; i < r->s->n_hosts; i++) {
-        const struct observed *o = &r->s->observed[i];
-        const char *name = fleet_name(r->s->fleet, i);
-
-        if (o->outcome != OUTCOME_DONE) {
-            progress_warn(r->s->progress, name, "not looked at: %s",
-                          o->why ? o->why : outcome_word(o->outcome));
-            continue;
-        }
-        if ((o->current && strcmp(o->current, r->s->release) == 0) ||
-            run_owed(r, i))
-            continue;
-        err_what(e, ERR_REFUSED, "%s does not have %s, which is live", name,
-                 r->s->release);
-        err_why(e, "it has %s: another changed it",
-                !o->current   ? o->current_raw ? o->current_raw : "none of ours"
-                : *o->current ? o->current
-                              : "no release");
-        return err_fix(e,
-                       "nothing was changed; find out who did, then bring it "
-                       "level: tidegate catch-up %s",
-                       name);
-    }
-    r->already = true;
-    return true;
-}
-
 bool deploy(struct run *r, struct subject *s, const struct deploy_wish *wish,
             struct err *e)
 {
@@ -392,7 +361,7 @@ bool deploy(struct run *r, struct subject *s, const struct deploy_wish *wish,
     if (!ask_waiting(r, e))
         return false;
     if (gates_nothing_to_do(r->verdicts))
-        return nothing_to_do(r, e);
+        return ask_drift(r, e);
     if (wish->confirm && !wish->confirm(wish->ctx, r, e))
         return false;
     bool ok = begin(r, e) && run_parts(r, e);
@@ -406,14 +375,20 @@ static bool same_release(struct run *r, const struct run_state *was,
                          struct err *e)
 {
     if (was->commit && strcmp(was->commit, r->s->commit) == 0 &&
-        was->artifact && strcmp(was->artifact, r->s->artifact.digest) == 0)
+        was->artifact && strcmp(was->artifact, r->s->artifact.digest) == 0 &&
+        was->migrations &&
+        strcmp(was->migrations, r->s->migrations.digest) == 0)
         return true;
     err_what(e, ERR_REFUSED, "%s is no longer what run %s began with",
              was->release, was->id);
-    err_why(e, "commit was %.12s, is %.12s; artifact was %.12s, is %.12s",
+    err_why(e,
+            "commit was %.12s, is %.12s; artifact was %.12s, is %.12s; "
+            "migrations were %.12s, are %.12s",
             was->commit ? was->commit : "", r->s->commit,
-            was->artifact ? was->artifact : "", r->s->artifact.digest);
-    return err_fix(e, "put the tag back, or go back: tidegate rollback");
+            was->artifact ? was->artifact : "", r->s->artifact.digest,
+            was->migrations ? was->migrations : "", r->s->migrations.digest);
+    return err_fix(e, "put the tag and [migrations] back as they were, or go "
+                      "back: tidegate rollback");
 }
 
 /* Hosts that changed behind our back: what the ledger calls done must be

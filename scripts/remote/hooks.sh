@@ -19,6 +19,9 @@ hook_run() {
     (
         cd -- "$4" || exit 126
         umask "$tg_login_umask"
+        # a service that the hook starts keeps them for its life
+        LC_ALL=$tg_login_locale
+        [ -n "$LC_ALL" ] || unset LC_ALL
         TIDEGATE_STEP=$1
         TIDEGATE_HOST=$host
         TIDEGATE_RELEASE=$release

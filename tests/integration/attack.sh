@@ -46,6 +46,7 @@ sed -i "/^keep /a prepare = until test -e $SITE/prepared; do sleep 0.05; done" \
     "$SITE/repo/tidegate.ini"
 sed -i "s/^timeout .*/timeout = 4s/; /^host_time /a pause_max = 1s\\nmax_unreachable = 1" \
     "$SITE/repo/tidegate.ini"
+# shellcheck disable=SC2016 # the host expands it
 undrain='"$TIDEGATE_PATH"/current/bin/pool'
 sed -i "s|^undrain .*|undrain = $undrain \"\$(cat $SITE/undrain.\$TIDEGATE_HOST)\"|" \
     "$SITE/repo/tidegate.ini"
@@ -83,7 +84,6 @@ gives 10 'a release that is not live is not restarted' t deploy a2 --restart-onl
 
 # a host that another moved: "already live" would be a lie
 ln -sfn releases/20261101120000 "$(host 2)/current"
-ls "$(host 2)/releases" | sed 's/^/# /'
 gives 10 'a host that was moved is no "nothing to do"' t deploy a1 $yes
 has 'the host is named' "$OUT" 127.0.0.2
 ln -sfn releases/a1 "$(host 2)/current"
@@ -99,11 +99,11 @@ deploy=$!
 until_true grep -q waiting "$SITE/log"
 printf 'mallory namespaces="tidegate" %s\n' "$(cut -d' ' -f1,2 "$SITE/mallory.pub")" \
     >>"$SITE/repo/policies/allowed_signers"
-t approve a3 --key "$SITE/mallory" >"$SITE/approve.log" 2>&1
+gives 10 'nor does their approval' t approve a3 --key "$SITE/mallory"
 wait "$deploy"
 is 'signers that nobody accepted do not count while it waits' $? 10
 is 'and no host has it' "$(releases)" releases/a1
-sed 's/^/# /' "$SITE/log" "$SITE/approve.log"
+sed 's/^/# /' "$SITE/log"
 cp "$SITE/signers.kept" "$SITE/repo/policies/allowed_signers"
 t withdraw a3 --why test --key "$SITE/anna" >/dev/null 2>&1
 
