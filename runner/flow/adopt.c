@@ -107,9 +107,22 @@ static bool take_over(struct run *r, const struct adopted *seen,
             e->code = ERR_PARTWAY;
         return false;
     }
+    return run_end(r, &x, e);
+}
+
+/* Asked before anything is changed: do they answer, and by that name? */
+static bool answers(struct run *r, const char *name, struct err *e)
+{
+    size_t n;
+    size_t *hosts = hosts_all(r, &n);
+
     for (size_t i = 0; i < n; i++)
         r->now[hosts[i]] = r->to;
-    return serve_all(r, e) && run_end(r, &x, e);
+    if (serve_all(r, e))
+        return true;
+    return name ? false
+                : err_fix(e, "see its log; if that is the name of the release, "
+                             "give it: tidegate adopt --release TAG");
 }
 
 bool adopt(struct run *r, struct subject *s, const char *name,
@@ -133,7 +146,7 @@ bool adopt(struct run *r, struct subject *s, const char *name,
     if (!alike(r, seen, e))
         return false;
     r->to = name ? name : seen[0].folder;
-    if (confirm && !confirm(ctx, r, e))
+    if (!answers(r, name, e) || (confirm && !confirm(ctx, r, e)))
         return false;
     if (!run_open(r, s, RUN_ADOPT, NULL, e))
         return false;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runner/base/failpoint.h"
+#include "runner/flow/adopt.h"
 #include "runner/flow/ask.h"
 #include "runner/flow/back.h"
 #include "runner/flow/catch_up.h"
@@ -457,6 +458,8 @@ bool resume(struct run *r, struct subject *s, run_confirm *confirm, void *ctx,
         return true;
     if (was->kind == RUN_CATCH_UP)
         return catch_up(r, s, NULL, 0, confirm, ctx, e);
+    if (was->kind == RUN_ADOPT)
+        return adopt(r, s, was->release, confirm, ctx, e);
     if (migrate_was_down(was))
         return migrate_down_resume(r, s, confirm, ctx, e);
     r->kind = was->kind;
