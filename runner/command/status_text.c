@@ -81,6 +81,9 @@ static void say_run(const struct status *s)
     line(s, STYLE_PLAIN, "", how_it_stands(s));
     if (!running && r->rolling_back)
         line(s, STYLE_PLAIN, "", "it was going back: tidegate rollback");
+    else if (!running && r->kind == RUN_ADOPT)
+        line(s, STYLE_PLAIN, "",
+             "finish it: tidegate resume, or: tidegate adopt --release TAG");
     else if (!running)
         line(s, STYLE_PLAIN, "",
              r->from ? "finish it: tidegate resume; undo it: tidegate rollback"

@@ -118,13 +118,24 @@ static bool take_over(struct run *r, const struct adopted *seen,
                            .artifact = seen[0].digest};
 
     if (run_begin(r, NULL, unfinished_adopt(r->s), e) && hosts_fence(r, e) &&
-        hosts_step(r, &step, hosts, n, outs, e)) {
-        for (size_t i = 0; i < n; i++)
-            r->now[hosts[i]] = r->to;
-        if (serve_all(r, e))
-            return run_end(r, &x, e);
-    }
+        hosts_step(r, &step, hosts, n, outs, e))
+        return run_end(r, &x, e);
     return end_short(r, e);
+}
+
+/* Asked before anything is changed: do they answer, and by that name? */
+static bool answers(struct run *r, const char *name, struct err *e)
+{
+    size_t n;
+    size_t *hosts = hosts_all(r, &n);
+
+    for (size_t i = 0; i < n; i++)
+        r->now[hosts[i]] = r->to;
+    if (serve_all(r, e))
+        return true;
+    return name ? false
+                : err_fix(e, "see its log; if that is the name of the release, "
+                             "give it: tidegate adopt --release TAG");
 }
 
 bool adopt(struct run *r, struct subject *s, const char *name,
@@ -148,7 +159,7 @@ bool adopt(struct run *r, struct subject *s, const char *name,
     if (!alike(r, seen, e))
         return false;
     r->to = name ? name : seen[0].folder;
-    if (confirm && !confirm(ctx, r, e))
+    if (!answers(r, name, e) || (confirm && !confirm(ctx, r, e)))
         return false;
     if (!run_open(r, s, RUN_ADOPT, NULL, e))
         return false;

@@ -203,6 +203,11 @@ bool hosts_look(struct run *r, struct err *e)
     return check_twins(r, e);
 }
 
+static bool is_one(const char *current, const char *release)
+{
+    return current && release && strcmp(current, release) == 0;
+}
+
 void hosts_look_again(struct run *r)
 {
     struct subject *s = r->s;
@@ -215,7 +220,8 @@ void hosts_look_again(struct run *r)
         if (seen.outcome != OUTCOME_DONE)
             continue;
         s->observed[i] = seen;
-        r->now[i] = seen.current;
+        if (is_one(seen.current, r->to) || is_one(seen.current, r->undone))
+            r->now[i] = seen.current;
     }
 }
 

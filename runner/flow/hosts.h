@@ -38,7 +38,8 @@ size_t *hosts_all(struct run *r, size_t *n);
 bool hosts_look(struct run *r, struct err *e);
 
 /* Asks the hosts that this run began to change, or of which nobody knows, what
- * `current` is: a step may have failed on some of a batch only. */
+ * `current` is: a step may have failed on some of a batch only. What is neither
+ * r->to nor r->undone was moved by another, and is not taken over. */
 void hosts_look_again(struct run *r);
 
 /* Writes down that hosts which were left out owe r->to, and that those which

@@ -5,7 +5,7 @@
 #   shop_open HOSTS ROWS   site.sh's site, v1.0 adopted, a policy that asks for
 #                          a signed announcement and nothing else
 #   shop_close             ends it; in the script's EXIT trap
-#   t WORD...              tidegate in SITE/repo
+#   t WORD...              tidegate in SITE/repo, for environment SITE_ENV
 #   policy APPROVALS [LINE...]   (NOTICE=T before it) another policy, accepted; LINEs follow
 #   setting SECTION KEY [VALUE]  a key of tidegate.ini anew, without VALUE gone
 #   accept                 whatever changed is accepted by all it needs
@@ -25,11 +25,14 @@
 # shellcheck source=tests/demo/site.sh
 . tests/demo/site.sh
 
-TIDEGATE=$PWD/build/$flavour/tidegate
+TIDEGATE=$PWD/build/${flavour:?}/tidegate
 APPEND=$PWD/build/$flavour/integration/ledger/append
 yes=--yes=production
+SITE_ENV=
 
-t() { (cd "$SITE/repo" && exec "$TIDEGATE" "$@"); }
+t() {
+    (cd "$SITE/repo" && exec "$TIDEGATE" ${SITE_ENV:+-e "$SITE_ENV"} "$@")
+}
 
 until_true() {
     shop_end=$(($(date +%s) + $1))

@@ -114,7 +114,7 @@ unchanged
 run 0 expect v1.1 --at now --why 'the second' --key "$D/anna" --only restart
 says 'replaces   the announcement by anna'
 says 'its approval is void'
-says 'the restart alone'
+says 'a restart of'
 digest=$(sed -n 's/^  digest *//p' "$D/out")
 run 0 approve "$(printf %.8s "$digest")" --key "$D/jaak"
 says 'approved: 1 of 1 approvals'

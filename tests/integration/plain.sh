@@ -131,7 +131,7 @@ for tag in p4 p5 p6 p7; do
     goes 0 "$tag" "$tag"
 done
 is 'the live one, the good one before it, and what is not ours' \
-    "$(ls "$D/hosts/127.0.0.1/app/releases" | xargs)" 'by-hand p6 p7'
+    "$(cd "$D/hosts/127.0.0.1/app/releases" && echo *)" 'by-hand p6 p7'
 gives 10 'to one that was pruned' t rollback --to p4 --reason x $yes
 has 'that is said' "$OUT" 'not there any more'
 gives 0 'rollback' t rollback $yes
