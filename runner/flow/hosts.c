@@ -18,6 +18,11 @@ size_t *hosts_all(struct run *r, size_t *n)
     return list;
 }
 
+bool hosts_has(const struct run *r, size_t host)
+{
+    return r->now[host] && strcmp(r->now[host], r->to) == 0;
+}
+
 /* Whether the effect is there after all, asked of the host itself. */
 static bool seen_done(struct run *r, const struct host_step *step, size_t host)
 {

@@ -29,6 +29,8 @@ bool hosts_step(struct run *r, const struct host_step *step,
                 const size_t *hosts, size_t n, struct step_result *outs,
                 struct err *e);
 
+/* Does this host have r->to by now, as far as is known? */
+bool hosts_has(const struct run *r, size_t host);
 /* The hosts this run changes: all but those left out. In r's arena. */
 size_t *hosts_all(struct run *r, size_t *n);
 /* Passes over hosts that are left out; leaves out what cannot be reached, as
