@@ -48,7 +48,7 @@ ALL := $(foreach r,$(ROOMS),$(call objects,$(r))) $(EMBEDDED)
 
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/test_*.c))
 
-.PHONY: all unit units test integration demo crash bench install clean rooms \
+.PHONY: all unit units programs test integration demo crash bench install clean rooms \
         coverage docs
 all: $(B)/tidegate
 
@@ -102,6 +102,9 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libtidegate.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) $(call wraps,$*) -o $@ $^ $(DEPS_LIBS) -lcmocka
 # Programs that integration scripts run against real servers.
+PROGRAMS := $(patsubst tests/%.c,$(B)/%,$(wildcard \
+            tests/integration/*/test_*.c tests/integration/ledger/append.c))
+programs: $(PROGRAMS)
 $(B)/integration/%: $(B)/tests/integration/%.o $(B)/libtidegate.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) -lcmocka

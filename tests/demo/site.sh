@@ -248,7 +248,7 @@ site_answers() {
 site_start() {
     SITE=$1
     mkdir -p "$SITE"
-    SITE_PORT=$((10000 + $$ % 9000))
+    SITE_PORT=$((10000 + 2 * ($$ % 4500)))
     postgres_start cluster_name=shop && site_database &&
         sshd_start "$SITE" "$SITE_HOSTS" && site_repository && site_keys &&
         site_capistrano && site_haproxy && site_policy && site_configuration &&

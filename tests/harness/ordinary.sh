@@ -2,6 +2,7 @@
 # Run as an ordinary user, to be sourced: PostgreSQL and sshd are started by
 # people, not by root.
 #
+#   ordinary_user    makes that user where it is missing, as root
 #   ordinary_exec SCRIPT [ARG...]   as root: makes the user tidegate-test where
 #       it is missing, copies what the scripts need to a folder of that user's,
 #       and goes on there as that user, who calls ordinary_end at the end;
@@ -11,10 +12,15 @@
 
 ORDINARY_USER=${ORDINARY_USER:-tidegate-test}
 
-ordinary_exec() {
+ordinary_user() {
     [ "$(id -u)" = 0 ] || return 0
     id "$ORDINARY_USER" >/dev/null 2>&1 ||
         useradd --system --create-home --shell /bin/sh "$ORDINARY_USER"
+}
+
+ordinary_exec() {
+    [ "$(id -u)" = 0 ] || return 0
+    ordinary_user
     ordinary_copy=$(mktemp -d /tmp/tgrun.XXXXXX)
     mkdir -p "$ordinary_copy/build"
     cp -a scripts tests policies "$ordinary_copy/"
