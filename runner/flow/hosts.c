@@ -147,6 +147,26 @@ static bool leave_out(struct run *r, size_t host, const char *why,
                    out);
 }
 
+static bool is_one(const char *current, const char *release)
+{
+    return current && release && strcmp(current, release) == 0;
+}
+
+/* A deploy begins where the last run left the host; what owes, or is new, is
+ * brought along. */
+static bool as_left(const struct run *r, size_t i, struct err *e)
+{
+    const char *live = r->s->state.live, *now = r->s->observed[i].current;
+
+    if (r->kind != RUN_DEPLOY || r->going_back || r->before || !live || !now ||
+        !*now || is_one(now, live) || is_one(now, r->to) || run_owed(r, i))
+        return true;
+    err_what(e, ERR_REFUSED, "current on %s was changed by another",
+             fleet_name(r->s->fleet, i));
+    err_why(e, "it was %s, and is %s", live, now);
+    return err_fix(e, "look who did; then put it back: tidegate catch-up");
+}
+
 static bool check_host(struct run *r, size_t i, struct err *e)
 {
     const struct observed *o = &r->s->observed[i];
@@ -166,9 +186,8 @@ static bool check_host(struct run *r, size_t i, struct err *e)
         err_why(e, "missing there: %s", o->missing);
         return err_fix(e, "mend it, then run: tidegate doctor");
     }
-    if (!ledger_anchor(r->s->ledger, name, o->ledger, o->seq, o->head, e))
-        return false;
-    return true;
+    return ledger_anchor(r->s->ledger, name, o->ledger, o->seq, o->head, e) &&
+           as_left(r, i, e);
 }
 
 /* Two names of one place would be flipped twice. */
@@ -206,11 +225,6 @@ bool hosts_look(struct run *r, struct err *e)
                         : NULL;
     }
     return check_twins(r, e);
-}
-
-static bool is_one(const char *current, const char *release)
-{
-    return current && release && strcmp(current, release) == 0;
 }
 
 void hosts_look_again(struct run *r)
