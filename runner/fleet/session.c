@@ -453,12 +453,29 @@ static bool receive(struct session *s, int stream, struct buf *into)
     return true;
 }
 
+/* Reading one stream takes packets of the other off the socket, too. What
+ * libssh2 then holds, no poll will ever tell of. */
+static bool held(struct session *s)
+{
+    unsigned long bytes = 0;
+
+    libssh2_channel_window_read_ex(s->channel, &bytes, NULL);
+    return bytes > 0;
+}
+
 enum turn session_receive(struct session *s, struct buf *out, struct buf *err,
                           struct err *e)
 {
+    size_t before;
+    int pass = 0;
+
     s->hungry = false;
-    if (!receive(s, 0, out) || !receive(s, SSH_EXTENDED_DATA_STDERR, err))
-        return lost(s, "receiving", e);
+    do { /* a later pass without gain: it holds a stream nobody asked for */
+        before = out->len + err->len;
+        if (!receive(s, 0, out) || !receive(s, SSH_EXTENDED_DATA_STDERR, err))
+            return lost(s, "receiving", e);
+    } while (!s->hungry && held(s) &&
+             (pass++ == 0 || out->len + err->len > before));
     if (!s->hungry && libssh2_channel_eof(s->channel))
         return TURN_DONE;
     return TURN_WAIT;
