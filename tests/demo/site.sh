@@ -132,6 +132,7 @@ global
 defaults
     mode http
     timeout connect 1s
+    timeout check 2s
     timeout client 5s
     timeout server 5s
 frontend front
