@@ -112,8 +112,9 @@ static const char *another(struct run *r)
         if (!r->s->left_out[i] && r->now[i] && *r->now[i] &&
             strcmp(r->now[i], r->to) != 0)
             return r->now[i];
-    /* one that we do without may still serve what it had */
-    for (size_t i = 0; r->from && i < r->s->n_hosts; i++)
+    /* one that we do without may still serve what it had; going back, that
+     * would be what is undone */
+    for (size_t i = 0; !r->going_back && r->from && i < r->s->n_hosts; i++)
         if (r->s->left_out[i] && strcmp(r->from, r->to) != 0)
             return r->from;
     return NULL;
