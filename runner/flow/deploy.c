@@ -255,6 +255,10 @@ static bool failed(struct run *r, struct err *e)
     }
     if (!r->changed)
         return end_nothing(r, e);
+    if (run_stopped_at_once(r, e)) { /* resume finds out what was in flight */
+        r->unknown = false;
+        return end_stopped(r, e);
+    }
     if (r->s->phases == PHASES_MIGRATIONS && why.code == ERR_FAILED &&
         !r->applied && !r->partial && !r->unknown)
         return end_undone(r, e);
