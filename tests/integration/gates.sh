@@ -57,7 +57,7 @@ announce v1.1 --only migrations
 asks 10 expected expected.phases 'announced for its migrations' check v1.1
 asks 10 expected expected.phases 'or for a restart' check v1.1 --restart-only
 asks 0 expected expected.announced 'which may run' check v1.1 --only migrations
-at=$(date -u -d '+20 minutes' +%Y-%m-%dT%H:%M:%SZ)
+at=$(date -u -d '+1190 seconds' +%Y-%m-%dT%H:%M:%SZ)
 t expect v1.1 --at "$at" --why x --key "$SITE/anna" >/dev/null 2>&1
 asks 75 expected expected.early 'its time is to come' check v1.1
 has 'it says when' "$OUT" '"retry_after":11'
