@@ -48,7 +48,7 @@ ALL := $(foreach r,$(ROOMS),$(call objects,$(r))) $(EMBEDDED)
 
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/test_*.c))
 
-.PHONY: all unit units programs test integration demo crash bench install clean rooms \
+.PHONY: all unit units programs test integration demo crash bench bench-predict install clean rooms \
         coverage docs
 all: $(B)/tidegate
 
@@ -123,6 +123,10 @@ $(addprefix $(B)/integration/migrations/,test_rehearse test_hazards): \
     $(B)/tests/integration/migrations/rehearsing.o
 $(B)/integration/migrations/test_door: $(B)/tests/integration/migrations/proxy.o
 
+$(B)/bench/%: $(B)/tests/bench/%.o $(link_migrations)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations) -lm
+
 # `make unit ROOM=policies` builds and runs one room's; scripts/unit prints
 # the totals.
 unit: $(if $(ROOM),$(filter $(B)/unit/$(ROOM)/%,$(TESTS)),$(TESTS))
@@ -141,6 +145,9 @@ crash:
 	FLAVOUR=test CRASH_EVERY=1 tests/integration/crash.sh $(SERIES)
 bench:
 	scripts/bench
+# Estimates from clones against what it takes; see tests/bench/predict.sh.
+bench-predict: $(B)/bench/predict
+	nice tests/bench/predict.sh
 rooms: all
 	scripts/rooms $(B)/tidegate
 

@@ -192,6 +192,7 @@ static void ran(struct traced_script *out, struct traced_statement *s,
                 const struct pg_result *r)
 {
     s->ms = r->ms;
+    s->us = r->us;
     s->rows = r->affected > 0 ? r->affected : 0;
     out->n++;
 }

@@ -34,6 +34,7 @@ bool traced_touch_matters(const struct traced_touch *t, bool after);
 struct traced_statement {
     const struct statement *statement;
     int64_t began, ms, rows, wal_bytes;
+    int64_t us;        /* ms, finer: what is short is scaled as well */
     bool builds_index; /* a new index appeared */
     struct traced_touch *touched;
     size_t n;
