@@ -9,7 +9,7 @@ VERSION := 0.1.0
 PACKAGES := libgit2 libpq libssh2 inih libcurl jansson libarchive glib-2.0 libcrypto
 # inih, jansson and libpg_query serve one file each; libpg_query ships no .pc
 DEPS_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
-DEPS_LIBS := $(shell pkg-config --libs $(PACKAGES)) -lpg_query
+DEPS_LIBS := $(shell pkg-config --libs $(PACKAGES)) -lpg_query -lm
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
         -Wvla -Wpointer-arith -Wwrite-strings -Wno-missing-field-initializers
@@ -83,7 +83,7 @@ link_base := $(BASE)
 link_policies := $(call objects,policies) $(BASE)
 link_migrations := $(B)/libmigrations.a
 libs_base := $(shell pkg-config --libs glib-2.0 jansson libcrypto)
-libs_migrations := $(libs_base) $(shell pkg-config --libs libpq) -lpg_query
+libs_migrations := $(libs_base) $(shell pkg-config --libs libpq) -lpg_query -lm
 # A test that defines __wrap_CALL stands in for CALL (ld --wrap).
 comma := ,
 wraps = $(patsubst %,-Wl$(comma)--wrap=%,$(sort $(shell \
@@ -119,13 +119,14 @@ $(B)/integration/migrations/%: $(B)/tests/integration/migrations/%.o $(link_migr
 	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
 	    $(libs_migrations) -lcmocka
 
-$(addprefix $(B)/integration/migrations/,test_rehearse test_hazards): \
+$(addprefix $(B)/integration/migrations/,test_rehearse test_hazards \
+    test_basis): \
     $(B)/tests/integration/migrations/rehearsing.o
 $(B)/integration/migrations/test_door: $(B)/tests/integration/migrations/proxy.o
 
 $(B)/bench/%: $(B)/tests/bench/%.o $(link_migrations)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations) -lm
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
 
 # `make unit ROOM=policies` builds and runs one room's; scripts/unit prints
 # the totals.

@@ -53,6 +53,11 @@ static struct json *statement_json(const struct rehearsed_statement *s)
     json_set_int(o, "rows", s->rows);
     json_set_int(o, "wal_bytes", s->wal_bytes);
     set_range(o, s->low, s->likely, s->high);
+    json_set_int(o, "scaled_ms", s->scaled);
+    json_set_str(o, "work", work_word(s->work));
+    json_set_int(o, "past_runs", s->runs);
+    json_set_bool(o, "cold", s->cold);
+    json_set_bool(o, "spills", s->spills);
     set_text(o, "safer", s->safer);
     for (size_t i = 0; i < s->n; i++)
         json_append(touched, touched_json(&s->touched[i]));
@@ -110,6 +115,8 @@ struct json *rehearsal_to_json(const struct rehearsal *r)
     for (size_t i = 0; i < r->waited; i++)
         json_append(waits, wait_json(&r->waits[i]));
     json_set(o, "waits", waits);
+    if (r->basis.version)
+        json_set(o, "production", basis_to_json(&r->basis));
     return o;
 }
 
@@ -177,7 +184,12 @@ statements_of(struct arena *a, const struct json *list, size_t *n)
             .likely = json_int(o, "likely_ms", 0),
             .high = json_int(o, "high_ms", 0),
             .safer = text_of(a, o, "safer"),
+            .scaled = json_int(o, "scaled_ms", json_int(o, "likely_ms", 0)),
+            .runs = (int)json_int(o, "past_runs", 0),
+            .cold = json_bool(o, "cold", false),
+            .spills = json_bool(o, "spills", false),
         };
+        work_find(json_str(o, "work"), &out[i].work);
         out[i].touched = touched_of(a, json_get(o, "touched"), &out[i].n);
     }
     return out;
@@ -266,5 +278,6 @@ bool rehearsal_from_json(struct rehearsal *out, struct arena *a,
     out->warnings = text_or_empty(a, j, "warnings");
     out->list = migrations_of(a, json_get(j, "migrations"), &out->n);
     out->waits = waits_of(a, json_get(j, "waits"), &out->waited);
+    basis_from_json(&out->basis, a, json_get(j, "production"));
     return true;
 }

@@ -64,12 +64,13 @@ static bool hurts(const struct traced_statement *s, bool after)
     return false;
 }
 
-static struct rehearsed_statement statement_of(struct arena *a,
-                                               const struct pass *p, size_t i)
+static struct rehearsed_statement statement_of(const struct passes *p,
+                                               const struct pass *at, size_t i)
 {
-    const struct traced_statement *s = &p->up.statements[i];
-    bool after = p->migration->after;
-    struct estimate est = estimate_statement(s);
+    const struct traced_statement *s = &at->up.statements[i];
+    struct arena *a = p->trace.arena;
+    bool after = at->migration->after;
+    struct estimate est = estimate_statement(s, &p->grounds);
     struct rehearsed_statement out = {
         .number = (int)i + 1,
         .line = s->statement->line,
@@ -80,6 +81,11 @@ static struct rehearsed_statement statement_of(struct arena *a,
         .low = est.low,
         .likely = est.likely,
         .high = est.high,
+        .scaled = est.scaled,
+        .work = est.work,
+        .runs = est.runs,
+        .cold = est.cold,
+        .spills = est.spills,
         .safer = hurts(s, after) ? lint_safer(a, s->statement) : NULL,
     };
 
@@ -87,19 +93,22 @@ static struct rehearsed_statement statement_of(struct arena *a,
     return out;
 }
 
-static int64_t high_of(const struct traced_script *s)
+static int64_t high_of(const struct passes *p, const struct traced_script *s)
 {
     struct estimate sum = {0};
 
     for (size_t i = 0; i < s->n; i++) {
-        struct estimate one = estimate_statement(&s->statements[i]);
+        struct estimate one =
+            estimate_statement(&s->statements[i], &p->grounds);
         estimate_add(&sum, &one);
     }
     return sum.high;
 }
 
-static struct rehearsed rehearsed_of(struct arena *a, const struct pass *p)
+static struct rehearsed rehearsed_of(const struct passes *all,
+                                     const struct pass *p)
 {
+    struct arena *a = all->trace.arena;
     const struct migration *m = p->migration;
     struct rehearsed_statement *up = arena_array(a, p->up.n, sizeof *up);
     struct rehearsed out = {
@@ -110,14 +119,14 @@ static struct rehearsed rehearsed_of(struct arena *a, const struct pass *p)
         .n = p->up.n,
         .up_ms = p->up.ms,
         .down_ms = p->down.ms,
-        .down_high = m->has_down ? high_of(&p->down) : -1,
+        .down_high = m->has_down ? high_of(all, &p->down) : -1,
         .has_down = m->has_down,
         .down_ok = p->down_ok,
         .differs = p->differs,
     };
 
     for (size_t i = 0; i < p->up.n; i++) {
-        up[i] = statement_of(a, p, i);
+        up[i] = statement_of(all, p, i);
         out.low += up[i].low;
         out.likely += up[i].likely;
         out.high += up[i].high;
@@ -175,19 +184,59 @@ static double share_of(const struct passes *p, struct buf *warnings)
     return share;
 }
 
+/* ---- what the estimates were made for ---- */
+
+static bool is_listed(const struct basis_table *list, size_t n,
+                      const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static void add_tables(const struct passes *p, const struct traced_statement *s,
+                       struct basis_table **list, size_t *n)
+{
+    bool by_rows;
+
+    for (size_t i = 0; i < s->n; i++) {
+        const struct relation *rel = s->touched[i].relation;
+
+        if (rel->born || rel->production_bytes < 0 ||
+            !estimate_grows(s, &s->touched[i], &by_rows) ||
+            is_listed(*list, *n, rel->name))
+            continue;
+        *list = arena_grow(p->trace.arena, *list, *n, *n + 1, sizeof **list);
+        (*list)[(*n)++] = (struct basis_table){rel->name, rel->production_bytes,
+                                               rel->production_rows};
+    }
+}
+
+const struct basis_table *result_tables(const struct passes *p, size_t *n)
+{
+    struct basis_table *list = NULL;
+
+    *n = 0;
+    for (size_t i = 0; i < p->n; i++)
+        for (size_t k = 0; k < p->list[i].up.n; k++)
+            add_tables(p, &p->list[i].up.statements[k], &list, n);
+    return list;
+}
+
 void result_fill(struct rehearsal *out, const struct passes *p,
                  struct buf *warnings)
 {
     struct arena *a = p->trace.arena;
     struct rehearsed *list = arena_array(a, p->n, sizeof *list);
-    struct waits waits = {.arena = a};
+    struct waits waits = {.arena = a, .grounds = &p->grounds};
 
     *out = (struct rehearsal){.list = list, .failed = p->failed};
     for (size_t i = 0; i < p->n; i++) {
         const struct pass *at = &p->list[i];
         if (!at->migration)
             continue;
-        list[out->n] = rehearsed_of(a, at);
+        list[out->n] = rehearsed_of(p, at);
         out->low += list[out->n].low;
         out->likely += list[out->n].likely;
         out->high += list[out->n].high;
