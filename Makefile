@@ -124,6 +124,11 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(link_migrations)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
 
+# What scripts/history runs.
+$(B)/histories/%: $(B)/tests/histories/%.o $(link_migrations)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
+
 $(addprefix $(B)/integration/migrations/,test_rehearse test_hazards): \
     $(B)/tests/integration/migrations/rehearsing.o
 $(B)/integration/migrations/test_door: $(B)/tests/integration/migrations/proxy.o
