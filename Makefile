@@ -48,7 +48,7 @@ ALL := $(foreach r,$(ROOMS),$(call objects,$(r))) $(EMBEDDED)
 
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/test_*.c))
 
-.PHONY: all unit units programs test integration demo crash bench bench-predict install clean rooms \
+.PHONY: all unit units programs test integration demo crash bench install clean rooms \
         coverage docs
 all: $(B)/tidegate
 
@@ -119,14 +119,20 @@ $(B)/integration/migrations/%: $(B)/tests/integration/migrations/%.o $(link_migr
 	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
 	    $(libs_migrations) -lcmocka
 
+# What `make bench-migrations` and its kin time.
+$(B)/bench/%: $(B)/tests/bench/%.o $(link_migrations)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
+
+# What scripts/history runs.
+$(B)/histories/%: $(B)/tests/histories/%.o $(link_migrations)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
+
 $(addprefix $(B)/integration/migrations/,test_rehearse test_hazards \
     test_basis): \
     $(B)/tests/integration/migrations/rehearsing.o
 $(B)/integration/migrations/test_door: $(B)/tests/integration/migrations/proxy.o
-
-$(B)/bench/%: $(B)/tests/bench/%.o $(link_migrations)
-	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
 
 # `make unit ROOM=policies` builds and runs one room's; scripts/unit prints
 # the totals.
@@ -146,9 +152,9 @@ crash:
 	FLAVOUR=test CRASH_EVERY=1 tests/integration/crash.sh $(SERIES)
 bench:
 	scripts/bench
-# Estimates from clones against what it takes; see tests/bench/predict.sh.
-bench-predict: $(B)/bench/predict
-	nice tests/bench/predict.sh
+# One of them: bench-migrations, bench-guard, bench-predict, bench-fan-out.
+bench-%:
+	scripts/bench $*
 rooms: all
 	scripts/rooms $(B)/tidegate
 

@@ -9,7 +9,6 @@ cd "$(dirname "$0")/../.." || exit
 # shellcheck source=tests/harness/postgres.sh
 . tests/harness/postgres.sh
 program=build/release/bench/predict
-[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 "$program" || exit
 trap postgres_stop EXIT
 trap 'exit 130' INT TERM HUP
 postgres_start fsync=on synchronous_commit=on full_page_writes=on \
