@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policies/person.h"
 #include "runner/base/file.h"
 #include "runner/config/ini.h"
 #include "runner/config/keys.h"
@@ -177,7 +178,7 @@ static size_t persons(struct tidegate *t, const char *text)
         size_t i = 0, len = strcspn(at += sizeof mark - 1, " \t\n");
         const char *name = arena_strndup(t->arena, at, len);
 
-        while (i < n && strcmp(names[i], name) != 0)
+        while (i < n && !person_same(names[i], name))
             i++;
         if (i < n)
             continue;

@@ -66,6 +66,11 @@ static void fence_refuses(void **state)
     g->fence.epoch = 7;
     g->fence.run = "run-b";
     refused_as(g, "forked");
+    /* the same run, resumed from two copies of one ledger */
+    g->fence.run = "run-7";
+    g->fence.claim = "another record";
+    g->fence.seq = 50;
+    refused_as(g, "forked");
     g->fence = (struct fence){"ledger-2", 9, 99, "ffff", "run-9"};
     refused_as(g, "foreign");
     look(g, 1, NULL);
