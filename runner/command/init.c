@@ -277,6 +277,20 @@ static bool folder_set(struct init *i, struct err *e)
     return true;
 }
 
+/* Which of the PG* variables a new file has its database from, in words. */
+static const char *variables_taken(struct init *i, bool fresh)
+{
+    struct buf *names = &i->t->inherited->names;
+    const char *words = "";
+
+    if (fresh && !i->args->database && i->found.database) {
+        words = arena_printf(i->t->arena, " (database from %s)", names->data);
+        buf_clear(names);
+    }
+    start_tell(i->t->inherited);
+    return words;
+}
+
 static bool make_config(struct init *i, bool *fresh, struct err *e)
 {
     struct arena *a = i->t->arena;
@@ -287,7 +301,7 @@ static bool make_config(struct init *i, bool *fresh, struct err *e)
     return words_good(i, *fresh, e) &&
            file_missing(i, path,
                         init_config_text(a, i->environment, i->args, &i->found),
-                        "", e);
+                        variables_taken(i, *fresh), e);
 }
 
 /* The first pin vouches for what follows, so nobody else's file gets it. */

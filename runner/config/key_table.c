@@ -76,7 +76,7 @@ static const struct key artifact_keys[] = {
      ENV(artifact.prepare),
      .help = "Run on each host in the staged folder, before any flip."},
     {"keep", KEY_INT, 0, "5", ENV(artifact.keep), .low = 0, .high = 1000,
-     .help = "Old releases kept besides the live and the newest two good."},
+     .help = "Old releases kept besides the live and the newest two other good ones."},
     {0}
 };
 
