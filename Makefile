@@ -119,8 +119,8 @@ $(B)/integration/migrations/%: $(B)/tests/integration/migrations/%.o $(link_migr
 	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
 	    $(libs_migrations) -lcmocka
 
-$(addprefix $(B)/integration/migrations/,test_rehearse test_hazards): \
-    $(B)/tests/integration/migrations/rehearsing.o
+$(addprefix $(B)/integration/migrations/,test_clones test_hazards \
+    test_leftovers test_rehearse): $(B)/tests/integration/migrations/rehearsing.o
 $(B)/integration/migrations/test_door: $(B)/tests/integration/migrations/proxy.o
 
 # `make unit ROOM=policies` builds and runs one room's; scripts/unit prints
