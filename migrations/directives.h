@@ -8,7 +8,11 @@
  *     -- tidegate: forward-only REASON
  *
  * A line holds several of the form key=value, or one that takes a reason. A
- * down file has transaction and the timeouts only.
+ * down file has transaction and the timeouts only. Lines
+ *
+ *     -- tidegate: allow RULE REASON
+ *
+ * may stand anywhere: they are lint's (lint_allow.h), and passed over here.
  */
 #ifndef MIGRATIONS_DIRECTIVES_H
 #define MIGRATIONS_DIRECTIVES_H
