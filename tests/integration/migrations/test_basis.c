@@ -10,7 +10,7 @@
 
 #include "tests/integration/migrations/rehearsing.h"
 
-#define SHOP                                                             \
+#define SALES                                                            \
     "CREATE TABLE orders (id bigint PRIMARY KEY, total int, note text);" \
     "INSERT INTO orders SELECT i, i, repeat('x', 50) "                   \
     "FROM generate_series(1, 5000) i; ANALYZE orders"
@@ -59,7 +59,7 @@ static void nothing_has_changed(void **state)
     struct basis_change now;
     struct basis b;
 
-    database_make(f, "basis", SHOP);
+    database_make(f, "basis", SALES);
     b = take(f);
     assert_null(b.unread);
     assert_int_equal(b.version, pg_server_version(f->pg));
@@ -82,7 +82,7 @@ static void each_change_is_named(void **state)
     struct basis_change now;
     struct basis b;
 
-    database_make(f, "basis", SHOP);
+    database_make(f, "basis", SALES);
     b = take(f);
     database_run(f, "basis",
                  "ALTER DATABASE basis SET maintenance_work_mem = '9MB';"
@@ -108,7 +108,7 @@ static void what_is_ours_is_no_change(void **state)
     struct fixture *f = *state;
     struct basis b;
 
-    database_make(f, "basis", SHOP);
+    database_make(f, "basis", SALES);
     b = take(f);
     database_run(f, "basis",
                  "CREATE SCHEMA tidegate; CREATE TABLE tidegate.x (id int);"
@@ -123,7 +123,7 @@ static void what_cannot_be_read_is_said(void **state)
     struct basis_change now;
     struct basis b;
 
-    database_make(f, "basis", SHOP);
+    database_make(f, "basis", SALES);
     database_run(f, "basis",
                  "DROP ROLE IF EXISTS basis_poor; CREATE ROLE basis_poor LOGIN;"
                  "REVOKE SELECT ON pg_catalog.pg_proc FROM PUBLIC");
@@ -156,7 +156,7 @@ static void a_rehearsal_takes_it_from_production(void **state)
     struct rehearse_settings s;
     struct basis b;
 
-    database_make(f, "basis", SHOP "; CREATE TABLE small_one (id int)");
+    database_make(f, "basis", SALES "; CREATE TABLE small_one (id int)");
     b = take(f);
     database_make(f, "golden", "CREATE TABLE orders (id int)");
     s = (struct rehearse_settings){.how = CLONE_AS_IS,
