@@ -30,8 +30,8 @@ static const struct key migrations_keys[] = {
     {"path", KEY_TEXT, 0, "migrations", CFG(migrations_path),
      .help = "The folder of the released commit that holds migrations."},
     {"layout", KEY_ONE_OF, 0, "auto", CFG(migrations_layout),
-     .choices = "auto tidegate",
-     .help = "How migration files are named."},
+     .choices = "auto tidegate golang-migrate",
+     .help = "Which tool's form the migrations have."},
     {0}
 };
 
@@ -76,7 +76,7 @@ static const struct key artifact_keys[] = {
      ENV(artifact.prepare),
      .help = "Run on each host in the staged folder, before any flip."},
     {"keep", KEY_INT, 0, "5", ENV(artifact.keep), .low = 0, .high = 1000,
-     .help = "Old releases kept besides the live and the newest two good."},
+     .help = "Old releases kept besides the live and the newest two other good ones."},
     {0}
 };
 
