@@ -97,6 +97,10 @@ bool rehearse_release(struct subject *s, const char *release,
         return no_rehearsal(s, e);
     nonce_hex(name, 8);
     struct rehearse_settings settings = settings_of(s, name);
+    struct factors factors;
+
+    learn(&factors, s->state.past, s->state.n_past);
+    settings.factors = &factors;
 
     if (!rehearse_run(s->loop, s->arena, &settings, s->pending.list,
                       s->pending.n, s->progress, out, e) ||
