@@ -126,6 +126,8 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(link_migrations)
 
 $(addprefix $(B)/integration/migrations/,test_rehearse test_hazards): \
     $(B)/tests/integration/migrations/rehearsing.o
+$(addprefix $(B)/integration/migrations/,test_apply test_guard test_alone test_ends): \
+    $(B)/tests/integration/migrations/applying.o
 $(B)/integration/migrations/test_door: $(B)/tests/integration/migrations/proxy.o
 
 # `make unit ROOM=policies` builds and runs one room's; scripts/unit prints
