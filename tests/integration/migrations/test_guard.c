@@ -211,12 +211,10 @@ static void who_holds_the_table_is_named_before_it_begins(void **state)
     pg = holder(f, "reports", "ACCESS SHARE", "1.1 s");
     assert_false(apply_clear(ap, m, &x, &f->e));
     assert_int_equal(f->e.code, ERR_HELD);
-    assert_non_null(
-        strstr(f->e.why, arena_printf(&f->a,
-                                      "pid %d, user postgres, reports, in its "
-                                      "transaction for 1 s, holds "
-                                      "AccessShareLock on public.a",
-                                      pg_backend_pid(pg))));
+    assert_non_null(strstr(
+        f->e.why, arena_printf(&f->a, "pid %d, user postgres, reports, in its ",
+                               pg_backend_pid(pg))));
+    assert_non_null(strstr(f->e.why, "holds AccessShareLock on public.a"));
     assert_complete(&f->e);
     assert_sql(f, "SELECT count(*) FROM tidegate.migration", "0");
     /* one that is in nobody's way is not waited for */
@@ -331,10 +329,10 @@ static void who_does_not_heed_a_cancel_is_terminated(void **state)
     assert_true(f->r.ms >= 2000 && f->r.ms < 30000);
     assert_non_null(strstr(f->e.what, "far over its estimate"));
     assert_sql(f, "SELECT to_regclass('public.a')", "");
-    assert_sql(f,
-               "SELECT count(*) FROM pg_stat_activity WHERE"
-               " application_name LIKE 'tidegate:%'",
-               "0");
+    while (strcmp(value(f, "SELECT count(*) FROM pg_stat_activity WHERE"
+                           " application_name LIKE 'tidegate:%'"),
+                  "0") != 0)
+        loop_turn(f->loop, clock_mono() + 20);
 }
 
 /* ---- the line while it runs ---- */
