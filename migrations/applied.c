@@ -272,6 +272,10 @@ static bool take_pending(const struct applied *applied,
 {
     const struct applied_row *highest = highest_for(applied, m);
 
+    if (m->contract) { /* its number says nothing of when it runs */
+        out->contract[out->contract_n++] = m;
+        return true;
+    }
     if (highest && number_of(highest) > m->number)
         return out_of_order(highest, m, e);
     out->list[out->n++] = m;
@@ -300,6 +304,7 @@ bool applied_pending(const struct applied *applied,
 
     *out = (struct pending){0};
     out->list = arena_array(a, files->n, sizeof *out->list);
+    out->contract = arena_array(a, files->n, sizeof *out->contract);
     out->gone = arena_array(a, applied->n, sizeof *out->gone);
     while (f < files->n || r < applied->n) {
         const struct migration *m = f < files->n ? &files->list[f] : NULL;

@@ -168,6 +168,8 @@ static bool read_pair(struct migration *m, struct arena *a,
     m->after = said.after;
     m->compatible = said.compatible;
     m->forward_only = said.forward_only;
+    m->contract = said.contract;
+    m->contract_for = said.contract_for;
     m->has_down = pair->down;
     if (m->has_down && !split_script(&m->down, NULL, a, pair->down, true, e))
         return false;
