@@ -79,7 +79,7 @@ static struct verdict early(const struct policy_settings *policy,
     return v;
 }
 
-/* "0014_x since 23:00 EET; 0015_y not before Thu ...; 0016_z ..." */
+/* "0014_x runs; 0015_y not before Thu ...; 0016_z once v1.5 has been ..." */
 static char *each(struct arena *scratch, const struct policy_settings *policy,
                   const struct facts *f)
 {
@@ -91,8 +91,11 @@ static char *each(struct arena *scratch, const struct policy_settings *policy,
         int64_t due = contract_due(c);
 
         buf_printf(&out, "%s%s ", i ? "; " : "", c->name);
-        if (due)
-            buf_printf(&out, "%s %s", due <= f->now ? "since" : "not before",
+        if (c->runs && due && due <= f->now)
+            buf_str(&out, "runs");
+        else if (due)
+            buf_printf(&out, "%s %s",
+                       due <= f->now ? "may run since" : "not before",
                        say_time(policy, f->now, due).text);
         else
             buf_printf(&out, "once %s has been good for %s", c->release,
@@ -119,7 +122,7 @@ struct verdict contract_at(struct arena *scratch,
         return not_good(all);
     if (contract_due(first) > at)
         return early(policy, facts, first);
-    return verdict_pass("contract.due", "may run: %s",
+    return verdict_pass("contract.due", "contracting: %s",
                         each(scratch, policy, facts));
 }
 

@@ -157,6 +157,7 @@ struct contract_facts {
     int64_t seconds;     /* ... for so long */
     int64_t good_at;     /* since when it is; 0: it is not */
     bool taken_back;     /* it was, and somebody went back from it */
+    bool runs;           /* it belongs to this run */
 };
 
 struct contracts_facts {

@@ -13,5 +13,8 @@ const struct manifest_facts *manifest_pick(const struct facts *facts);
 /* Not used, withdrawn, replaced or expired. */
 bool manifest_open(const struct manifest_facts *m, int64_t now);
 enum phases release_phases(const struct release_facts *release);
+/* What `tidegate rehearse RELEASE` wants after it for these phases: "", or
+ * " --only contract". */
+const char *rehearse_only(const struct release_facts *release);
 
 #endif

@@ -80,7 +80,8 @@ static bool missing(const struct budget_settings *budget, const struct facts *f,
                           100 * r->clone_share);
     else
         return false;
-    verdict_fix(v, "run: tidegate rehearse %s%s", f->release.release,
+    verdict_fix(v, "run: tidegate rehearse %s%s%s", f->release.release,
+                rehearse_only(&f->release),
                 v->rule[10] == 'c' ? ", with a larger clone" : "");
     return true;
 }

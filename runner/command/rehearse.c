@@ -7,7 +7,7 @@
 #include "runner/report/verdicts.h"
 
 struct rehearse_args {
-    const char *release;
+    const char *release, *only;
 };
 
 static const char *short_time(struct arena *a, int64_t ms)
@@ -130,11 +130,13 @@ static bool rehearse_command(struct tidegate *t, void *args, struct err *e)
     t->release = a->release;
     if (!release_subject(t, &s, e))
         return false;
+    if (a->only)
+        s.phases = PHASES_CONTRACT;
     bool ok = rehearse_release(&s, a->release, &r, &v, &nothing, e);
 
     if (ok && nothing) {
-        output_text(t->out, "%s adds no migrations: nothing to rehearse\n",
-                    a->release);
+        output_text(t->out, "%s adds no %smigrations: nothing to rehearse\n",
+                    a->release, a->only ? "contracting " : "");
         output_json(t->out, json_new_object());
     } else if (ok) {
         show(t, &r);
@@ -155,6 +157,14 @@ static const struct arg rehearse_words[] = {
     {0},
 };
 
+static const struct opt rehearse_opts[] = {
+    {"only", 0, "contract",
+     "Rehearse the contracting migrations, for `migrate finish`; without it, "
+     "what a deploy would run.",
+     OPT_STR(rehearse_args, only)},
+    {0},
+};
+
 const struct cmd cmd_rehearse = {
     .name = "rehearse",
     .summary = "Time a release's migrations on a clone of the database.",
@@ -164,6 +174,7 @@ const struct cmd cmd_rehearse = {
             "asks for. Production is never written to.",
     .needs = NEED_CONFIG | NEED_ENVIRONMENT | NEED_LEDGER_WRITE | CMD_VERDICT,
     .args = rehearse_words,
+    .opts = rehearse_opts,
     .args_size = sizeof(struct rehearse_args),
     .run = rehearse_command,
 };

@@ -26,7 +26,10 @@ static void test_due(void **state)
     struct world *w = finishing(state, 24);
 
     assert_int_equal(contract_due(&list[0]), NOW);
-    expect(PASS, "contract.due", "may run: 0014_drop_note since 23:00 EET");
+    expect(PASS, "contract.due",
+           "contracting: 0014_drop_note may run since 23:00 EET");
+    list[0].runs = true;
+    expect(PASS, "contract.due", "contracting: 0014_drop_note runs");
     w = finishing(state, 23);
     expect(HOLD, "contract.early",
            "0014_drop_note waits until v1.4.1 has been good for 1 d: not "
@@ -44,14 +47,14 @@ static void test_several(void **state)
     struct world *w = finishing(state, 1);
 
     w->facts.contract.n = 2;
-    list[1] =
-        (struct contract_facts){"0015_drop_old", "v1.4.2", HOUR, 0, false};
+    list[1] = (struct contract_facts){"0015_drop_old", "v1.4.2", HOUR, 0,
+                                      false,           false};
     expect(HOLD, "contract.early", "0014_drop_note");
     assert_int_equal(contract_due(&list[1]), 0);
     list[1].good_at = NOW - 2 * HOUR;
     expect(PASS, "contract.due",
            "0014_drop_note not before Wed 2026-11-25 22:00 EET; 0015_drop_old "
-           "since 22:00 EET");
+           "may run since 22:00 EET");
     list[1].good_at = 0;
     list[0].good_at = NOW - DAY;
     expect(PASS, "contract.due", "0015_drop_old once v1.4.2 has been good for");
@@ -69,7 +72,8 @@ static void test_not_good(void **state)
            "0014_drop_note waits for v1.4.1, which was taken back");
     /* another may still come to it */
     w->facts.contract.n = 2;
-    list[1] = (struct contract_facts){"0015_drop_old", "v1.4.2", DAY, 0, false};
+    list[1] = (struct contract_facts){"0015_drop_old", "v1.4.2", DAY, 0,
+                                      false,           false};
     expect(HOLD, "contract.not_good", "0015_drop_old waits until v1.4.2");
     list[1].taken_back = true;
     expect(STOP, "contract.taken_back", "0015_drop_old waits for v1.4.2");
@@ -117,6 +121,27 @@ static void test_planned(void **state)
     assert_int_equal(out[GATE_CONTRACT].state, VERDICT_NOT_ASKED);
 }
 
+/* What is missing is named as it is called. */
+static void test_rehearsed(void **state)
+{
+    struct world *w = finishing(state, 48);
+
+    w->facts.rehearsal.present = false;
+    expect_verdict(w, GATE_REHEARSAL, HOLD, "rehearsal.none",
+                   "never rehearsed");
+    assert_string_equal(world_ask(w, GATE_REHEARSAL).fix,
+                        "run: tidegate rehearse v1.4.1 --only contract");
+    w->migrations[0] = (struct migration_facts){
+        .name = "0014_drop_note", .after = true, .has_down = true};
+    w->facts.way_back =
+        (struct way_back_facts){.migrations = w->migrations, .n = 1};
+    assert_string_equal(world_ask(w, GATE_WAY_BACK).fix,
+                        "run: tidegate rehearse v1.4.1 --only contract");
+    w->facts.release.phases = PHASES_ALL;
+    assert_string_equal(world_ask(w, GATE_WAY_BACK).fix,
+                        "run: tidegate rehearse v1.4.1");
+}
+
 /* Only what is live is finished; without hosts none need be. */
 static void test_live(void **state)
 {
@@ -145,7 +170,7 @@ int main(void)
         world_test(test_due),      world_test(test_several),
         world_test(test_not_good), world_test(test_unapplied),
         world_test(test_told),     world_test(test_planned),
-        world_test(test_live),
+        world_test(test_live),     world_test(test_rehearsed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
