@@ -134,11 +134,11 @@ static char *all_names(struct arena *a)
 
 static bool unknown(struct reader *r, const char *name)
 {
-    const char *names[ROWS], *near;
+    const char *names[ROWS + 1] = {"allow"}, *near;
 
     for (size_t i = 0; i < ROWS; i++)
-        names[i] = rows[i].name;
-    near = nearest(name, names, ROWS);
+        names[i + 1] = rows[i].name;
+    near = nearest(name, names, ROWS + 1);
     if (near)
         return bad(r, arena_printf(r->a, "did you mean `%s`?", near),
                    "tidegate knows no such directive", name);
@@ -230,6 +230,14 @@ static bool agree(struct reader *r)
     return true;
 }
 
+/* "allow RULE REASON" is for lint, and stands above its statement. */
+static bool is_allow(const char *rest)
+{
+    rest += strspn(rest, " \t");
+    return strncmp(rest, "allow", 5) == 0 &&
+           (!rest[5] || strchr(" \t", rest[5]));
+}
+
 bool directives_read(struct directives *out, struct arena *a, const char *file,
                      const char *text, bool down, struct err *e)
 {
@@ -243,6 +251,8 @@ bool directives_read(struct directives *out, struct arena *a, const char *file,
     for (; (t = lexer_token(text)).kind != TOKEN_END; text += t.len) {
         const char *rest =
             t.kind == TOKEN_COMMENT ? marked(a, text, t.len) : NULL;
+        if (rest && is_allow(rest))
+            rest = NULL;
         if (rest && begun)
             return bad(&r, "move it to the top of the file",
                        "directives stand before the first statement",

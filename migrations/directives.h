@@ -11,7 +11,11 @@
  * The last one makes it a contracting migration: it runs after the code, once
  * that release has been good for so long; `after=this` names the release that
  * first brings it. A line holds several of the form key=value, or one that
- * takes a reason. A down file has transaction and the timeouts only.
+ * takes a reason. A down file has transaction and the timeouts only. Lines
+ *
+ *     -- tidegate: allow RULE REASON
+ *
+ * may stand anywhere: they are lint's (lint_allow.h), and passed over here.
  */
 #ifndef MIGRATIONS_DIRECTIVES_H
 #define MIGRATIONS_DIRECTIVES_H
