@@ -234,7 +234,8 @@ void output_closing(struct output *o, const struct closing *c)
     } parts[] = {{"command", c->command},
                  {"environment", c->environment},
                  {"release", c->release},
-                 {"run", c->run}};
+                 {"run", c->run},
+                 {"contract_pending", c->contract}};
     struct buf line;
     char at[21];
 

@@ -74,6 +74,7 @@ void output_stop(struct output *o, const char *what, const char *why,
  * left out. */
 struct closing {
     const char *word, *command, *environment, *release, *run;
+    const char *contract; /* migrations that wait: "0014_x,0015_y", or NULL */
     int exit;
     int64_t at;
 };
