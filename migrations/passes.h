@@ -10,6 +10,7 @@
 
 #include "migrations/compare.h"
 #include "migrations/data.h"
+#include "migrations/estimate.h"
 #include "migrations/loses.h"
 #include "migrations/trace.h"
 #include "runner/base/buf.h"
@@ -31,7 +32,8 @@ struct pass {
 
 struct passes {
     struct trace trace;
-    struct data data; /* on the trace's connection for watching */
+    struct grounds grounds; /* what estimates stand on */
+    struct data data;       /* on the trace's connection for watching */
     struct loses loses;
     struct buf *warnings; /* lent */
     bool keep_clean;      /* the clone is kept: leave it as it was */

@@ -11,6 +11,7 @@
 #define MIGRATIONS_REHEARSE_H
 
 #include "migrations/applied.h"
+#include "migrations/basis.h"
 #include "migrations/migration.h"
 #include "migrations/pg.h"
 #include "runner/base/json.h"
@@ -38,6 +39,7 @@ struct rehearse_settings {
     int64_t lock_wait_ms;      /* on the clone; default 5 s */
     int64_t data_exact;        /* bytes of a table up to which every row is
                                   compared; default 64 MiB */
+    const struct factors *factors; /* learnt there; NULL: defaults */
 };
 
 /* One relation touched by a statement; those that the same transaction made
@@ -72,7 +74,12 @@ struct rehearsed_statement {
     const struct touched *touched;
     size_t n;
     int64_t low, likely, high; /* estimate for production, ms */
-    const char *safer;         /* alternative when it rewrites or blocks */
+    int64_t scaled;            /* the same before any factor */
+    enum work work;
+    int runs;    /* how many past ones gave the factors; 0: default ones */
+    bool cold;   /* fits in the clone's cache, not in production's */
+    bool spills; /* sorts on disk in production alone */
+    const char *safer; /* alternative when it rewrites or blocks */
 };
 
 /* How long the readers and the writers of a table wait, production, ms. */
@@ -124,6 +131,7 @@ struct rehearsal {
                              why; NULL: all ran */
     const char *clone;    /* what it ran on, for people */
     const char *warnings; /* lines, or "" */
+    struct basis basis;   /* production then; version 0: not known */
 };
 
 /* Runs the loop. False only if the rehearsal could not be made (no server:

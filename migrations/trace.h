@@ -39,7 +39,8 @@ bool traced_touch_matters(const struct traced_touch *t, bool after);
 struct traced_statement {
     const struct statement *statement;
     int64_t began, ms, rows, wal_bytes;
-    int64_t temp_bytes;          /* -1: not known */
+    int64_t us;         /* ms, finer: what is short is scaled as well */
+    int64_t temp_bytes; /* -1: not known */
     struct traced_phase *phases; /* of an index, when it ran alone */
     size_t n_phases;
     bool builds_index; /* a new index appeared */

@@ -18,7 +18,12 @@ struct fact {
     const char *why;    /* FACT_UNREADABLE: the reason */
 };
 
-enum phases { PHASES_ALL, PHASES_MIGRATIONS, PHASES_RESTART };
+enum phases {
+    PHASES_ALL,
+    PHASES_MIGRATIONS,
+    PHASES_RESTART,
+    PHASES_CONTRACT, /* the contracting migrations of what is live */
+};
 
 /* What is to be released, resolved once. Digests are 64 hex digits. */
 struct release_facts {
@@ -27,8 +32,9 @@ struct release_facts {
     const char *artifact, *migrations, *hosts, *policy; /* digests */
     enum phases phases;
     bool restart_only;
-    size_t pending;    /* migrations not applied yet */
+    size_t pending;    /* migrations of these phases, not applied yet */
     bool pending_read; /* `pending` is known; true without a database */
+    bool hostless;     /* the environment has a database alone */
 };
 
 /* How the candidate's commit stands to the live one. */
@@ -113,6 +119,29 @@ struct need_facts {
     int64_t soak;
 };
 
+/* A table that the migrations' work grows with; -1: unknown, or gone. */
+struct table_growth {
+    const char *table;
+    int64_t bytes_was, bytes_now, rows_was, rows_now;
+};
+
+struct setting_change {
+    const char *name, *was, *now;
+};
+
+/* Production when it was rehearsed, against now. */
+struct basis_facts {
+    bool known;                   /* the certificate says what it was like */
+    int version_was, version_now; /* 150020 */
+    const struct setting_change *settings; /* only what differs */
+    size_t n_settings;
+    const char *schema; /* what differs, or NULL */
+    const struct table_growth *tables;
+    size_t n_tables;
+    const char *unread; /* could be read then and cannot now: what, why */
+    const char *blind;  /* could not be read then either: what, why */
+};
+
 /* The certificate of a rehearsal. */
 struct rehearsal_facts {
     bool needed; /* something is pending */
@@ -128,6 +157,7 @@ struct rehearsal_facts {
     const char *rewrite;       /* the first rewriting statement, or NULL */
     const char *safer;         /* the safe alternative of what broke, or NULL */
     const char *failed;        /* the rehearsal itself failed: why, or NULL */
+    struct basis_facts basis;
 };
 
 struct migration_facts {
@@ -143,6 +173,22 @@ struct way_back_facts {
     const struct migration_facts *migrations; /* pending ones */
     size_t n;
     bool backup_fresh; /* the backup gate passes; false when it is off */
+};
+
+/* A contracting migration (expand and contract) that has not run. */
+struct contract_facts {
+    const char *name;
+    const char *release; /* that must have been good ... */
+    int64_t seconds;     /* ... for so long */
+    int64_t good_at;     /* since when it is; 0: it is not */
+    bool taken_back;     /* it was, and somebody went back from it */
+    bool runs;           /* it belongs to this run */
+};
+
+struct contracts_facts {
+    const struct contract_facts *list;
+    size_t n;
+    size_t unapplied; /* other migrations of the release, still pending */
 };
 
 struct line_facts {
@@ -227,6 +273,7 @@ struct facts {
     struct need_facts need;
     struct rehearsal_facts rehearsal;
     struct way_back_facts way_back;
+    struct contracts_facts contract;
     struct line_facts line;
     struct fact backup_age; /* seconds */
     struct replicas_facts replicas;
