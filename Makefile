@@ -9,7 +9,7 @@ VERSION := 0.1.0
 PACKAGES := libgit2 libpq libssh2 inih libcurl jansson libarchive glib-2.0 libcrypto
 # inih, jansson and libpg_query serve one file each; libpg_query ships no .pc
 DEPS_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
-DEPS_LIBS := $(shell pkg-config --libs $(PACKAGES)) -lpg_query
+DEPS_LIBS := $(shell pkg-config --libs $(PACKAGES)) -lpg_query -lm
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
         -Wvla -Wpointer-arith -Wwrite-strings -Wno-missing-field-initializers
@@ -83,31 +83,31 @@ link_base := $(BASE)
 link_policies := $(call objects,policies) $(BASE)
 link_migrations := $(B)/libmigrations.a
 libs_base := $(shell pkg-config --libs glib-2.0 jansson libcrypto)
-libs_migrations := $(libs_base) $(shell pkg-config --libs libpq) -lpg_query
+libs_migrations := $(libs_base) $(shell pkg-config --libs libpq) -lpg_query -lm
 # A test that defines __wrap_CALL stands in for CALL (ld --wrap).
 comma := ,
 wraps = $(patsubst %,-Wl$(comma)--wrap=%,$(sort $(shell \
-        grep -o '^[a-z_].*[ *]__wrap_[A-Za-z0-9_]*' tests/unit/$(1).c | \
+        grep -o '^[a-z_].*[ *]__wrap_[A-Za-z0-9_]*' tests/$(1).c | \
         sed 's/.*__wrap_//')))
 $(B)/unit/base/%: $(B)/tests/unit/base/%.o $(link_base)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) $(call wraps,base/$*) -o $@ $^ $(libs_base) -lcmocka
+	$(CC) $(LDFLAGS_ALL) $(call wraps,unit/base/$*) -o $@ $^ $(libs_base) -lcmocka
 $(B)/unit/policies/%: $(B)/tests/unit/policies/%.o $(link_policies)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) $(call wraps,policies/$*) -o $@ $^ $(libs_base) -lcmocka
+	$(CC) $(LDFLAGS_ALL) $(call wraps,unit/policies/$*) -o $@ $^ $(libs_base) -lcmocka
 $(B)/unit/migrations/%: $(B)/tests/unit/migrations/%.o $(link_migrations)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) $(call wraps,migrations/$*) -o $@ $^ $(libs_migrations) -lcmocka
+	$(CC) $(LDFLAGS_ALL) $(call wraps,unit/migrations/$*) -o $@ $^ $(libs_migrations) -lcmocka
 $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libtidegate.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) $(call wraps,$*) -o $@ $^ $(DEPS_LIBS) -lcmocka
+	$(CC) $(LDFLAGS_ALL) $(call wraps,unit/$*) -o $@ $^ $(DEPS_LIBS) -lcmocka
 # Programs that integration scripts run against real servers.
 PROGRAMS := $(patsubst tests/%.c,$(B)/%,$(wildcard \
             tests/integration/*/test_*.c tests/integration/ledger/append.c))
 programs: $(PROGRAMS)
 $(B)/integration/%: $(B)/tests/integration/%.o $(B)/libtidegate.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) -lcmocka
+	$(CC) $(LDFLAGS_ALL) $(call wraps,integration/$*) -o $@ $^ $(DEPS_LIBS) -lcmocka
 $(B)/libmigrations.a: $(call objects,migrations) $(BASE) $(EMBEDDED)
 	rm -f $@ && ar rcs $@ $^
 $(B)/libtidegate.a: $(ALL)
@@ -119,7 +119,18 @@ $(B)/integration/migrations/%: $(B)/tests/integration/migrations/%.o $(link_migr
 	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
 	    $(libs_migrations) -lcmocka
 
-$(addprefix $(B)/integration/migrations/,test_rehearse test_hazards): \
+# What `make bench-migrations` and its kin time.
+$(B)/bench/%: $(B)/tests/bench/%.o $(link_migrations)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
+
+# What scripts/history runs.
+$(B)/histories/%: $(B)/tests/histories/%.o $(link_migrations)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
+
+$(addprefix $(B)/integration/migrations/,test_basis test_clones test_hazards \
+    test_leftovers test_measures test_rehearse): \
     $(B)/tests/integration/migrations/rehearsing.o
 $(B)/integration/migrations/test_door: $(B)/tests/integration/migrations/proxy.o
 
@@ -141,6 +152,9 @@ crash:
 	FLAVOUR=test CRASH_EVERY=1 tests/integration/crash.sh $(SERIES)
 bench:
 	scripts/bench
+# One of them: bench-migrations, bench-guard, bench-predict, bench-fan-out.
+bench-%:
+	scripts/bench $*
 rooms: all
 	scripts/rooms $(B)/tidegate
 
