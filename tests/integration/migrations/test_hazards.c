@@ -1,6 +1,10 @@
 /* Every form of statement that PostgreSQL 15 can show, run in one rehearsal:
  * the trace must measure the lock, the rewrite and the scan that its row
- * says. $ is the row's own table, $r and $p are others that setup makes. */
+ * says; lint with the database must say the same of the same relations and of
+ * no others, and lint without it must say no less. $ is the row's own table,
+ * $r and $p are others that setup makes. A rewrite reads every row; the trace
+ * counts it as a rewrite alone, lint says both: scans are compared where
+ * nothing is rewritten. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "migrations/lint.h"
 #include "runner/base/buf.h"
 #include "tests/integration/migrations/rehearsing.h"
 
@@ -39,7 +44,8 @@ struct seen {
 static const struct {
     const char *row, *setup, *sql;
     bool apart;
-    struct seen seen[4];
+    struct seen seen[6];
+    const char *differs; /* why lint cannot say what the trace measures */
 } rows[] = {
     {"1", "", "ALTER TABLE $ ADD COLUMN c int", 0, {{"$", AEL, NO, NO}}},
     {"2", "", "ALTER TABLE $ ADD COLUMN c int DEFAULT 5 NOT NULL", 0,
@@ -197,7 +203,7 @@ static const struct {
      "ALTER DOMAIN $d ADD CHECK (VALUE > 0)", 0,
      {{"$u", "SHARE", NO, YES}}},
     {"55", "", "DO 'BEGIN ALTER TABLE $ ALTER a TYPE bigint; END'", 0,
-     {{"$", AEL, YES, NO}}},
+     {{"$", AEL, YES, NO}}, "lint does not look into a DO block"},
 };
 /* clang-format on */
 #define ROWS (sizeof rows / sizeof *rows)
@@ -258,6 +264,165 @@ static int row_judge(struct fixture *f, size_t i,
     return wrong;
 }
 
+/* ---- lint ---- */
+
+/* All that lint says of the last statement, each relation once. */
+struct said {
+    struct finding_touch list[32];
+    size_t n;
+    bool worst;
+};
+
+static struct finding_touch *said_find(struct said *said, const char *relation)
+{
+    for (size_t i = 0; i < said->n; i++)
+        if (strcmp(said->list[i].relation, relation) == 0)
+            return &said->list[i];
+    return NULL;
+}
+
+static void said_add(struct said *said, const struct finding *g)
+{
+    for (size_t i = 0; i < g->n_touches; i++) {
+        const struct finding_touch *t = &g->touches[i];
+        struct finding_touch *at = said_find(said, t->relation);
+        if (!at) {
+            assert_true(said->n < 32);
+            said->list[said->n++] = *t;
+            continue;
+        }
+        at->lock = t->lock > at->lock ? t->lock : at->lock;
+        at->rewrites |= t->rewrites;
+        at->scans |= t->scans;
+    }
+    said->worst |= g->worst;
+}
+
+static void lint_row(struct fixture *f, size_t i, struct catalog *c,
+                     struct said *said)
+{
+    struct lint_run run = {.catalog = c};
+    struct sql_file file = {.name = "0001_row.up.sql"};
+    char *text = named(f, rows[i].sql, i), *cut;
+    struct finding *list;
+    int last = 1;
+    size_t n;
+
+    while ((cut = strstr(text, "\n;;\n"))) {
+        memcpy(cut, ";   ", 4);
+        cut[3] = '\n';
+        last++;
+    }
+    file.bytes = text;
+    file.len = strlen(text);
+    list = lint_file(&f->a, &file, &run, &n);
+    *said = (struct said){.n = 0};
+    for (size_t j = 0; j < n; j++)
+        if (list[j].line == last)
+            said_add(said, &list[j]);
+}
+
+static bool is_scan(const struct finding_touch *t, const struct touched *m)
+{
+    return m->rewritten || t->scans == m->scanned;
+}
+
+/* What lint says of each relation, the trace measured, and the other way. */
+static int lint_exact(struct fixture *f, size_t i, struct said *said,
+                      const struct rehearsed_statement *s)
+{
+    int wrong = 0;
+
+    for (size_t j = 0; j < said->n; j++) {
+        const struct finding_touch *t = &said->list[j];
+        const struct touched *m = touched_find(s, t->relation);
+        if (m && t->named && strcmp(lock_mode_name(t->lock), m->lock) == 0 &&
+            t->rewrites == m->rewritten &&
+            (is_scan(t, m) || strstr(rows[i].row, "analyze")))
+            continue;
+        wrong++;
+        print_error("row %s: lint says %s of %s, %d %d; measured %s %d %d\n",
+                    rows[i].row, lock_mode_name(t->lock), t->relation,
+                    t->rewrites, t->scans, m ? m->lock : "nothing",
+                    m ? m->rewritten : 0, m ? m->scanned : 0);
+    }
+    for (const struct seen *seen = rows[i].seen; seen->relation; seen++) {
+        const char *name =
+            named(f, arena_printf(&f->a, "public.%s", seen->relation), i);
+        if (said_find(said, name))
+            continue;
+        wrong++;
+        print_error("row %s: lint says nothing of %s\n", rows[i].row, name);
+    }
+    return wrong;
+}
+
+static bool no_less(const struct finding_touch *t, const struct seen *seen)
+{
+    enum lock_mode lock = LOCK_NONE;
+
+    while (strcmp(lock_mode_name(lock), seen->lock) != 0)
+        lock++;
+    return t->lock >= lock && (t->rewrites || seen->rewrite != YES) &&
+           (t->scans || t->rewrites || seen->scan != YES);
+}
+
+/* Without the database: no less, of the relation itself or of words for it. */
+static int lint_worst(struct fixture *f, size_t i, struct said *said)
+{
+    int wrong = 0;
+
+    for (const struct seen *seen = rows[i].seen; seen->relation; seen++) {
+        const char *name = named(f, seen->relation, i);
+        const struct finding_touch *t = said_find(said, name);
+        bool covered = t && no_less(t, seen);
+        for (size_t j = 0; !t && j < said->n; j++)
+            covered |= said->worst && !said->list[j].named &&
+                       no_less(&said->list[j], seen);
+        /* partitions of a table: what is said of it is said of them */
+        for (size_t j = 0; !t && j < said->n; j++)
+            covered |= strncmp(said->list[j].relation, name,
+                               strlen(said->list[j].relation)) == 0 &&
+                       no_less(&said->list[j], seen);
+        if (covered)
+            continue;
+        wrong++;
+        print_error("row %s: lint alone says less of %s than is\n", rows[i].row,
+                    name);
+    }
+    return wrong;
+}
+
+static int lint_judge(struct fixture *f, size_t i, struct catalog *c,
+                      const struct rehearsed_statement *s)
+{
+    struct said with, without;
+
+    if (rows[i].differs)
+        return 0;
+    lint_row(f, i, c, &with);
+    lint_row(f, i, NULL, &without);
+    return lint_exact(f, i, &with, s) + lint_worst(f, i, &without);
+}
+
+static int lint_all(struct fixture *f)
+{
+    struct pg *pg =
+        pg_open(f->loop, conninfo_of(f, "hazards"), "test", 0, &f->e);
+    struct catalog *c = pg ? catalog_open(&f->a, pg, &f->e) : NULL;
+    int wrong = 0;
+
+    assert_non_null(c);
+    for (size_t i = 0; i < ROWS; i++)
+        wrong += lint_judge(f, i, c, &f->out.list[i].up[f->out.list[i].n - 1]);
+    if (catalog_failed(c, &f->e)) {
+        err_print(&f->e, stderr);
+        wrong++;
+    }
+    pg_close(pg);
+    return wrong;
+}
+
 static void every_row_is_measured_as_it_says(void **state)
 {
     struct fixture *f = *state;
@@ -277,6 +442,7 @@ static void every_row_is_measured_as_it_says(void **state)
     assert_int_equal(f->out.n, ROWS);
     for (size_t i = 0; i < ROWS; i++)
         wrong += row_judge(f, i, &f->out.list[i].up[f->out.list[i].n - 1]);
+    wrong += lint_all(f);
     assert_int_equal(wrong, 0);
     assert_int_equal(clones_left(f), 0);
 }
