@@ -45,8 +45,9 @@ struct hazard {
     const char *rule;
     enum lock_mode lock; /* of its own relation; LOCK_NONE: it has none */
     bool rewrites, scans;
-    bool alone;  /* partitions and children are left in peace */
-    bool breaks; /* the old code would not survive it ... */
+    bool alone;           /* partitions and children are left in peace ... */
+    enum lock_mode below; /* ... or locked less; LOCK_NONE: alike */
+    bool breaks;          /* the old code would not survive it ... */
     bool (*survives)(const struct subject *s); /* ... but here it does */
     bool worst;        /* with a database to ask it may be less */
     const char *what;  /* templates of subject_say */

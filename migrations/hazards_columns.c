@@ -314,7 +314,7 @@ const struct hazard hazards_columns[] = {
                   "ALTER TABLE {table} ALTER COLUMN {name} SET DEFAULT "
                   "{default};\n" FILL "\n" APART
                   "ALTER TABLE {table} VALIDATE CONSTRAINT {own:fkey};",
-     .also = {{WHOSE_REFERENCED, SRE}}},
+     .also = {{WHOSE_REFERENCED, SRE, .scans = true}}},
     {ALTER("AT_AddColumn", column_unique), HAZARD_WARNING, "scan", AEL,
      .scans = true,
      .what = "new column {name} of {table} builds an index under lock",

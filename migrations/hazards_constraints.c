@@ -22,6 +22,12 @@
     "-- in a migration of its own:\n"          \
     "ALTER TABLE {table} VALIDATE CONSTRAINT {name};"
 
+#define KEY_LATER                                                       \
+    "-- in a migration of its own, with transaction=none:\n"            \
+    "CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} ({columns});\n" \
+    "-- in a migration of its own:\n"                                   \
+    "ALTER TABLE {table} ADD CONSTRAINT {name} {keykind} USING INDEX {name};"
+
 /* ---- what rows ask ---- */
 
 static bool is_a(const struct subject *s, const char *contype)
@@ -78,10 +84,14 @@ static bool uses_index(const struct subject *s)
     return *node_str(s->constraint, "indexname");
 }
 
-static bool add_key(const struct subject *s)
+static bool add_unique(const struct subject *s)
 {
-    return (is_a(s, "CONSTR_UNIQUE") || is_a(s, "CONSTR_PRIMARY")) &&
-           !uses_index(s);
+    return is_a(s, "CONSTR_UNIQUE") && !uses_index(s);
+}
+
+static bool add_primary(const struct subject *s)
+{
+    return is_a(s, "CONSTR_PRIMARY") && !uses_index(s);
 }
 
 static bool add_unique_using(const struct subject *s)
@@ -185,15 +195,15 @@ const struct hazard hazards_constraints[] = {
              "before server 18",
      .safer = "ALTER TABLE {partition} {named};  -- for each partition, then "
               "VALIDATE, then the whole table without NOT VALID"},
-    {ALTER("AT_AddConstraint", add_key), HAZARD_WARNING, "scan", AEL,
+    {ALTER("AT_AddConstraint", add_unique), HAZARD_WARNING, "scan", AEL,
+     .scans = true, .below = LOCK_SHARE,
+     .what = "UNIQUE {name} of {table} builds its index under lock" REFUSES,
+     .safer = KEY_LATER},
+    {ALTER("AT_AddConstraint", add_primary), HAZARD_WARNING, "scan", AEL,
      .scans = true,
-     .what = "{keykind} {name} of {table} builds its index under lock" REFUSES,
-     .safer = "-- in a migration of its own, with transaction=none:\n"
-              "CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} "
-              "({columns});\n"
-              "-- in a migration of its own:\n"
-              "ALTER TABLE {table} ADD CONSTRAINT {name} {keykind} USING INDEX "
-              "{name};"},
+     .what = "PRIMARY KEY {name} of {table} builds its index under lock, and "
+             "makes its columns NOT NULL" REFUSES,
+     .safer = KEY_LATER},
     {ALTER("AT_AddConstraint", add_unique_using), HAZARD_NOTE, "lock", AEL,
      .alone = true,
      .what = "constraint {name} of {table} takes over its index at once when "

@@ -142,7 +142,8 @@ const struct hazard hazards_data[] = {
      .scans = true,
      .what = "MERGE into {table} (15 and later): locks all rows that it "
              "changes until the end",
-     .safer = "-- bounded by key, each batch a transaction of its own"},
+     .safer = "-- bounded by key, each batch a transaction of its own",
+     .also = {{WHOSE_SOURCES, LOCK_ACCESS_SHARE, .scans = true}}},
     {{"InsertStmt", NULL, insert_select},
      HAZARD_NOTE,
      "bulk",

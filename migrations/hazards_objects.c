@@ -91,9 +91,9 @@ static bool overloads(const struct subject *s)
     if (!s->catalog)
         return false;
     arena_init(&scratch);
-    does = catalog_overloads(s->catalog, s->name,
-                             subject_arguments(&scratch, s->stmt, "parameters",
-                                               CATALOG_COMMA));
+    does = catalog_overloads(
+        s->catalog, s->name,
+        subject_arguments(&scratch, s->stmt, "parameters", CATALOG_COMMA));
     arena_release(&scratch);
     return does;
 }

@@ -74,9 +74,10 @@ static const struct catalog_relation *look_up(const struct subject *s,
     return s->catalog && *name ? catalog_relation(s->catalog, name) : NULL;
 }
 
-/* A table by name, and what lies below it. */
-static void put_table(struct touches *t, const struct subject *s,
-                      const char *name, bool below, struct deed d)
+/* A table by name, and what lies below it, with a lock of its own
+ * (LOCK_NONE: it is left in peace). */
+static void put_tree(struct touches *t, const struct subject *s,
+                     const char *name, enum lock_mode below, struct deed d)
 {
     const struct catalog_relation *r = look_up(s, name);
 
@@ -87,8 +88,16 @@ static void put_table(struct touches *t, const struct subject *s,
         return;
     }
     put_part(t, &r->self, d);
-    if (below)
+    if (below) {
+        d.lock = below;
         put_parts(t, r->below, r->n_below, d);
+    }
+}
+
+static void put_table(struct touches *t, const struct subject *s,
+                      const char *name, bool below, struct deed d)
+{
+    put_tree(t, s, name, below ? d.lock : LOCK_NONE, d);
 }
 
 /* ---- others that the text names ---- */
@@ -138,6 +147,8 @@ static const struct node *query_of(const struct node *stmt)
 {
     if (node_is(stmt, "InsertStmt"))
         return node_get(stmt, "select_stmt");
+    if (node_is(stmt, "MergeStmt"))
+        return node_get(stmt, "source_relation");
     return node_is(stmt, "CreateTableAsStmt") ? node_get(stmt, "query") : NULL;
 }
 
@@ -228,7 +239,7 @@ static void put_indexed(struct finder *f)
         f->s->catalog ? catalog_indexed(f->s->catalog, index) : NULL;
 
     if (p)
-        put_part(f->t, p, f->deed);
+        put_table(f->t, f->s, p->name, p->kind == 'p', f->deed);
     else
         put_words(f->t, "the table of index %s", index, f->deed);
 }
@@ -333,7 +344,11 @@ void touches_of(struct touches *out, struct arena *a, const struct subject *s,
 
     *out = (struct touches){.arena = a};
     if (own.lock != LOCK_NONE && *s->table && !s->fresh)
-        put_table(out, s, s->table, reaches_below(s, h), own);
+        put_tree(out, s, s->table,
+                 !reaches_below(s, h) ? LOCK_NONE
+                 : h->below           ? h->below
+                                      : own.lock,
+                 own);
     for (size_t i = 0; i < ALSO_MAX; i++) {
         const struct also *also = &h->also[i];
         struct finder f = {
