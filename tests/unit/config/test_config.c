@@ -322,7 +322,7 @@ static const struct bad bads[] = {
     INI("[rehearsal]\nclone = schema\nserver = service=r\n",
         "from: ", "no default"),
     INI("[migrations]\npath = ../m\n", "path: ", "commit"),
-    INI("[migrations]\nlayout = rails\n", "layout: ", "auto or tidegate"),
+    INI("[migrations]\nlayout = rails\n", "layout: ", "auto, tidegate"),
     POL("[proven]\nin = staging\n", "'staging' is no other environment",
         "name another"),
     POL("[proven]\nin = production\n", "'production' is no other", "proven"),
