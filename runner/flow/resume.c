@@ -3,6 +3,7 @@
 
 #include "runner/flow/adopt.h"
 #include "runner/flow/catch_up.h"
+#include "runner/flow/database.h"
 #include "runner/flow/deploy.h"
 #include "runner/flow/deploy_parts.h"
 #include "runner/flow/hosts.h"
@@ -50,7 +51,7 @@ static bool no_drift(struct run *r, struct err *e)
 static bool resume_forward(struct run *r, struct err *e)
 {
     r->facts.consumed = r->before->manifest;
-    if (!hosts_look(r, e) || !no_drift(r, e))
+    if (!hosts_look(r, e) || !no_drift(r, e) || !database_settle(r, e))
         return false;
     r->batches_left = r->facts.need.batches;
     r->changed = r->before->changed;
