@@ -225,7 +225,7 @@ bool guard_run(struct apply *ap, struct guard *g, const char *sql,
 
     g->why = GUARD_LET;
     pg_deadline(ap->work, g->deadline);
-    if (!pg_send_run(ap->work, sql, e))
+    if (!pg_send_copy(ap->work, sql, g->data, g->data_len, e))
         return false;
     while (pg_busy(ap->work) || ap->look == LOOK_CANCEL) {
         int64_t until = w.next_look < w.next_live ? w.next_look : w.next_live;

@@ -114,7 +114,8 @@ static int by_number(const void *x, const void *y)
 
 static bool check(struct layout_reading *r, struct err *e)
 {
-    qsort(r->list, r->count, sizeof *r->list, by_number);
+    if (r->count)
+        qsort(r->list, r->count, sizeof *r->list, by_number);
     for (size_t i = 0; i < r->count; i++) {
         const struct layout_entry *m = &r->list[i];
         if (!m->up.name) {

@@ -54,9 +54,11 @@ enum guard_why { GUARD_LET, GUARD_STOPPED, GUARD_CROWDED };
 /* How one command is watched. */
 struct guard {
     const struct task *t;
-    int statement;      /* 1-based; 0: one of our own */
-    int64_t deadline;   /* monotonic, or CLOCK_NEVER */
-    bool uncancelled;   /* COMMIT: let it end */
+    int statement;    /* 1-based; 0: one of our own */
+    int64_t deadline; /* monotonic, or CLOCK_NEVER */
+    bool uncancelled; /* COMMIT: let it end */
+    const char *data; /* of COPY FROM stdin, or NULL */
+    size_t data_len;
     bool patient;       /* nobody that waits behind it matters */
     enum guard_why why; /* out: why it was cancelled */
     int waiting;        /* out: sessions behind us then */
