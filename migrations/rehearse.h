@@ -11,6 +11,7 @@
 #define MIGRATIONS_REHEARSE_H
 
 #include "migrations/applied.h"
+#include "migrations/basis.h"
 #include "migrations/migration.h"
 #include "migrations/pg.h"
 #include "runner/base/json.h"
@@ -36,6 +37,7 @@ struct rehearse_settings {
                                   command makes are kept while they may be
                                   there; NULL: none is kept */
     int64_t lock_wait_ms;      /* on the clone; default 5 s */
+    const struct factors *factors; /* learnt there; NULL: defaults */
 };
 
 /* One relation touched by a statement; those that the same transaction made
@@ -52,29 +54,30 @@ struct touched {
     double ratio;        /* production's size / the clone's; 0: unknown */
 };
 
+/* A phase of building an index, as pg_stat_progress_create_index names it:
+ * "waiting for writers before build". Times from samples 50 ms apart. */
+struct rehearsed_phase {
+    const char *name;
+    int64_t ms;
+};
+
 struct rehearsed_statement {
     int number, line; /* 1-based in its script */
     const char *text; /* first 200 bytes, escaped */
     int64_t ms, rows, wal_bytes;
+    int64_t temp_bytes; /* of temporary files; -1: not known by statement */
+    const struct rehearsed_phase *phases; /* when it ran outside a
+                                             transaction; in order */
+    size_t n_phases;
     const struct touched *touched;
     size_t n;
     int64_t low, likely, high; /* estimate for production, ms */
-    const char *safer;         /* alternative when it rewrites or blocks */
-};
-
-struct rehearsed {
-    const char *name;
-    bool after, transaction;
-    const struct rehearsed_statement *up;
-    size_t n;
-    int64_t up_ms, down_ms;
-    int64_t low, likely, high; /* up, production, ms */
-    int64_t down_high;         /* down, production, ms; -1: no down */
-    bool has_down, down_ok;    /* ok: ran, undid all but the order of columns,
-                                  and up ran again */
-    const char *differs;       /* what up and down left ("left: ...") or lost
-                                  ("lost: ..."), or how it failed; lines, or
-                                  NULL: equal */
+    int64_t scaled;            /* the same before any factor */
+    enum work work;
+    int runs;    /* how many past ones gave the factors; 0: default ones */
+    bool cold;   /* fits in the clone's cache, not in production's */
+    bool spills; /* sorts on disk in production alone */
+    const char *safer; /* alternative when it rewrites or blocks */
 };
 
 /* How long the readers and the writers of a table wait, production, ms. */
@@ -82,6 +85,31 @@ struct table_wait {
     const char *table;
     int64_t readers, writers; /* high */
     const char *by;           /* "0012_x.up.sql:3 ACCESS EXCLUSIVE" */
+};
+
+struct rehearsed {
+    const char *name;
+    bool after, transaction;
+    const struct rehearsed_statement *up, *down;
+    size_t n, n_down; /* of a certificate that would be too large, not all */
+    int64_t up_ms, down_ms;
+    int64_t low, likely, high; /* up, production, ms */
+    /* The cost of going back, production, ms; -1: no down. */
+    int64_t down_low, down_likely, down_high;
+    const struct table_wait *down_waits; /* while it goes back */
+    size_t n_down_waits;
+    int64_t temp_bytes;         /* of up, all of it; -1: not known */
+    const char *const *invalid; /* indexes that up left INVALID, with their
+                                   tables: "public.i on public.t" */
+    size_t n_invalid;
+    const char *const *loses; /* what going back throws away: "public.t",
+                                 "public.t.column" */
+    size_t n_loses;
+    bool has_down, down_ok; /* ok: ran, undid all but the order of columns,
+                               and up ran again */
+    const char *differs;    /* what up and down left ("left: ...") or lost
+                               ("lost: ..."), or how it failed; lines, or
+                               NULL: equal */
 };
 
 struct rehearsal {
@@ -101,6 +129,7 @@ struct rehearsal {
                              why; NULL: all ran */
     const char *clone;    /* what it ran on, for people */
     const char *warnings; /* lines, or "" */
+    struct basis basis;   /* production then; version 0: not known */
 };
 
 /* Runs the loop. False only if the rehearsal could not be made (no server:

@@ -67,7 +67,7 @@ void waits_add(struct waits *w, const struct relations *relations,
 
     for (size_t i = s->n; i-- > 0;) {
         const struct traced_statement *st = &s->statements[i];
-        int64_t high = estimate_statement(st).high;
+        int64_t high = estimate_statement(st, w->grounds).high;
         rest += high;
         for (size_t j = 0; j < st->n; j++) {
             const struct traced_touch *t = &st->touched[j];
