@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "migrations/explain.h"
+#include "migrations/foreign.h"
 #include "migrations/hazards.h"
 #include "migrations/lexer.h"
 #include "migrations/refusals.h"
@@ -179,8 +180,8 @@ bool split_pieces(struct split_pieces *out, struct arena *a, const char *file,
             parse_each(&s));
 }
 
-static bool is_control(const struct split_piece *p, const char *kind,
-                       const char *other)
+bool split_is_control(const struct split_piece *p, const char *kind,
+                      const char *other)
 {
     const char *is =
         node_is(p->tree, "TransactionStmt") ? node_enum(p->tree, "kind") : "";
@@ -192,9 +193,10 @@ static bool is_control(const struct split_piece *p, const char *kind,
 bool split_unwrap(struct split_pieces *p)
 {
     if (p->n < 2 ||
-        !is_control(&p->list[0], "TRANS_STMT_BEGIN", "TRANS_STMT_START") ||
-        !is_control(&p->list[p->n - 1], "TRANS_STMT_COMMIT",
-                    "TRANS_STMT_COMMIT"))
+        !split_is_control(&p->list[0], "TRANS_STMT_BEGIN",
+                          "TRANS_STMT_START") ||
+        !split_is_control(&p->list[p->n - 1], "TRANS_STMT_COMMIT",
+                          "TRANS_STMT_COMMIT"))
         return false;
     p->list++;
     p->n -= 2;
@@ -208,6 +210,7 @@ struct judge {
     struct arena *a;       /* keeps what stays */
     struct arena *scratch; /* trees */
     const struct sql_how *how;
+    const struct split_pieces *pieces;
     struct fresh fresh;
     struct err *e;
 };
@@ -222,7 +225,8 @@ static bool judge_tree(struct judge *j, const struct split_piece *p,
     breaks = hazards_breaks(j->scratch, p->tree, s->text, &j->fresh);
     s->breaks_old_code = arena_strdup(j->a, breaks);
     subject_remember(j->scratch, p->tree, &j->fresh);
-    return refusals_allow(j->scratch, p->tree, s->text, at, j->e);
+    return (j->how->foreign && foreign_allows(p, j->pieces)) ||
+           refusals_allow(j->scratch, p->tree, s->text, at, j->e);
 }
 
 static bool judge_words(struct judge *j, const struct split_piece *p,
@@ -257,21 +261,26 @@ static bool judge_all(struct judge *j)
     struct split_pieces pieces;
     struct statement *list;
 
+    j->pieces = &pieces;
     if (!split_pieces(&pieces, j->scratch, j->out->file, j->out->text,
                       j->how->lines_before, j->e))
         return false;
     j->out->wrapped = split_unwrap(&pieces);
+    if (j->how->foreign)
+        foreign_settle(&pieces, j->out);
     list = arena_array(j->a, pieces.n, sizeof *list);
     for (size_t i = 0; i < pieces.n; i++)
         if (!judge(j, &pieces.list[i], &list[i]))
             return false;
     j->out->statements = list;
     j->out->n = pieces.n;
-    if (pieces.n || j->how->may_be_empty)
+    if (pieces.n || j->how->foreign)
         return true;
     err_what(j->e, ERR_INPUT, "%s: the file holds no statement", j->out->file);
     err_why(j->e, "it is empty, or only comments");
-    return err_fix(j->e, "delete the file, or write the statement");
+    return err_fix(j->e, "delete the file, or write the statement; files of "
+                         "golang-migrate may be empty: [migrations] layout = "
+                         "golang-migrate");
 }
 
 /* ---- the transaction ---- */

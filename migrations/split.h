@@ -43,5 +43,9 @@ bool split_pieces(struct split_pieces *out, struct arena *a, const char *file,
 /* Leaves out a plain BEGIN at the top and a COMMIT at the end, where both are:
  * they say what is done anyway. True: it has. */
 bool split_unwrap(struct split_pieces *pieces);
+/* Transaction control of one of two kinds ("TRANS_STMT_BEGIN"), and nothing
+ * more in it. */
+bool split_is_control(const struct split_piece *p, const char *kind,
+                      const char *other);
 
 #endif
