@@ -6,9 +6,12 @@
  *     -- tidegate: lock_timeout=2s statement_timeout=10m
  *     -- tidegate: compatible REASON
  *     -- tidegate: forward-only REASON
+ *     -- tidegate: after=v1.4.2 for=24h
  *
- * A line holds several of the form key=value, or one that takes a reason. A
- * down file has transaction and the timeouts only. Lines
+ * The last one makes it a contracting migration: it runs after the code, once
+ * that release has been good for so long; `after=this` names the release that
+ * first brings it. A line holds several of the form key=value, or one that
+ * takes a reason. A down file has transaction and the timeouts only. Lines
  *
  *     -- tidegate: allow RULE REASON
  *
@@ -23,11 +26,15 @@
 #include "runner/base/arena.h"
 #include "runner/base/err.h"
 
+#define CONTRACT_THIS "this"
+
 struct directives {
     bool after;
     bool no_transaction;
     int64_t lock_timeout_ms, statement_timeout_ms; /* -1: not said */
     const char *compatible, *forward_only;         /* reasons, or NULL */
+    const char *contract; /* after=: a release, or CONTRACT_THIS; or NULL */
+    int64_t contract_for; /* seconds */
 };
 
 /* text is normalised, and lines_before of the file's stand before it. Unknown,
