@@ -6,9 +6,10 @@
  *     -- tidegate: lock_timeout=2s statement_timeout=10m
  *     -- tidegate: compatible REASON
  *     -- tidegate: forward-only REASON
+ *     -- tidegate: batch=orders key=id size=5000 pause=100ms max_lag=10s
  *
  * A line holds several of the form key=value, or one that takes a reason. A
- * down file has transaction and the timeouts only.
+ * down file has transaction, the timeouts and what belongs to a batch only.
  */
 #ifndef MIGRATIONS_DIRECTIVES_H
 #define MIGRATIONS_DIRECTIVES_H
@@ -24,6 +25,10 @@ struct directives {
     bool no_transaction;
     int64_t lock_timeout_ms, statement_timeout_ms; /* -1: not said */
     const char *compatible, *forward_only;         /* reasons, or NULL */
+    /* migrations/batch.h reads them further */
+    const char *batch, *key;      /* as written, or NULL */
+    int64_t batch_size;           /* rows; 0: not said */
+    int64_t pause_ms, max_lag_ms; /* -1: not said */
 };
 
 /* text is normalised. Unknown, doubled, misplaced or malformed ones are

@@ -35,12 +35,17 @@ struct statement {
                                     or NULL */
 };
 
+struct batch; /* migrations/batch.h */
+
 struct script {
     const char *file; /* name, for messages */
     const char *text; /* line endings normalised to \n, BOM dropped */
     const struct statement *statements;
     size_t n;
-    bool transaction;             /* false: statement by statement, journaled */
+    bool transaction;             /* false: statement by statement, journaled,
+                                     or in batches */
+    const struct batch *batch;    /* its one statement runs over the ranges of
+                                     a key; NULL: it does not */
     int64_t lock_timeout_ms;      /* -1: the default */
     int64_t statement_timeout_ms; /* -1: the default (none) */
 };

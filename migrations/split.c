@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "migrations/batch.h"
 #include "migrations/hazards.h"
 #include "migrations/lexer.h"
 #include "migrations/parser.h"
@@ -246,7 +247,8 @@ bool split_script(struct script *out, struct directives *said, struct arena *a,
     if (said)
         *said = d;
     arena_init(&scratch);
-    ok = cut_all(&c) && settle_transaction(out, &d, e);
+    ok = cut_all(&c) && settle_transaction(out, &d, e) &&
+         batch_read(out, &d, a, e);
     arena_release(&scratch);
     return ok;
 }
