@@ -119,6 +119,11 @@ $(B)/integration/migrations/%: $(B)/tests/integration/migrations/%.o $(link_migr
 	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
 	    $(libs_migrations) -lcmocka
 
+# What `make bench-migrations` and its kin time.
+$(B)/bench/%: $(B)/tests/bench/%.o $(link_migrations)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
+
 $(addprefix $(B)/integration/migrations/,test_rehearse test_hazards): \
     $(B)/tests/integration/migrations/rehearsing.o
 $(B)/integration/migrations/test_door: $(B)/tests/integration/migrations/proxy.o
@@ -141,6 +146,9 @@ crash:
 	FLAVOUR=test CRASH_EVERY=1 tests/integration/crash.sh $(SERIES)
 bench:
 	scripts/bench
+# One of them: bench-migrations, bench-guard, bench-fan-out.
+bench-%:
+	scripts/bench $*
 rooms: all
 	scripts/rooms $(B)/tidegate
 

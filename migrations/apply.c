@@ -158,6 +158,11 @@ static bool run(struct apply *ap, struct task *t, struct err *e)
 {
     bool ok;
 
+    t->ms = arena_array(ap->a, t->script->n, sizeof *t->ms);
+    for (size_t i = 0; i < t->script->n; i++)
+        t->ms[i] = -1;
+    t->out->statement_ms = t->ms;
+    t->out->statements = t->script->n;
     t->began = clock_mono();
     t->give_up = t->began + ap->s.retry_for_ms;
     ap->stops = loop_stops(ap->loop);
@@ -211,15 +216,18 @@ static bool up_in(struct apply *ap, const struct migration *m, struct task *t,
     return run(ap, t, e);
 }
 
-bool apply_up(struct apply *ap, const struct migration *m, int64_t expected_ms,
-              struct apply_result *out, struct err *e)
+static const struct apply_expected unknown = {.back_high = -1};
+
+bool apply_up(struct apply *ap, const struct migration *m,
+              const struct apply_expected *expected, struct apply_result *out,
+              struct err *e)
 {
     const char *was;
     struct arena a;
     struct task t = {.name = m->name,
                      .script = &m->up,
                      .checksum = m->checksum,
-                     .expected_ms = expected_ms,
+                     .expected = expected ? expected : &unknown,
                      .a = &a,
                      .out = out};
     bool ok;
@@ -265,13 +273,14 @@ static bool down_in(struct apply *ap, const struct applied_row *row,
 }
 
 bool apply_down(struct apply *ap, const struct applied_row *row,
-                int64_t expected_ms, struct apply_result *out, struct err *e)
+                const struct apply_expected *expected, struct apply_result *out,
+                struct err *e)
 {
     struct arena a;
     struct task t = {.name = row->name,
                      .down = true,
                      .checksum = row->checksum,
-                     .expected_ms = expected_ms,
+                     .expected = expected ? expected : &unknown,
                      .a = &a,
                      .out = out};
     bool ok;

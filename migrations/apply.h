@@ -7,8 +7,8 @@
  * transaction start again, with jitter, until the deadline. Others run
  * statement by statement with a journal; indexes are looked at afterwards.
  * CONCURRENTLY has no lock_timeout but a deadline: its statement_timeout, else
- * an hour or three times the expected. Settings are those of the role and the
- * database, set anew for each migration.
+ * an hour or three times the high estimate. Settings are those of the role and
+ * the database, set anew for each migration.
  */
 #ifndef MIGRATIONS_APPLY_H
 #define MIGRATIONS_APPLY_H
@@ -17,6 +17,50 @@
 #include "migrations/migration.h"
 #include "migrations/pg.h"
 #include "runner/base/progress.h"
+
+/* ---- what the rehearsal says, and the world outside ---- */
+
+struct apply_span {
+    int64_t low, likely, high; /* ms, production; 0: unknown */
+};
+
+/* One relation that the script will lock, and its strongest lock there. */
+struct apply_touch {
+    const char *relation; /* "public.orders", quoted where SQL wants it */
+    const char *lock;     /* "ACCESS EXCLUSIVE" */
+    int statement;        /* 1-based: the one that locks it so */
+    bool rewritten;
+    int64_t bytes; /* in production, before; 0: unknown */
+};
+
+/* What one script was rehearsed to do; all of it may be unknown. */
+struct apply_expected {
+    struct apply_span all;         /* the script */
+    const struct apply_span *each; /* its statements, by number less one */
+    size_t n;
+    const struct apply_touch *touches;
+    size_t touched;
+    int64_t back_high;      /* what undoing it once it is there costs; -1: it
+                               has no down */
+    int64_t committed_back; /* what undoing costs that this run has committed
+                               already and that going back must undo */
+    const char *no_return;  /* the migration whose COMMIT leaves no way back:
+                               this one or a later one; NULL: none of them */
+};
+
+/* What the live line says of the world; -1: unknown, or no limit. */
+struct apply_world {
+    int64_t window_left_ms, users, users_limit;
+};
+
+struct apply_outside {
+    void *ctx;
+    /* Asked each half second while a statement runs; must not block. */
+    void (*look)(void *ctx, struct apply_world *out);
+    /* Asked between the batches of a backfill: false pauses it, and e says
+     * why. NULL: it may. */
+    bool (*may_go_on)(void *ctx, struct err *e);
+};
 
 struct apply_settings {
     const char *conninfo;
@@ -28,9 +72,8 @@ struct apply_settings {
     int64_t blocked_ms;      /* cancel when somebody waited longer; 0: 2 s */
     int64_t retry_for_ms;    /* how long lock timeouts are retried; 0: 2 min */
     bool terminate_orphan;   /* end a backend left by an earlier run */
+    struct apply_outside outside; /* all NULL: nothing is known of it */
 };
-
-struct apply; /* the three connections, and the lock */
 
 /* Connects, refuses a standby or a transaction pooler (ERR_REFUSED), takes the
  * advisory lock (another holder: ERR_HELD naming it), makes or upgrades schema
@@ -54,18 +97,27 @@ enum apply_outcome {
 struct apply_result {
     enum apply_outcome outcome;
     int64_t ms;
-    int retries;
-    int statement; /* 1-based, the one that failed; 0: none */
-    bool already;  /* it was there already: nothing was done */
+    int retries;     /* after lock timeouts, deadlocks and their kin */
+    int64_t lock_ms; /* of ms: tries that ended so, and pauses after them */
+    int statement;   /* 1-based, the one that failed; 0: none */
+    bool already;    /* it was there already: nothing was done */
+    /* What each statement took in the try that counted, by number less one;
+     * -1: it did not run (failed before it, or done by an earlier run). In
+     * the arena given to apply_open; n 0: nothing ran. */
+    const int64_t *statement_ms;
+    size_t statements;
 };
 
-/* expected_ms (likely, from the rehearsal; 0: unknown) feeds the live line.
- * A stop signal cancels the statement; the answer says what that left. */
-bool apply_up(struct apply *ap, const struct migration *m, int64_t expected_ms,
-              struct apply_result *out, struct err *e);
+/* expected (from the rehearsal; NULL: not rehearsed) feeds the live line and
+ * the limits. A stop signal cancels the statement; the answer says what that
+ * left. */
+bool apply_up(struct apply *ap, const struct migration *m,
+              const struct apply_expected *expected, struct apply_result *out,
+              struct err *e);
 /* From the text recorded when it was applied, not from any commit. */
 bool apply_down(struct apply *ap, const struct applied_row *row,
-                int64_t expected_ms, struct apply_result *out, struct err *e);
+                const struct apply_expected *expected, struct apply_result *out,
+                struct err *e);
 /* What stands in the database after an unknown end: waits for (or ends)
  * the orphaned backend first. */
 bool apply_observe(struct apply *ap, const char *name, bool down,

@@ -137,11 +137,11 @@ static bool bad(struct reader *r, const char *fix, const char *why,
 
 static bool unknown(struct reader *r, const char *name)
 {
-    const char *names[ROWS], *near;
+    const char *names[ROWS + 1] = {"allow"}, *near;
 
     for (size_t i = 0; i < ROWS; i++)
-        names[i] = rows[i].name;
-    near = nearest(name, names, ROWS);
+        names[i + 1] = rows[i].name;
+    near = nearest(name, names, ROWS + 1);
     if (near)
         return bad(r, arena_printf(r->a, "did you mean `%s`?", near),
                    "tidegate knows no such directive", name);
@@ -219,6 +219,14 @@ static const char *marked(struct arena *a, const char *comment, size_t len)
     return text;
 }
 
+/* "allow RULE REASON" is for lint, and stands above its statement. */
+static bool is_allow(const char *rest)
+{
+    rest += strspn(rest, " \t");
+    return strncmp(rest, "allow", 5) == 0 &&
+           (!rest[5] || strchr(" \t", rest[5]));
+}
+
 bool directives_read(struct directives *out, struct arena *a, const char *file,
                      const char *text, bool down, struct err *e)
 {
@@ -234,6 +242,8 @@ bool directives_read(struct directives *out, struct arena *a, const char *file,
     for (; (t = lexer_token(text)).kind != TOKEN_END; text += t.len) {
         const char *rest =
             t.kind == TOKEN_COMMENT ? marked(a, text, t.len) : NULL;
+        if (rest && is_allow(rest))
+            rest = NULL;
         if (rest && begun)
             return bad(&r, "move it to the top of the file",
                        "directives stand before the first statement",

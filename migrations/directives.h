@@ -10,6 +10,11 @@
  *
  * A line holds several of the form key=value, or one that takes a reason. A
  * down file has transaction, the timeouts and what belongs to a batch only.
+ * Lines
+ *
+ *     -- tidegate: allow RULE REASON
+ *
+ * may stand anywhere: they are lint's (lint_allow.h), and passed over here.
  */
 #ifndef MIGRATIONS_DIRECTIVES_H
 #define MIGRATIONS_DIRECTIVES_H

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "migrations/work.h"
+#include "runner/base/buf.h"
 #include "runner/base/duration.h"
 
 #define LOOK_FIRST_MS 25
@@ -145,21 +146,51 @@ static bool cancel_due(const struct watch *w, int64_t now)
            (!w->terminated && now >= w->cancelled + TERMINATE_MS);
 }
 
+static struct apply_world outside(const struct apply *ap)
+{
+    struct apply_world world = {-1, -1, -1};
+
+    if (ap->s.outside.look)
+        ap->s.outside.look(ap->s.outside.ctx, &world);
+    return world;
+}
+
+static void add_world(struct buf *line, const struct apply_world *world)
+{
+    char left[40];
+
+    if (world->window_left_ms >= 0) {
+        duration_text(world->window_left_ms, left, sizeof left);
+        buf_printf(line, ", window closes in %s", left);
+    }
+    if (world->users >= 0)
+        buf_printf(line, ", %lld users on", (long long)world->users);
+    if (world->users >= 0 && world->users_limit >= 0)
+        buf_printf(line, " (limit %lld)", (long long)world->users_limit);
+}
+
 static void say_live(struct watch *w, int64_t now)
 {
-    char elapsed[40], left[40];
-    int64_t ms = now - w->g->began, expected = w->g->expected_ms;
+    const struct apply_span *all = &w->g->t->expected->all;
+    struct apply_world world = outside(w->ap);
+    int64_t ms = now - w->g->t->began;
+    char text[40];
+    struct buf line;
 
     w->next_live = now + LIVE_EVERY_MS;
-    duration_text(ms, elapsed, sizeof elapsed);
-    duration_text(expected > ms ? expected - ms : 0, left, sizeof left);
-    if (expected)
-        progress_live(w->ap->progress, w->g->subject, ms, expected,
-                      "%s elapsed, about %s left, %zu waiting behind", elapsed,
-                      left, w->n);
-    else
-        progress_live(w->ap->progress, w->g->subject, ms, 0,
-                      "%s elapsed, %zu waiting behind", elapsed, w->n);
+    buf_init(&line);
+    duration_text(ms, text, sizeof text);
+    buf_printf(&line, "%s elapsed", text);
+    if (all->likely) {
+        duration_text(all->likely > ms ? all->likely - ms : 0, text,
+                      sizeof text);
+        buf_printf(&line, ", about %s left", text);
+    }
+    buf_printf(&line, ", %zu waiting behind", w->n);
+    add_world(&line, &world);
+    progress_live(w->ap->progress, w->g->t->name, ms, all->likely, "%s",
+                  line.data);
+    buf_release(&line);
 }
 
 static void watch_turn(struct watch *w)
@@ -204,5 +235,5 @@ bool guard_run(struct apply *ap, struct guard *g, const char *sql,
         watch_turn(&w);
     }
     pg_deadline(ap->work, CLOCK_NEVER);
-    return pg_take(ap->work, g->a, out, e);
+    return pg_take(ap->work, g->t->a, out, e);
 }

@@ -267,7 +267,7 @@ static bool prepare(struct journal *j, const struct statement *s, struct err *e)
 
 static int64_t deadline_of(const struct task *t)
 {
-    int64_t ms = t->expected_ms * 3;
+    int64_t ms = t->expected->all.high * 3;
 
     if (t->script->statement_timeout_ms > 0)
         return CLOCK_NEVER; /* the server has it */
@@ -364,10 +364,8 @@ static bool try_alone(struct journal *j, int i, struct guard *g, struct err *e)
     const struct statement *s = &j->t->script->statements[i];
     struct pg_result r;
 
-    *g = (struct guard){.a = j->t->a,
-                        .subject = j->t->name,
-                        .began = j->t->began,
-                        .expected_ms = j->t->expected_ms,
+    *g = (struct guard){.t = j->t,
+                        .statement = i + 1,
                         .deadline = deadline_of(j->t),
                         .patient = is_concurrent(s)};
     return prepare(j, s, e) && guard_run(j->ap, g, s->text, &r, e);
@@ -377,13 +375,14 @@ static bool run_alone(struct journal *j, int i, struct err *e)
 {
     const struct statement *s = &j->t->script->statements[i];
     struct err ignored;
+    int64_t began;
     struct guard g;
     char *invalid;
 
     if (!index_invalid(j->ap->idle, j->t->a, &invalid, e) ||
         !intend(j, i, invalid, e))
         return stop_at(j, i);
-    while (!try_alone(j, i, &g, e)) {
+    while (began = clock_mono(), !try_alone(j, i, &g, e)) {
         struct pg_failure why = *pg_failed(j->ap->work);
         transaction_blame(j->ap, j->t, s, &g, e);
         if (why.lost)
@@ -395,7 +394,9 @@ static bool run_alone(struct journal *j, int i, struct err *e)
         if (g.why == GUARD_STOPPED || !transaction_again(&why) ||
             !transaction_pause(j->ap, j->t))
             return stop_at(j, i);
+        j->t->out->lock_ms += clock_mono() - began;
     }
+    j->t->ms[i] = clock_mono() - began;
     failpoint("journal-ran");
     return (verify(j, i, e) || stop_at(j, i)) && note_done(j, i, e);
 }

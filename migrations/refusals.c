@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "migrations/refusals_reach.h"
+
 /* ---- refused ---- */
 
 struct refusal {
@@ -11,84 +13,14 @@ struct refusal {
     const char *what, *why, *fix;
 };
 
-static bool names_setting(const char *name)
-{
-    static const char *const kept[] = {
-        "role",         "session_authorization", "search_path",
-        "lock_timeout", "statement_timeout",     "session_replication_role"};
-
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        if (strcasecmp(name, kept[i]) == 0)
-            return true;
-    return false;
-}
-
 /* SET LOCAL search_path ends with the transaction, and ours comes after. */
 static bool sets_ours(const struct subject *s)
 {
     const char *name = node_str(s->stmt, "name");
     bool local = node_bool(s->stmt, "is_local");
 
-    return names_setting(name) &&
+    return reach_is_kept(name) &&
            !(local && strcasecmp(name, "search_path") == 0);
-}
-
-static const char *text_of(const struct node *constant)
-{
-    if (!node_is(constant, "AConst"))
-        return "";
-    return node_str(node_get(constant, "sval"), "sval");
-}
-
-static bool is_true(const struct node *constant)
-{
-    const char *text = text_of(constant);
-
-    return *text == 't' ||
-           (node_is(constant, "AConst") &&
-            node_bool(node_get(constant, "boolval"), "boolval"));
-}
-
-/* set_config('search_path', ...) does what SET does. */
-static bool no_set_config(const struct node *n, void *arg)
-{
-    const struct node *first;
-
-    (void)arg;
-    if (!node_is(n, "FuncCall") ||
-        strcmp(subject_last(n, "funcname"), "set_config") != 0)
-        return true;
-    first = node_item(n, "args", 0);
-    return !names_setting(text_of(first)) ||
-           (strcasecmp(text_of(first), "search_path") == 0 &&
-            is_true(node_item(n, "args", 2)));
-}
-
-static bool calls_set_config(const struct subject *s)
-{
-    return !node_walk(s->stmt, no_set_config, NULL);
-}
-
-static bool no_server_file(const struct node *n, void *arg)
-{
-    static const char *const names[] = {
-        "pg_read_file", "pg_read_binary_file", "pg_ls_dir",    "pg_stat_file",
-        "lo_import",    "lo_export",           "pg_file_write"};
-    const char *name;
-
-    (void)arg;
-    if (!node_is(n, "FuncCall"))
-        return true;
-    name = subject_last(n, "funcname");
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0)
-            return false;
-    return strncmp(name, "dblink", 6) != 0;
-}
-
-static bool reads_server_files(const struct subject *s)
-{
-    return !node_walk(s->stmt, no_server_file, NULL);
 }
 
 static bool copies_program(const struct subject *s)
@@ -160,14 +92,14 @@ static bool not_ours(const struct node *n, void *arg)
     return true;
 }
 
-static bool touches_tidegate(const struct subject *s)
+static bool touches_tidegate(const struct node *stmt)
 {
     const struct node *object =
-        node_is(s->stmt, "AlterOwnerStmt") || node_is(s->stmt, "CommentStmt")
-            ? node_get(s->stmt, "object")
+        node_is(stmt, "AlterOwnerStmt") || node_is(stmt, "CommentStmt")
+            ? node_get(stmt, "object")
             : NULL;
 
-    return !node_walk(s->stmt, not_ours, NULL) || is_tidegate(object);
+    return !node_walk(stmt, not_ours, NULL) || is_tidegate(object);
 }
 
 #define CONTROL                                                            \
@@ -204,7 +136,6 @@ static const struct refusal refusals[] = {
     {{"TransactionStmt", "TRANS_STMT_COMMIT_PREPARED", NULL}, CONTROL},
     {{"TransactionStmt", "TRANS_STMT_ROLLBACK_PREPARED", NULL}, CONTROL},
     {{"VariableSetStmt", NULL, sets_ours}, SETTING},
-    {{"SelectStmt", NULL, calls_set_config}, SETTING},
     {{"VariableSetStmt", "VAR_RESET_ALL", NULL}, SETTING},
     {{"DiscardStmt", NULL, NULL}, SETTING},
     {{"AlterTableStmt", "AT_DisableTrig", NULL}, TRIGGERS},
@@ -224,10 +155,6 @@ static const struct refusal refusals[] = {
      "its data lines are no SQL",
      "write INSERT INTO ... VALUES ..."},
     {{"LoadStmt", NULL, NULL}, SERVER},
-    {{"SelectStmt", NULL, reads_server_files}, SERVER},
-    {{"InsertStmt", NULL, reads_server_files}, SERVER},
-    {{"UpdateStmt", NULL, reads_server_files}, SERVER},
-    {{"CreateTableAsStmt", NULL, reads_server_files}, SERVER},
     {{"IndexStmt", NULL, unnamed},
      ERR_INPUT,
      "CREATE INDEX CONCURRENTLY without a name",
@@ -235,38 +162,41 @@ static const struct refusal refusals[] = {
      "write CREATE INDEX CONCURRENTLY NAME ON ..."},
 };
 
-struct question {
-    struct arena *a;
-    const struct refusal *refused;
-    bool ours;
+/* The same, wherever in the statement it stands. */
+static const struct refusal reaches[] = {
+    [REACH_SETTING] = {{NULL}, SETTING},
+    [REACH_TRIGGERS] = {{NULL}, TRIGGERS},
+    [REACH_SERVER] = {{NULL}, SERVER},
 };
 
 static void ask(const struct subject *s, void *arg)
 {
-    struct question *q = arg;
+    const struct refusal **refused = arg;
 
-    q->ours |= touches_tidegate(s);
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
-        if (!q->refused && subject_matches(s, &refusals[i].match))
-            q->refused = &refusals[i];
+        if (!*refused && subject_matches(s, &refusals[i].match))
+            *refused = &refusals[i];
 }
 
 bool refusals_allow(struct arena *a, const struct node *stmt, const char *text,
                     const char *at, struct err *e)
 {
-    struct question q = {a, NULL, false};
+    enum reach reach = reach_of(stmt);
+    const struct refusal *refused = NULL;
 
-    subject_each(a, stmt, text, NULL, ask, &q);
-    if (q.ours) {
+    if (reach == REACH_OURS || touches_tidegate(stmt)) {
         err_what(e, ERR_INPUT, "%s: touches schema tidegate", at);
         err_why(e, "it holds what tidegate remembers of this database");
         return err_fix(e, "leave schema tidegate alone");
     }
-    if (!q.refused)
+    subject_each(a, stmt, text, NULL, ask, &refused);
+    if (!refused && reach)
+        refused = &reaches[reach];
+    if (!refused)
         return true;
-    err_what(e, q.refused->code, "%s: %s", at, q.refused->what);
-    err_why(e, "%s", q.refused->why);
-    return err_fix(e, "%s", q.refused->fix);
+    err_what(e, refused->code, "%s: %s", at, refused->what);
+    err_why(e, "%s", refused->why);
+    return err_fix(e, "%s", refused->fix);
 }
 
 /* ---- outside of any transaction ---- */

@@ -158,11 +158,7 @@ bool transaction_blame(struct apply *ap, const struct task *t,
 
 static struct guard watch(const struct task *t)
 {
-    return (struct guard){.a = t->a,
-                          .subject = t->name,
-                          .began = t->began,
-                          .expected_ms = t->expected_ms,
-                          .deadline = CLOCK_NEVER};
+    return (struct guard){.t = t, .deadline = CLOCK_NEVER};
 }
 
 static void undo(struct apply *ap, struct task *t)
@@ -204,13 +200,15 @@ static bool run_statements(struct apply *ap, struct task *t,
     for (size_t i = 0; i < part->n; i++) {
         const struct statement *s = &part->list[i];
         struct guard g = watch(t);
-        t->out->statement = part->first + (int)i;
+        int64_t began = clock_mono();
+        t->out->statement = g.statement = part->first + (int)i;
         if (stopped_between(ap, t, e))
             return false;
         if (!guard_run(ap, &g, s->text, &r, e))
             return transaction_blame(ap, t, s, &g, e);
         if (pg_transaction(ap->work) != PG_IN_TRANSACTION)
             return left_transaction(t, s, e);
+        t->ms[g.statement - 1] = clock_mono() - began;
         failpoint("apply-statement");
     }
     t->out->statement = 0;
@@ -247,6 +245,8 @@ static enum ended try_once(struct apply *ap, struct task *t,
     struct guard g = watch(t);
     struct pg_result r;
 
+    for (size_t i = 0; i < part->n; i++)
+        t->ms[part->first - 1 + (int)i] = -1;
     if (!guard_run(ap, &g, opening, &r, e)) {
         transaction_blame(ap, t, NULL, &g, e);
         return pg_failed(ap->work)->lost ? ENDED_LOST : ENDED_ROLLED_BACK;
@@ -283,7 +283,7 @@ bool transaction_pause(struct apply *ap, struct task *t)
         return false;
     t->out->retries++;
     progress_live(ap->progress, t->name, clock_mono() - t->began,
-                  t->expected_ms, "waits for its lock, try %d%s%s",
+                  t->expected->all.likely, "waits for its lock, try %d%s%s",
                   t->out->retries + 1, ap->blocker[0] ? ": held by " : "",
                   ap->blocker);
     return loop_sleep(ap->loop, span) && !guard_stopped(ap);
@@ -294,6 +294,7 @@ enum ended transaction_run(struct apply *ap, struct task *t,
 {
     ap->blocker[0] = '\0';
     for (;;) {
+        int64_t began = clock_mono();
         struct pg_failure why;
         enum ended ended;
 
@@ -304,5 +305,6 @@ enum ended transaction_run(struct apply *ap, struct task *t,
         if (ended != ENDED_ROLLED_BACK || e->code == ERR_INTERRUPTED ||
             !transaction_again(&why) || !transaction_pause(ap, t))
             return ended;
+        t->out->lock_ms += clock_mono() - began;
     }
 }

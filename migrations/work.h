@@ -37,7 +37,8 @@ struct task {
     const struct script *script;
     bool down;
     const char *checksum;
-    int64_t expected_ms;
+    const struct apply_expected *expected; /* never NULL */
+    int64_t *ms;        /* of each statement: out->statement_ms */
     const char *record; /* SQL of the last statement, literals in it */
     int64_t began;      /* monotonic */
     int64_t give_up;    /* monotonic: no retry of lock timeouts after */
@@ -52,14 +53,13 @@ enum guard_why { GUARD_LET, GUARD_STOPPED, GUARD_CROWDED };
 
 /* How one command is watched. */
 struct guard {
-    struct arena *a;
-    const char *subject;
-    int64_t began, expected_ms; /* for the live line */
-    int64_t deadline;           /* monotonic, or CLOCK_NEVER */
-    bool uncancelled;           /* COMMIT: let it end */
-    bool patient;               /* nobody that waits behind it matters */
-    enum guard_why why;         /* out: why it was cancelled */
-    int waiting;                /* out: sessions behind us then */
+    const struct task *t;
+    int statement;      /* 1-based; 0: one of our own */
+    int64_t deadline;   /* monotonic, or CLOCK_NEVER */
+    bool uncancelled;   /* COMMIT: let it end */
+    bool patient;       /* nobody that waits behind it matters */
+    enum guard_why why; /* out: why it was cancelled */
+    int waiting;        /* out: sessions behind us then */
     int64_t waited_ms;
 };
 

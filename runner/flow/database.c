@@ -2,11 +2,12 @@
 
 #include <string.h>
 
-#include "migrations/apply.h"
 #include "runner/base/duration.h"
 #include "runner/base/failpoint.h"
 #include "runner/flow/ask.h"
+#include "runner/flow/expected.h"
 #include "runner/flow/hosts.h"
+#include "runner/flow/world.h"
 
 bool database_open(struct run *r, struct err *e)
 {
@@ -24,6 +25,9 @@ bool database_open(struct run *r, struct err *e)
 
     if (r->apply)
         return true;
+    if (!r->world)
+        r->world = world_open(r);
+    settings.outside = world_outside(r->world);
     r->apply =
         apply_open(r->s->loop, r->s->arena, &settings, r->s->progress, e);
     return r->apply != NULL;
@@ -34,15 +38,8 @@ void database_close(struct run *r)
     if (r->apply)
         apply_close(r->apply);
     r->apply = NULL;
-}
-
-static const struct rehearsed *rehearsed_as(const struct run *r,
-                                            const char *name)
-{
-    for (size_t i = 0; r->certified && i < r->certificate.n; i++)
-        if (strcmp(r->certificate.list[i].name, name) == 0)
-            return &r->certificate.list[i];
-    return NULL;
+    world_close(r->world);
+    r->world = NULL;
 }
 
 /* What came of a migration, into the ledger; true only when it is done. */
@@ -92,7 +89,7 @@ static void tell(struct run *r, const char *name, const char *did,
 
 static bool up_one(struct run *r, const struct migration *m, struct err *e)
 {
-    const struct rehearsed *as = rehearsed_as(r, m->name);
+    struct apply_expected expected = expected_up(r, m);
     struct apply_result got = {0};
     const char *undo = m->after ? "its down, before the code goes back"
                                 : "none needed: the old code runs with it";
@@ -100,7 +97,7 @@ static bool up_one(struct run *r, const struct migration *m, struct err *e)
     if (run_stopped(r, e) || !run_intent(r, "migrate", m->name, true, undo, e))
         return false;
     failpoint("migrate.before");
-    bool ok = apply_up(r->apply, m, as ? as->likely : 0, &got, e);
+    bool ok = apply_up(r->apply, m, &expected, &got, e);
 
     failpoint("migrate.after");
     if (!record(r, "migrate", m->name, &got, e) || !ok)
@@ -166,13 +163,13 @@ database_applied_by(struct run *r, const char *release, bool after, size_t *n)
 static bool down_one(struct run *r, const struct applied_row *row,
                      struct err *e)
 {
-    const struct rehearsed *as = rehearsed_as(r, row->name);
+    struct apply_expected expected = expected_down(r, row);
     struct apply_result got = {0};
 
     if (!run_intent(r, "migrate-down", row->name, true, "apply it again", e))
         return false;
     failpoint("down.before");
-    bool ok = apply_down(r->apply, row, as ? as->down_high : 0, &got, e);
+    bool ok = apply_down(r->apply, row, &expected, &got, e);
 
     failpoint("down.after");
     if (!record(r, "migrate-down", row->name, &got, e) || !ok)

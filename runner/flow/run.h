@@ -14,6 +14,7 @@
 #include "runner/facts/gather.h"
 
 struct apply;
+struct world;
 
 struct run {
     struct subject *s;
@@ -48,6 +49,7 @@ struct run {
     int failed_hosts;
     int64_t batches_left, batches_done; /* of the rollout, for fit */
     struct apply *apply; /* opened when the first migration runs */
+    struct world *world; /* what its live line says beside */
 
     bool contacted;   /* hosts and database were looked at */
     bool applied;     /* some migration of this run was committed */

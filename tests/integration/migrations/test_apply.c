@@ -150,7 +150,7 @@ static bool up(struct fixture *f, const struct migration *m)
     bool ok;
 
     err_clear(&f->e);
-    ok = apply_up(ap, m, 0, &f->r, &f->e);
+    ok = apply_up(ap, m, NULL, &f->r, &f->e);
     apply_close(ap);
     return ok;
 }
@@ -237,6 +237,8 @@ static void an_up_is_applied_with_its_row(void **state)
     assert_int_equal(f->r.outcome, APPLY_DONE);
     assert_false(f->r.already);
     assert_int_equal(f->r.retries, 0);
+    assert_int_equal(f->r.statements, 2);
+    assert_true(f->r.statement_ms[0] >= 0 && f->r.statement_ms[1] >= 0);
     assert_sql(f, "SELECT count(*) FROM public.orders", "2");
     assert_sql(f,
                "SELECT format('%s %s %s %s %s %s', name, number, phase,"
@@ -268,14 +270,14 @@ static void a_down_runs_the_recorded_text(void **state)
     assert_int_equal(applied.epoch, 1);
     assert_string_equal(applied.ledger, "ledger-1");
     ap = opened(f);
-    assert_true(apply_down(ap, &applied.rows[0], 0, &f->r, &f->e));
+    assert_true(apply_down(ap, &applied.rows[0], NULL, &f->r, &f->e));
     assert_int_equal(f->r.outcome, APPLY_DONE);
     assert_sql(f, "SELECT to_regclass('public.a')", "");
     assert_sql(f, "SELECT count(*) FROM tidegate.migration", "0");
-    assert_true(apply_down(ap, &applied.rows[0], 0, &f->r, &f->e));
+    assert_true(apply_down(ap, &applied.rows[0], NULL, &f->r, &f->e));
     assert_true(f->r.already);
     /* and up again */
-    assert_true(apply_up(ap, &f->m.list[0], 0, &f->r, &f->e));
+    assert_true(apply_up(ap, &f->m.list[0], NULL, &f->r, &f->e));
     assert_false(f->r.already);
     assert_sql(f, "SELECT to_regclass('public.a')", "a");
     apply_close(ap);
@@ -291,7 +293,7 @@ static void a_down_that_does_not_exist_is_refused(void **state)
                              "CREATE TABLE a (id int)")));
     ap = opened(f);
     assert_true(applied_read(apply_connection(ap), &f->a, &applied, &f->e));
-    assert_false(apply_down(ap, &applied.rows[0], 0, &f->r, &f->e));
+    assert_false(apply_down(ap, &applied.rows[0], NULL, &f->r, &f->e));
     assert_int_equal(f->e.code, ERR_REFUSED);
     assert_non_null(strstr(f->e.why, "the data is gone"));
     assert_complete(&f->e);
@@ -307,6 +309,8 @@ static void a_failure_leaves_nothing_and_says_where(void **state)
                               "INSERT INTO a\n  SELECT nowhere FROM a;")));
     assert_int_equal(f->r.outcome, APPLY_ROLLED_BACK);
     assert_int_equal(f->r.statement, 3);
+    assert_int_equal(f->r.statements, 3);
+    assert_true(f->r.statement_ms[1] >= 0 && f->r.statement_ms[2] == -1);
     assert_int_equal(f->e.code, ERR_FAILED);
     assert_non_null(strstr(f->e.what, "0001_a.up.sql:5: INSERT failed"));
     assert_non_null(strstr(f->e.why, "nowhere"));
@@ -349,8 +353,8 @@ static void settings_do_not_leak_into_the_next(void **state)
 
     read_files(f, files, 2);
     ap = opened(f);
-    assert_true(apply_up(ap, &f->m.list[0], 0, &f->r, &f->e));
-    if (!apply_up(ap, &f->m.list[1], 0, &f->r, &f->e))
+    assert_true(apply_up(ap, &f->m.list[0], NULL, &f->r, &f->e));
+    if (!apply_up(ap, &f->m.list[1], NULL, &f->r, &f->e))
         err_print(&f->e, stderr);
     assert_int_equal(f->r.outcome, APPLY_DONE);
     assert_sql(f,
@@ -413,8 +417,8 @@ static void files_that_changed_are_named(void **state)
     assert_true(applied_pending(&applied, &f->m, &f->a, &p, &f->e));
     assert_int_equal(p.n, 2);
     ap = opened(f);
-    assert_true(apply_up(ap, &f->m.list[0], 0, &f->r, &f->e));
-    assert_true(apply_up(ap, &f->m.list[1], 0, &f->r, &f->e));
+    assert_true(apply_up(ap, &f->m.list[0], NULL, &f->r, &f->e));
+    assert_true(apply_up(ap, &f->m.list[1], NULL, &f->r, &f->e));
     assert_true(applied_read(f->pg, &f->a, &applied, &f->e));
     assert_true(applied_pending(&applied, &f->m, &f->a, &p, &f->e));
     assert_int_equal(p.n, 0);
@@ -425,7 +429,7 @@ static void files_that_changed_are_named(void **state)
     assert_int_equal(f->e.code, ERR_REFUSED);
     assert_non_null(strstr(f->e.why, f->m.list[0].checksum));
     assert_non_null(strstr(f->e.why, applied.rows[0].checksum));
-    assert_false(apply_up(ap, &f->m.list[0], 0, &f->r, &f->e));
+    assert_false(apply_up(ap, &f->m.list[0], NULL, &f->r, &f->e));
     assert_int_equal(f->e.code, ERR_REFUSED);
     apply_close(ap);
 
@@ -466,6 +470,7 @@ static void a_lock_timeout_is_tried_again(void **state)
         err_print(&f->e, stderr);
     assert_true(ok);
     assert_true(f->r.retries >= 2);
+    assert_true(f->r.lock_ms >= 200 && f->r.lock_ms < f->r.ms);
     pg_close(f->pg);
     f->pg = pg_open(f->loop, f->conninfo, "test", 0, &f->e);
     assert_sql(f, "SELECT count(*) FROM public.tries", "1");
@@ -585,12 +590,12 @@ static void who_was_overtaken_cannot_commit(void **state)
     const struct migration *n;
 
     sql(f, "UPDATE tidegate.fence SET epoch = 2, run = 'r2'");
-    assert_false(apply_up(ap, m, 0, &f->r, &f->e));
+    assert_false(apply_up(ap, m, NULL, &f->r, &f->e));
     assert_int_equal(f->e.code, ERR_REFUSED);
     assert_int_equal(f->r.outcome, APPLY_ROLLED_BACK);
     assert_sql(f, "SELECT to_regclass('public.a')", "");
     n = one(f, "-- tidegate: transaction=none\nCREATE TABLE a (id int)");
-    assert_false(apply_up(ap, n, 0, &f->r, &f->e));
+    assert_false(apply_up(ap, n, NULL, &f->r, &f->e));
     assert_int_equal(f->e.code, ERR_REFUSED);
     assert_sql(f, "SELECT to_regclass('public.a')", "");
     apply_close(ap);
@@ -633,8 +638,8 @@ static void an_index_is_built_while_another_runner_waits(void **state)
                   "1") != 0)
         loop_turn(f->loop, clock_mono() + 5);
     sql(f, "CREATE TABLE a (id int)");
-    assert_true(apply_up(ap, one(f, "CREATE INDEX CONCURRENTLY i ON a (id)"), 0,
-                         &f->r, &f->e));
+    assert_true(apply_up(ap, one(f, "CREATE INDEX CONCURRENTLY i ON a (id)"),
+                         NULL, &f->r, &f->e));
     waitpid(pid, &status, 0);
     assert_int_equal(WEXITSTATUS(status), 0);
     apply_close(ap);
@@ -853,7 +858,7 @@ static int child_main(void)
     read_files(f, history, 3);
     ap = apply_open(f->loop, &f->a, &f->s, NULL, &f->e);
     for (size_t i = 0; ap && i < f->m.n && !status; i++)
-        if (!apply_up(ap, &f->m.list[i], 0, &f->r, &f->e))
+        if (!apply_up(ap, &f->m.list[i], NULL, &f->r, &f->e))
             status = 2;
     if (!ap || status)
         err_print(&f->e, stderr);
@@ -921,7 +926,7 @@ static void a_killed_runner_is_resumed_at_every_point(void **state)
             assert_true(
                 apply_observe(ap, f->m.list[i].name, false, &f->r, &f->e));
             assert_int_not_equal(f->r.outcome, APPLY_UNKNOWN);
-            if (!apply_up(ap, &f->m.list[i], 0, &f->r, &f->e)) {
+            if (!apply_up(ap, &f->m.list[i], NULL, &f->r, &f->e)) {
                 err_print(&f->e, stderr);
                 fail_msg("after point %d: %s", n, f->m.list[i].name);
             }
@@ -947,7 +952,7 @@ static void a_kill_in_a_long_statement_leaves_nothing(void **state)
     if (pid == 0) {
         struct loop *loop = loop_open();
         ap = apply_open(loop, &f->a, &f->s, NULL, &f->e);
-        apply_up(ap, m, 0, &f->r, &f->e);
+        apply_up(ap, m, NULL, &f->r, &f->e);
         _exit(0);
     }
     while (strcmp(value(f, "SELECT count(*) FROM pg_stat_activity WHERE"
@@ -1017,13 +1022,13 @@ static void a_connection_lost_before_commit_leaves_nothing(void **state)
 
     sql(f, "CREATE TABLE a (id int)");
     ap = opened(f);
-    assert_false(apply_up(ap, m, 0, &f->r, &f->e));
+    assert_false(apply_up(ap, m, NULL, &f->r, &f->e));
     assert_int_equal(f->e.code, ERR_UNREACHABLE);
     assert_int_equal(f->r.outcome, APPLY_ROLLED_BACK);
     assert_int_equal(f->r.statement, 2);
     assert_sql(f, "SELECT count(*) FROM public.a", "0");
     /* and the next one opens the connections again */
-    if (!apply_up(ap, one(f, "INSERT INTO a VALUES (2)"), 0, &f->r, &f->e))
+    if (!apply_up(ap, one(f, "INSERT INTO a VALUES (2)"), NULL, &f->r, &f->e))
         err_print(&f->e, stderr);
     assert_int_equal(f->r.outcome, APPLY_DONE);
     apply_close(ap);

@@ -106,7 +106,7 @@ static bool up(struct fixture *f)
         fail_msg("apply_open");
     }
     assert_true(migrations_read(&f->m, &f->a, "auto", &file, 1, &f->e));
-    ok = apply_up(ap, &f->m.list[0], 0, &f->r, &f->e);
+    ok = apply_up(ap, &f->m.list[0], NULL, &f->r, &f->e);
     apply_close(ap);
     return ok;
 }

@@ -72,6 +72,17 @@ static void strings_are_no_directives(void **state)
     assert_true(read_up("/* \n-- tidegate: nonsense\n */ SELECT 1"));
 }
 
+/* They are lint's, and stand above their statement. */
+static void allow_is_passed_over_wherever_it_stands(void **state)
+{
+    (void)state;
+    assert_true(read_up("-- tidegate: allow scan it is small\nSELECT 1;\n"
+                        "-- tidegate: allow\nSELECT 2"));
+    assert_false(read_up("SELECT 1;\n-- tidegate: allowed x\nSELECT 2"));
+    assert_false(read_up("-- tidegate: alow scan x\nSELECT 2"));
+    assert_non_null(strstr(e.fix, "`allow`"));
+}
+
 static void what_cannot_be_meant_is_an_error(void **state)
 {
     static const char *const bad[][3] = {
@@ -137,6 +148,7 @@ int main(void)
         TEST(without_any_all_is_default),
         TEST(each_is_read),
         TEST(strings_are_no_directives),
+        TEST(allow_is_passed_over_wherever_it_stands),
         TEST(what_cannot_be_meant_is_an_error),
         TEST(a_down_file_has_timeouts_and_transaction_only),
         TEST(foreign_bytes_are_escaped),

@@ -1,0 +1,15 @@
+/* expected: what the certificate says of one migration, as an apply takes it.
+ */
+#ifndef RUNNER_FLOW_EXPECTED_H
+#define RUNNER_FLOW_EXPECTED_H
+
+#include "migrations/apply.h"
+#include "runner/flow/run.h"
+
+/* Not in the certificate: its times are 0. In r's arena. */
+struct apply_expected expected_up(const struct run *r,
+                                  const struct migration *m);
+struct apply_expected expected_down(const struct run *r,
+                                    const struct applied_row *row);
+
+#endif
