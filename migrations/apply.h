@@ -71,6 +71,8 @@ struct apply_settings {
     int64_t lock_timeout_ms; /* default 100 */
     int64_t blocked_ms;      /* cancel when somebody waited longer; 0: 2 s */
     int64_t retry_for_ms;    /* how long lock timeouts are retried; 0: 2 min */
+    int64_t max_lag_ms;      /* a backfill waits for replicas that are further
+                                behind; 0: 10 s */
     bool terminate_orphan;   /* end a backend left by an earlier run */
     struct apply_outside outside; /* all NULL: nothing is known of it */
 };
