@@ -87,27 +87,27 @@ libs_migrations := $(libs_base) $(shell pkg-config --libs libpq) -lpg_query
 # A test that defines __wrap_CALL stands in for CALL (ld --wrap).
 comma := ,
 wraps = $(patsubst %,-Wl$(comma)--wrap=%,$(sort $(shell \
-        grep -o '^[a-z_].*[ *]__wrap_[A-Za-z0-9_]*' tests/unit/$(1).c | \
+        grep -o '^[a-z_].*[ *]__wrap_[A-Za-z0-9_]*' tests/$(1).c | \
         sed 's/.*__wrap_//')))
 $(B)/unit/base/%: $(B)/tests/unit/base/%.o $(link_base)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) $(call wraps,base/$*) -o $@ $^ $(libs_base) -lcmocka
+	$(CC) $(LDFLAGS_ALL) $(call wraps,unit/base/$*) -o $@ $^ $(libs_base) -lcmocka
 $(B)/unit/policies/%: $(B)/tests/unit/policies/%.o $(link_policies)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) $(call wraps,policies/$*) -o $@ $^ $(libs_base) -lcmocka
+	$(CC) $(LDFLAGS_ALL) $(call wraps,unit/policies/$*) -o $@ $^ $(libs_base) -lcmocka
 $(B)/unit/migrations/%: $(B)/tests/unit/migrations/%.o $(link_migrations)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) $(call wraps,migrations/$*) -o $@ $^ $(libs_migrations) -lcmocka
+	$(CC) $(LDFLAGS_ALL) $(call wraps,unit/migrations/$*) -o $@ $^ $(libs_migrations) -lcmocka
 $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libtidegate.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) $(call wraps,$*) -o $@ $^ $(DEPS_LIBS) -lcmocka
+	$(CC) $(LDFLAGS_ALL) $(call wraps,unit/$*) -o $@ $^ $(DEPS_LIBS) -lcmocka
 # Programs that integration scripts run against real servers.
 PROGRAMS := $(patsubst tests/%.c,$(B)/%,$(wildcard \
             tests/integration/*/test_*.c tests/integration/ledger/append.c))
 programs: $(PROGRAMS)
 $(B)/integration/%: $(B)/tests/integration/%.o $(B)/libtidegate.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) -lcmocka
+	$(CC) $(LDFLAGS_ALL) $(call wraps,integration/$*) -o $@ $^ $(DEPS_LIBS) -lcmocka
 $(B)/libmigrations.a: $(call objects,migrations) $(BASE) $(EMBEDDED)
 	rm -f $@ && ar rcs $@ $^
 $(B)/libtidegate.a: $(ALL)
@@ -124,8 +124,13 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(link_migrations)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
 
-$(addprefix $(B)/integration/migrations/,test_rehearse test_hazards): \
-    $(B)/tests/integration/migrations/rehearsing.o
+# What scripts/history runs.
+$(B)/histories/%: $(B)/tests/histories/%.o $(link_migrations)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
+
+$(addprefix $(B)/integration/migrations/,test_clones test_hazards \
+    test_leftovers test_rehearse): $(B)/tests/integration/migrations/rehearsing.o
 $(B)/integration/migrations/test_door: $(B)/tests/integration/migrations/proxy.o
 
 # `make unit ROOM=policies` builds and runs one room's; scripts/unit prints

@@ -101,6 +101,7 @@ struct json *rehearsal_to_json(const struct rehearsal *r)
     json_set_int(o, "at", r->at);
     json_set_str(o, "clone", r->clone ? r->clone : "");
     json_set_int(o, "clone_share_per_mille", per_mille(r->clone_share));
+    json_set_bool(o, "schema_only", r->schema_only);
     set_range(o, r->low, r->likely, r->high);
     set_text(o, "failed", r->failed);
     json_set_str(o, "warnings", r->warnings ? r->warnings : "");
@@ -259,6 +260,7 @@ bool rehearsal_from_json(struct rehearsal *out, struct arena *a,
     out->at = json_int(j, "at", 0);
     out->clone = text_or_empty(a, j, "clone");
     out->clone_share = share_of(j, "clone_share_per_mille");
+    out->schema_only = json_bool(j, "schema_only", false);
     out->low = json_int(j, "low_ms", 0);
     out->likely = json_int(j, "likely_ms", 0);
     out->high = json_int(j, "high_ms", 0);

@@ -5,13 +5,12 @@
 #include "runner/base/buf.h"
 #include "runner/base/duration.h"
 #include "runner/base/escape.h"
+#include "runner/base/failpoint.h"
 #include "runner/base/hash.h"
 
 #define NAME_LIMIT 63 /* NAMEDATALEN - 1 */
 #define PREFIX     "tidegate_"
-#define MARK       "tidegate rehearsal clone"
 #define LIVE_MS    1000
-#define DROP_MS    60000
 
 /* How a clone says that it is one, although it is a physical copy. */
 #define CLONE_CLUSTER_NAME "tidegate-clone"
@@ -140,49 +139,27 @@ bool clone_database_create(struct clone *c, const char *words, const char *live,
 
     clock_rfc3339(clock_now(), at);
     mark = arena_printf(c->arena,
-                        MARK ", run %s, made %s; dropped when the "
-                             "run is gone",
+                        CLONE_MARK ", run %s, made %s; dropped when the "
+                                   "run is gone",
                         c->settings->run, at);
     if (clone_stopped(c, e))
         return false;
     c->made = true;
-    if (!clone_server_run(
-            c, arena_printf(c->arena, "CREATE DATABASE %s %s", name, words),
-            live, e)) {
+    if (!clone_server_run(c,
+                          arena_printf(c->arena,
+                                       "CREATE DATABASE %s %s "
+                                       "CONNECTION LIMIT %d",
+                                       name, words, CLONE_MARK_LIMIT),
+                          live, e)) {
         c->made = strcmp(pg_failed(c->server)->sqlstate, "42P04") != 0;
         return false; /* 42P04: there is one already, and it is not ours */
     }
+    failpoint("clone.created");
     return clone_server_run(c,
                             arena_printf(c->arena,
                                          "COMMENT ON DATABASE %s IS %s", name,
                                          pg_literal(c->server, c->arena, mark)),
                             NULL, e);
-}
-
-/* Ends who is connected, and drops; FORCE came with 13. */
-static bool drop(struct pg *server, struct arena *a, const char *name,
-                 struct err *e)
-{
-    char *quoted = pg_identifier(server, a, name);
-    struct pg_result got;
-    bool ok;
-
-    pg_deadline(server, clock_mono() + DROP_MS);
-    if (pg_server_version(server) >= 130000)
-        ok = pg_run(
-            server, a,
-            arena_printf(a, "DROP DATABASE IF EXISTS %s WITH (FORCE)", quoted),
-            &got, e);
-    else
-        ok = pg_query(server, a,
-                      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                      "WHERE datname = $1",
-                      &name, 1, &got, e) &&
-             pg_run(server, a,
-                    arena_printf(a, "DROP DATABASE IF EXISTS %s", quoted), &got,
-                    e);
-    pg_deadline(server, CLOCK_NEVER);
-    return ok;
 }
 
 /* The connection that made it may be gone: another one does as well. */
@@ -196,7 +173,7 @@ bool clone_database_drop(struct clone *c, struct err *e)
     }
     if (!c->server && !server_open(c, e))
         return false;
-    if (drop(c->server, c->arena, c->name, e))
+    if (clone_drop(c->server, c->arena, c->name, e))
         return true;
     return err_fix(e,
                    "drop database %s there; the next rehearsal sweeps it "
@@ -204,87 +181,45 @@ bool clone_database_drop(struct clone *c, struct err *e)
                    c->name);
 }
 
-/* ---- leftovers ---- */
-
-static const char leftovers_sql[] =
-    "SELECT d.datname FROM pg_database d WHERE d.datname LIKE "
-    "'tidegate\\_%' AND shobj_description(d.oid, 'pg_database') LIKE '" MARK
-    "%' AND NOT EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'advisory' "
-    "AND l.objsubid = 1 AND l.granted AND (l.classid::bigint << 32) | "
-    "l.objid::bigint = hashtextextended(d.datname::text, 0)) ORDER BY 1";
-
-static bool leftovers(struct pg *server, struct arena *a, const char ***names,
-                      size_t *n, struct err *e)
+/* Another's leftover that resists does not stop this rehearsal. */
+static void swept(struct clone *c, bool ok, const char **names, size_t n,
+                  const struct err *e)
 {
-    struct pg_result got;
-
-    *n = 0;
-    if (!pg_query(server, a, leftovers_sql, NULL, 0, &got, e))
-        return false;
-    *names = arena_array(a, (size_t)got.rows, sizeof **names);
-    for (int i = 0; i < got.rows; i++)
-        (*names)[(*n)++] = got.cell[i][0];
-    return true;
+    for (size_t i = 0; i < n; i++)
+        progress_step(c->progress, names[i],
+                      "a dead rehearsal left it: removed");
+    if (!ok)
+        progress_warn(c->progress, NULL,
+                      "a clone that a dead rehearsal left stays: %s: %s",
+                      escape(c->arena, e->what), escape(c->arena, e->why));
 }
 
-static bool sweep(struct pg *server, struct arena *a, const char ***swept,
-                  size_t *n, struct err *e)
+static void sweep_databases(struct clone *c)
 {
     const char **names;
-    size_t found;
-
-    *n = 0;
-    if (!leftovers(server, a, &names, &found, e))
-        return false;
-    for (*swept = names; *n < found; (*n)++)
-        if (!drop(server, a, names[*n], e))
-            return false;
-    return true;
-}
-
-bool clone_leftovers(struct loop *l, struct arena *a, const char *server,
-                     const char ***names, size_t *n, struct err *e)
-{
-    struct pg *pg = pg_open(l, server, "tidegate:leftovers", 0, e);
-    bool ok = pg && leftovers(pg, a, names, n, e);
-
-    pg_close(pg);
-    return ok;
-}
-
-bool clone_sweep(struct loop *l, struct arena *a, const char *server,
-                 const char ***swept, size_t *n, struct err *e)
-{
-    struct pg *pg = pg_open(l, server, "tidegate:sweep", 0, e);
-    bool ok = pg && sweep(pg, a, swept, n, e);
-
-    pg_close(pg);
-    return ok;
-}
-
-/* Another's leftover that resists does not stop this rehearsal. */
-static void sweep_first(struct clone *c)
-{
-    const char **swept;
     size_t n = 0;
     struct err e;
+    bool ok = clone_databases_sweep(c->server, c->arena, &names, &n, &e);
 
-    if (!sweep(c->server, c->arena, &swept, &n, &e))
-        progress_warn(c->progress, NULL,
-                      "a clone that a dead rehearsal left stays: %s",
-                      escape(c->arena, e.why));
-    for (size_t i = 0; i < n; i++)
-        progress_step(c->progress, swept[i],
-                      "a dead rehearsal left it: dropped");
+    swept(c, ok, names, n, &e);
+}
+
+static void sweep_commands(struct clone *c)
+{
+    const char **names, *notes = c->settings->notes;
+    size_t n = 0;
+    struct err e;
+    bool ok = clone_commands_sweep(c->loop, c->arena, notes, &names, &n, &e);
+
+    swept(c, ok, names, n, &e);
 }
 
 /* ---- opening and closing ---- */
 
 static const struct clone_provider *const providers[] = {
-    [CLONE_BY_DUMP] = &clone_dump,
-    [CLONE_BY_TEMPLATE] = &clone_template,
-    [CLONE_AS_IS] = &clone_as_is,
-    [CLONE_BY_COMMAND] = &clone_command,
+    [CLONE_BY_DUMP] = &clone_dump,     [CLONE_BY_TEMPLATE] = &clone_template,
+    [CLONE_AS_IS] = &clone_as_is,      [CLONE_BY_COMMAND] = &clone_command,
+    [CLONE_BY_SCHEMA] = &clone_schema,
 };
 
 /* Judges the server before anything is written there: with the clone's name
@@ -301,7 +236,7 @@ static bool prepare_server(struct clone *c, struct err *e)
     snprintf(target.database, sizeof target.database, "%s", c->name);
     if (!clone_judge(c->arena, &target, c->production, &warning, e))
         return false;
-    sweep_first(c);
+    sweep_databases(c);
     return true;
 }
 
@@ -335,6 +270,7 @@ bool clone_open(struct clone *c, struct err *e)
         return false;
     c->name = clone_name(c->arena, c->settings->run);
     c->stops = loop_stops(c->loop);
+    sweep_commands(c);
     if (c->provider->makes_database && !prepare_server(c, e)) {
         pg_close(c->server);
         c->server = NULL;

@@ -12,13 +12,17 @@
 #include "runner/base/json.h"
 
 #define LIVE_MS 1000
+/* An ETA is told after so long, and once 1/N is there. */
+#define ETA_FROM_MS 3000
+#define ETA_SHARE   50
 
 /* What pg_dump and pg_restore are told, and about the two ends. */
 struct copy {
     struct clone *clone;
     const char *from, *to; /* conninfos without a secret */
     const char *from_tls, *to_tls;
-    bool owners; /* owners and rights come along */
+    bool owners;      /* owners and rights come along */
+    bool schema_only; /* and nothing else */
     int64_t total;
     struct child *dump, *restore;
 };
@@ -161,10 +165,17 @@ static struct child *start(struct copy *copy, const char *const *argv,
 
 static bool start_both(struct copy *copy, struct err *e)
 {
-    const char *dump[] = {
-        "pg_dump",       "--format=custom",  "--compress=0",
-        "--no-password", "--no-tablespaces", "--no-subscriptions",
-        "--dbname",      copy->from,         NULL};
+    enum { DUMP_LAST = 8 }; /* room for one more word */
+    const char *dump[] = {"pg_dump",
+                          "--format=custom",
+                          "--compress=0",
+                          "--no-password",
+                          "--no-tablespaces",
+                          "--no-subscriptions",
+                          "--dbname",
+                          copy->from,
+                          NULL,
+                          NULL};
     const char *restore[] = {"pg_restore",
                              "--no-password",
                              "--exit-on-error",
@@ -176,6 +187,8 @@ static bool start_both(struct copy *copy, struct err *e)
                              NULL};
     int pipe_ends[2];
 
+    if (copy->schema_only)
+        dump[DUMP_LAST] = "--schema-only";
     if (pipe2(pipe_ends, O_CLOEXEC) != 0) {
         err_what(e, ERR_FAILED, "cannot begin to copy the database");
         err_why(e, "pipe: %s", strerror(errno));
@@ -196,24 +209,47 @@ static bool both_done(void *arg)
     return child_done(copy->dump) && child_done(copy->restore);
 }
 
+/* ", about 3 min left", once there is enough to tell. */
+static const char *left(struct arena *a, int64_t done, int64_t total,
+                        int64_t elapsed)
+{
+    char text[32];
+
+    if (elapsed < ETA_FROM_MS || done * ETA_SHARE < total)
+        return "";
+    if (done >= total) /* indexes of a bloated source are smaller, say */
+        return ", nearly done";
+    duration_text(elapsed * (total - done) / done, text, sizeof text);
+    return arena_printf(a, ", about %s left", text);
+}
+
 static void say_size(struct copy *copy, int64_t since)
 {
     struct clone *c = copy->clone;
     struct pg_result got;
     struct err ignored;
     char done[32], total[32], text[32];
-    int64_t size = 0;
+    int64_t size = 0, elapsed = clock_mono() - since;
+    struct arena scratch;
 
-    if (pg_query(c->server, c->arena,
+    arena_init(&scratch);
+    if (pg_query(c->server, &scratch,
                  "SELECT pg_database_size(oid) FROM pg_database "
                  "WHERE datname = $1",
                  &c->name, 1, &got, &ignored) &&
         got.rows == 1 && got.cell[0][0])
         size = strtoll(got.cell[0][0], NULL, 10);
-    progress_live(c->progress, c->name, size, copy->total,
-                  "copied %s of %s, %s", bytes_text(size, done, sizeof done),
-                  bytes_text(copy->total, total, sizeof total),
-                  duration_text(clock_mono() - since, text, sizeof text));
+    if (copy->schema_only)
+        progress_live(c->progress, c->name, 0, 0, "copying the schema, %s",
+                      duration_text(elapsed, text, sizeof text));
+    else
+        progress_live(c->progress, c->name, size, copy->total,
+                      "copied %s of %s, %s%s",
+                      bytes_text(size, done, sizeof done),
+                      bytes_text(copy->total, total, sizeof total),
+                      duration_text(elapsed, text, sizeof text),
+                      left(&scratch, size, copy->total, elapsed));
+    arena_release(&scratch);
 }
 
 static bool judge(struct copy *copy, const struct child *child,
@@ -288,7 +324,8 @@ static bool analyze(struct clone *c, struct err *e)
 
 static bool dump_create(struct clone *c, struct err *e)
 {
-    struct copy copy = {.clone = c};
+    struct copy copy = {.clone = c,
+                        .schema_only = c->provider == &clone_schema};
     const char *words;
     struct pg *source;
     bool ok;
@@ -305,12 +342,21 @@ static bool dump_create(struct clone *c, struct err *e)
     if (!source)
         return false;
     progress_stage(c->progress, "cloning %s", pg_name(source));
-    c->label = arena_printf(c->arena, "dump of %s", pg_name(source));
+    c->label = arena_printf(c->arena, "%s of %s",
+                            copy.schema_only ? "schema alone" : "dump",
+                            pg_name(source));
     ok = read_source(&copy, source, &words, e);
     pg_close(source);
     return ok && clone_database_create(c, words, NULL, e) &&
            copy_all(&copy, e) && analyze(c, e);
 }
+
+const struct clone_provider clone_schema = {.name = "schema",
+                                            .makes_database = true,
+                                            .wants_from = true,
+                                            .wants_server = true,
+                                            .create = dump_create,
+                                            .destroy = clone_database_drop};
 
 const struct clone_provider clone_dump = {.name = "dump",
                                           .makes_database = true,

@@ -10,6 +10,7 @@
  * full one (LIMIT, EXISTS). Parallel index builds count the leader's share
  * only, so the bar is low. */
 #define FULL_SCAN_SHARE 20
+#define EMPTY_BYTES     8192
 
 /* One row for each lock of `locks` (relation, mode), at least one row; the WAL
  * position is on all of them. */
@@ -148,16 +149,20 @@ static void take_counters(struct trace *t, struct traced_statement *s,
         touch(t, s, rel)->changed += changed;
 }
 
-/* TRUNCATE gives new files as well; those hold nothing, a rewrite does. */
-static bool is_rewrite(struct trace *t, const struct relation *rel)
+/* TRUNCATE gives new files as well; those hold nothing, a rewrite does. Of a
+ * table that was empty before (a page for its TOAST at most) only the statement
+ * tells. */
+static bool is_rewrite(struct trace *t, const struct traced_statement *s,
+                       const struct relation *rel)
 {
+    const char *kind = s->statement->kind;
     struct pg_result got;
     struct arena scratch;
     struct err ignored;
     bool empty;
 
-    if (rel->bytes == 0)
-        return true;
+    if (rel->bytes <= EMPTY_BYTES)
+        return !kind || strcmp(kind, "TRUNCATE") != 0;
     arena_init(&scratch);
     empty = pg_query(t->work, &scratch,
                      arena_printf(&scratch,
@@ -177,7 +182,7 @@ static void take_filenode(struct trace *t, struct traced_statement *s,
     if (!cell[COL_NAME] || now == rel->filenode)
         return;
     rel->filenode = now;
-    if (rel->born != t->transaction && now && is_rewrite(t, rel))
+    if (rel->born != t->transaction && now && is_rewrite(t, s, rel))
         touch(t, s, rel)->rewritten = true;
 }
 

@@ -94,7 +94,8 @@ static bool run(struct rehearse *r, struct err *e)
                    r->passes.n, r->passes.n == 1 ? "" : "s", c->label);
     if (!target_open(r, e) || !not_applied(r, e) || !trace_open(t, e))
         return false;
-    if (c->production)
+    /* by ratios to empty tables anything would take for ever */
+    if (c->production && c->settings->how != CLONE_BY_SCHEMA)
         relations_weigh(&t->relations, &r->sizes);
     return passes_run(&r->passes, e);
 }
@@ -147,6 +148,15 @@ static bool say_kept(const struct rehearse *r, struct err *e)
     return false;
 }
 
+static void say_schema_only(struct rehearsal *out, struct rehearse *r)
+{
+    out->schema_only = true;
+    out->clone_share = 0;
+    buf_printf(&r->warnings,
+               "the clone has the schema and no rows: locks, rewrites and "
+               "scans are told; how long they take is not\n");
+}
+
 bool rehearse_run(struct loop *l, struct arena *a,
                   const struct rehearse_settings *s,
                   const struct migration *const *pending, size_t n,
@@ -163,6 +173,8 @@ bool rehearse_run(struct loop *l, struct arena *a,
     if (ok) {
         result_fill(out, &r.passes, &r.warnings);
         migrations_digest(pending, n, out->digest);
+        if (s->how == CLONE_BY_SCHEMA)
+            say_schema_only(out, &r);
         out->clone = arena_printf(a, "%s, %s", r.clone.label, r.target.address);
         out->at = clock_now();
         out->warnings = arena_strdup(a, r.warnings.data);

@@ -21,6 +21,8 @@ enum clone_how {
     CLONE_BY_TEMPLATE, /* CREATE DATABASE ... TEMPLATE argument on server */
     CLONE_AS_IS,       /* the database that `server` names, kept */
     CLONE_BY_COMMAND,  /* argument: a program; see migrations/clone.h */
+    CLONE_BY_SCHEMA,   /* pg_dump -s of `from`: not one row. It tells locks,
+                          rewrites and scans, and no time that grows */
 };
 
 struct rehearse_settings {
@@ -30,6 +32,9 @@ struct rehearse_settings {
     const char *production;    /* conninfo: identity and sizes are read; NULL:
                                   no database yet */
     const char *run;           /* names the clone: tidegate_<run> */
+    const char *notes;         /* folder where the names of clones that a
+                                  command makes are kept while they may be
+                                  there; NULL: none is kept */
     int64_t lock_wait_ms;      /* on the clone; default 5 s */
 };
 
@@ -88,7 +93,9 @@ struct rehearsal {
     int64_t at;         /* UTC, its end */
     double clone_share; /* clone bytes / production bytes, of all tables or of
                            the one worked on that it holds least of; 1 when
-                           unknown or production is under 8 MiB */
+                           unknown or production is under 8 MiB; 0 for a
+                           clone of the schema alone */
+    bool schema_only;   /* no rows: times say nothing of production */
     int64_t low, likely, high;
     const char *failed;   /* a migration failed on the clone: which, where,
                              why; NULL: all ran */

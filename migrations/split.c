@@ -158,6 +158,7 @@ struct cutter {
     struct fresh fresh;
     size_t counted; /* lines are counted up to here */
     int line;
+    bool may_be_empty;
     struct err *e;
 };
 
@@ -198,7 +199,7 @@ static bool cut_all(struct cutter *c)
             return false;
     c->out->statements = list;
     c->out->n = parsed.n;
-    if (parsed.n)
+    if (parsed.n || c->may_be_empty)
         return true;
     err_what(c->e, ERR_INPUT, "%s: the file holds no statement", c->out->file);
     err_why(c->e, "it is empty, or only comments");
@@ -233,8 +234,12 @@ bool split_script(struct script *out, struct directives *said, struct arena *a,
                   const struct sql_file *file, bool down, struct err *e)
 {
     struct arena scratch;
-    struct cutter c = {
-        .out = out, .a = a, .scratch = &scratch, .line = 1, .e = e};
+    struct cutter c = {.out = out,
+                       .a = a,
+                       .scratch = &scratch,
+                       .line = 1,
+                       .may_be_empty = file->how.may_be_empty,
+                       .e = e};
     struct directives d;
     bool ok;
 

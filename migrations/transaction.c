@@ -229,6 +229,8 @@ static enum ended commit(struct apply *ap, struct task *t, struct err *e)
     if (pg_failed(ap->work)->lost) {
         err_what(e, ERR_UNKNOWN, "%s: the answer to COMMIT was lost",
                  t->script->file);
+        err_why(e, "the connection broke before it came");
+        err_fix(e, "once the database answers: tidegate resume");
         return ENDED_UNKNOWN;
     }
     transaction_blame(ap, t, NULL, &g, e); /* a deferred constraint, say */

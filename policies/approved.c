@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "policies/gates.h"
+#include "policies/person.h"
 #include "policies/say.h"
 
 #define CLOCKS_APART 5 /* s; a later approval comes from the future */
@@ -41,14 +42,14 @@ static const char *discounted(const struct manifest_facts *m, size_t i)
         return "approved.other_manifest";
     if (!a->person || !a->key)
         return "approved.unnamed";
-    if (same(a->person, m->person) || same(a->key, m->key))
+    if (person_same(a->person, m->person) || same(a->key, m->key))
         return "approved.own";
     for (size_t j = 0; j < i; j++) {
         const struct approval_facts *before = &m->approvals[j];
 
         if (discounted(m, j))
             continue;
-        if (same(a->person, before->person))
+        if (person_same(a->person, before->person))
             return "approved.same_person";
         if (same(a->key, before->key))
             return "approved.same_key";

@@ -352,7 +352,7 @@ static bool check_again(const struct question *q, struct verdict *v)
 static bool check_early(const struct question *q, struct verdict *v)
 {
     const struct manifest_facts *m = q->m;
-    int64_t noticed = m->announced + q->policy->expected.notice;
+    int64_t noticed = manifest_since(m) + q->policy->expected.notice;
 
     if (q->f->now >= m->opens)
         return false;
@@ -367,14 +367,14 @@ static bool check_early(const struct question *q, struct verdict *v)
 static bool check_notice(const struct question *q, struct verdict *v)
 {
     int64_t notice = q->policy->expected.notice;
-    int64_t noticed = q->m->announced + notice;
+    int64_t since = manifest_since(q->m), noticed = since + notice;
 
     if (q->f->now >= noticed)
         return false;
-    *v = verdict_hold(
-        "expected.notice", noticed,
-        "%s was announced %s ago; it may begin at %s", named(q->m->release),
-        say_span(q->f->now - q->m->announced).text, time_of(q, noticed).text);
+    *v = verdict_hold("expected.notice", noticed,
+                      "%s was announced %s ago; it may begin at %s",
+                      named(q->m->release), say_span(q->f->now - since).text,
+                      time_of(q, noticed).text);
     verdict_limit(v, "notice = %s", say_span(notice).text);
     verdict_fix(v, "wait, or use: tidegate deploy --wait");
     return true;
@@ -441,6 +441,6 @@ struct verdict expected_judge(struct arena *scratch,
     return verdict_pass("expected.announced",
                         "%s was announced by %s %s ago, open until %s",
                         named(q.m->release), named(q.m->person),
-                        say_span(facts->now - q.m->announced).text,
+                        say_span(facts->now - manifest_since(q.m)).text,
                         time_of(&q, q.m->expires).text);
 }

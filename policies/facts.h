@@ -71,7 +71,8 @@ struct manifest_facts {
     const char *environment, *release, *commit;
     const char *artifact, *migrations, *hosts, *policy;
     enum phases phases;
-    int64_t announced, opens, expires;
+    int64_t announced, opens, expires; /* as signed */
+    int64_t recorded;                  /* by the ledger; 0: not yet */
     const char *person, *key; /* the announcer; key NULL when unsigned */
     enum signed_how how;
     bool withdrawn;

@@ -12,6 +12,11 @@ bool manifest_open(const struct manifest_facts *m, int64_t now)
     return !m->used_by && !m->withdrawn && !m->replaced_by && now < m->expires;
 }
 
+int64_t manifest_since(const struct manifest_facts *m)
+{
+    return m->recorded > m->announced ? m->recorded : m->announced;
+}
+
 enum phases release_phases(const struct release_facts *release)
 {
     return release->restart_only ? PHASES_RESTART : release->phases;

@@ -12,6 +12,9 @@
 const struct manifest_facts *manifest_pick(const struct facts *facts);
 /* Not used, withdrawn, replaced or expired. */
 bool manifest_open(const struct manifest_facts *m, int64_t now);
+/* Since when others could know of it: the signed time may lie long before the
+ * moment at which the ledger took it. */
+int64_t manifest_since(const struct manifest_facts *m);
 enum phases release_phases(const struct release_facts *release);
 
 #endif

@@ -6,6 +6,7 @@
 #include "runner/base/escape.h"
 #include "runner/base/hash.h"
 #include "runner/command/cmd.h"
+#include "runner/command/table.h"
 #include "runner/command/usage.h"
 #include "runner/ledger/state.h"
 
@@ -189,6 +190,8 @@ static bool call_run(struct call *c, char *const *argv, struct err *e)
     struct globals *g = &c->t.globals;
     bool good = words_read(c, argv, e);
 
+    if (c->cmd != &cmd_init)
+        start_tell(&c->inherited);
     output_init(&c->out,
                 good ? g->format && strcmp(g->format, "json") == 0
                      : words_ask_json(argv),
@@ -219,9 +222,9 @@ static int call_end(struct call *c, bool good, const struct err *e)
         line.exit = exit_code_of(e->code, loop_stop_signal(c->t.loop));
     if (!good)
         output_error(&c->out, e, line.exit);
-    if (c->cmd && (c->cmd->needs & CMD_VERDICT) && !c->t.globals.help) {
+    if (c->cmd ? (c->cmd->needs & CMD_VERDICT) && !c->t.globals.help : !good) {
         line.word = exit_word(line.exit);
-        line.command = c->cmd->name;
+        line.command = c->cmd ? c->cmd->name : NULL;
         line.environment = c->t.env ? c->t.env->name : NULL;
         line.release = c->t.release;
         line.run = c->t.run;
@@ -245,6 +248,7 @@ int main(int argc, char **argv)
     c.t.progress = report_sink_init(&c.sink, &c.out);
     c.t.loop = loop_open();
     code = call_end(&c, call_run(&c, argv, &e), &e);
+    start_tell(&c.inherited); /* of an `init` that came to nothing */
     ledger_close(c.t.ledger);
     config_release(&c.t.config);
     loop_close(c.t.loop);

@@ -256,6 +256,11 @@ bool child_done(const struct child *c)
     return c->done;
 }
 
+pid_t child_pid(const struct child *c)
+{
+    return c->pid;
+}
+
 const struct child_result *child_result(const struct child *c)
 {
     return c->done ? &c->result : NULL;

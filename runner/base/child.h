@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "runner/base/arena.h"
 #include "runner/base/err.h"
@@ -56,6 +57,7 @@ struct child;
 struct child *child_start(struct loop *l, struct arena *a,
                           const struct child_spec *spec, struct err *e);
 bool child_done(const struct child *c);
+pid_t child_pid(const struct child *c); /* of it and of its group */
 /* NULL until it is done; lives in the arena. */
 const struct child_result *child_result(const struct child *c);
 /* Ends it if it still runs (SIGTERM, up to 2 s without the loop, SIGKILL) and

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "policies/person.h"
 #include "runner/base/buf.h"
 #include "runner/base/file.h"
 #include "runner/command/signing.h"
@@ -113,7 +114,7 @@ static bool heard(const struct acceptation *x, const char *person,
                   const char *key)
 {
     for (size_t i = 0; i < x->n; i++)
-        if (strcmp(x->voices[i].person, person) == 0 ||
+        if (person_same(x->voices[i].person, person) ||
             strcmp(x->voices[i].key, key) == 0)
             return true;
     return false;

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "policies/person.h"
 #include "runner/command/announced.h"
 #include "runner/command/signing.h"
 #include "runner/release/git.h"
@@ -58,7 +59,7 @@ static bool not_own(const struct announced *x, const struct speaker *by,
 {
     const char *person = announcer->person ? announcer->person : x->m.announcer;
 
-    if (strcmp(by->person, person) != 0 &&
+    if (!person_same(by->person, person) &&
         (!announcer->key || strcmp(by->fingerprint, announcer->key) != 0))
         return true;
     return refuse(e, x->m.release, "whoever announces it cannot approve it too",
@@ -71,7 +72,7 @@ static bool already(const struct announced *x, const struct speaker *by)
     const struct statement_state *a = x->state.approvals[x->at];
 
     for (; a->digest; a++)
-        if (strcmp(a->person, by->person) == 0 ||
+        if (person_same(a->person, by->person) ||
             strcmp(a->key, by->fingerprint) == 0)
             return true;
     return false;

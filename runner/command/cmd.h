@@ -38,7 +38,7 @@ struct tidegate {
     struct environment *env; /* with NEED_ENVIRONMENT, else NULL */
     struct ledger *ledger;   /* with NEED_LEDGER or NEED_LEDGER_WRITE */
     struct globals globals;
-    const struct inherited *inherited; /* PG* as they were; for init */
+    struct inherited *inherited; /* PG* as they were; for init */
     /* What a command adds to the closing verdict line; NULL: left out. */
     const char *release, *run;
     /* The exit code, where the err code alone does not tell: 10, 75, 11, 12,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policies/person.h"
 #include "runner/base/file.h"
 #include "runner/config/ini.h"
 #include "runner/config/keys.h"
@@ -177,7 +178,7 @@ static size_t persons(struct tidegate *t, const char *text)
         size_t i = 0, len = strcspn(at += sizeof mark - 1, " \t\n");
         const char *name = arena_strndup(t->arena, at, len);
 
-        while (i < n && strcmp(names[i], name) != 0)
+        while (i < n && !person_same(names[i], name))
             i++;
         if (i < n)
             continue;
@@ -276,6 +277,20 @@ static bool folder_set(struct init *i, struct err *e)
     return true;
 }
 
+/* Which of the PG* variables a new file has its database from, in words. */
+static const char *variables_taken(struct init *i, bool fresh)
+{
+    struct buf *names = &i->t->inherited->names;
+    const char *words = "";
+
+    if (fresh && !i->args->database && i->found.database) {
+        words = arena_printf(i->t->arena, " (database from %s)", names->data);
+        buf_clear(names);
+    }
+    start_tell(i->t->inherited);
+    return words;
+}
+
 static bool make_config(struct init *i, bool *fresh, struct err *e)
 {
     struct arena *a = i->t->arena;
@@ -286,7 +301,7 @@ static bool make_config(struct init *i, bool *fresh, struct err *e)
     return words_good(i, *fresh, e) &&
            file_missing(i, path,
                         init_config_text(a, i->environment, i->args, &i->found),
-                        "", e);
+                        variables_taken(i, *fresh), e);
 }
 
 /* The first pin vouches for what follows, so nobody else's file gets it. */

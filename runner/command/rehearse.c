@@ -8,6 +8,7 @@
 
 struct rehearse_args {
     const char *release;
+    bool sweep;
 };
 
 static const char *short_time(struct arena *a, int64_t ms)
@@ -119,9 +120,9 @@ static bool judge(struct tidegate *t, const struct rehearsal *r,
                              "new release, rehearse that");
 }
 
-static bool rehearse_command(struct tidegate *t, void *args, struct err *e)
+static bool rehearse_one(struct tidegate *t, const struct rehearse_args *a,
+                         struct err *e)
 {
-    struct rehearse_args *a = args;
     struct rehearsal r = {0};
     struct verdict v;
     struct subject s;
@@ -149,21 +150,74 @@ static bool rehearse_command(struct tidegate *t, void *args, struct err *e)
     return ok;
 }
 
+static bool sweep_command(struct tidegate *t, struct err *e)
+{
+    struct json *j = json_new_object(), *list = json_new_array();
+    const char **swept;
+    size_t n = 0;
+    bool ok =
+        rehearse_sweep(t->loop, t->arena, t->env, t->ledger, &swept, &n, e);
+
+    for (size_t i = 0; i < n; i++) {
+        output_text(t->out, "removed %s\n", swept[i]);
+        json_append(list, json_new_string(swept[i]));
+    }
+    if (ok && n == 0)
+        output_text(t->out, "no killed rehearsal left a clone\n");
+    json_set(j, "removed", list);
+    if (ok)
+        output_json(t->out, j);
+    else
+        json_free(j);
+    return ok;
+}
+
+/* Exactly one of the two. */
+static bool wanted(const struct rehearse_args *a, struct err *e)
+{
+    if (!a->sweep == (a->release != NULL))
+        return true;
+    err_what(e, ERR_USAGE, "%s",
+             a->sweep ? "--sweep stands alone" : "RELEASE is missing");
+    err_why(e, "a rehearsal is of one release; --sweep removes the clones of "
+               "those that were killed");
+    return err_fix(e, "tidegate rehearse RELEASE, or tidegate rehearse "
+                      "--sweep");
+}
+
+static bool rehearse_command(struct tidegate *t, void *args, struct err *e)
+{
+    struct rehearse_args *a = args;
+
+    if (!wanted(a, e))
+        return false;
+    return a->sweep ? sweep_command(t, e) : rehearse_one(t, a, e);
+}
+
 static const struct arg rehearse_words[] = {
-    {"RELEASE", "The tag whose migrations are timed.", ARG_ONE,
+    {"RELEASE", "The tag whose migrations are timed.", ARG_MAYBE,
      ARG(rehearse_args, release)},
+    {0},
+};
+
+static const struct opt rehearse_opts[] = {
+    {"sweep", 0, NULL, "Remove the clones that killed rehearsals left.",
+     OPT_BOOL(rehearse_args, sweep)},
     {0},
 };
 
 const struct cmd cmd_rehearse = {
     .name = "rehearse",
     .summary = "Time a release's migrations on a clone of the database.",
-    .help = "Makes a clone, runs every pending migration up, down, compares "
-            "the schema, and up again; measures time, locks, rewrites and "
-            "scans; estimates production. The certificate is what deploy "
-            "asks for. Production is never written to.",
+    .help =
+        "Makes a clone, runs every pending migration up, down, compares "
+        "the schema, and up again; measures time, locks, rewrites and "
+        "scans; estimates production. The certificate is what deploy "
+        "asks for. Production is never written to. Clones that a kill -9 left "
+        "are removed first; --sweep does that alone.",
     .needs = NEED_CONFIG | NEED_ENVIRONMENT | NEED_LEDGER_WRITE | CMD_VERDICT,
     .args = rehearse_words,
+    .opts = rehearse_opts,
     .args_size = sizeof(struct rehearse_args),
     .run = rehearse_command,
 };

@@ -88,13 +88,22 @@ static void name_add(struct buf *names, const char *name, size_t len)
     escape_to(names, name, len, false);
 }
 
-static void variables_clean(void)
+static bool for_init(const char *name, size_t len)
+{
+    static const char *const five[] = {"PGHOST", "PGPORT", "PGUSER",
+                                       "PGDATABASE", "PGSERVICE"};
+
+    for (size_t i = 0; i < sizeof five / sizeof *five; i++)
+        if (strlen(five[i]) == len && begins(name, five[i]))
+            return true;
+    return false;
+}
+
+static void variables_clean(struct inherited *out)
 {
     struct arena a;
-    struct buf names;
 
     arena_init(&a);
-    buf_init(&names);
     for (char **at = environ; at && *at;) {
         size_t len = strcspn(*at, "=");
 
@@ -102,14 +111,21 @@ static void variables_clean(void)
             at++;
             continue;
         }
-        name_add(&names, *at, len);
+        name_add(for_init(*at, len) ? &out->names : &out->dropped, *at, len);
         unsetenv(arena_strndup(&a, *at, len)); /* moves the rest down */
     }
-    if (names.len)
-        fprintf(stderr, "tidegate: not taken from the environment: %s\n",
-                names.data);
-    buf_release(&names);
     arena_release(&a);
+}
+
+void start_tell(struct inherited *in)
+{
+    if (in->names.len || in->dropped.len)
+        fprintf(stderr, "tidegate: not taken from the environment: %s%s%s\n",
+                in->names.len ? in->names.data : "",
+                in->names.len && in->dropped.len ? ", " : "",
+                in->dropped.len ? in->dropped.data : "");
+    buf_release(&in->names);
+    buf_release(&in->dropped);
 }
 
 static void inherit(struct inherited *out)
@@ -157,7 +173,9 @@ void start_clean(struct inherited *out)
     /* A limit of file size is then an error of the write, as a full disk is. */
     signal(SIGXFSZ, SIG_IGN);
     inherit(out);
-    variables_clean();
+    buf_init(&out->names);
+    buf_init(&out->dropped);
+    variables_clean(out);
     if (!getenv("PATH"))
         setenv("PATH", FIXED_PATH, 1);
     home_set();

@@ -7,13 +7,19 @@
 #ifndef RUNNER_COMMAND_START_H
 #define RUNNER_COMMAND_START_H
 
+#include "runner/base/buf.h"
+
 /* libpq's variables as they were; `init` writes them into the file. */
 struct inherited {
     const char *host, *port, *user, *database, *service; /* or NULL */
+    struct buf names;   /* of these five, as far as they were set */
+    struct buf dropped; /* of all others that were unset */
 };
 
-/* Cleans up. The names of what was unset are said once on stderr. Texts in
- * `out` live as long as the process. */
+/* Cleans up. Texts in `out` live as long as the process. */
 void start_clean(struct inherited *out);
+/* Says on stderr, once, the names of what was unset; whoever took the five
+ * empties `names` before. Releases both lists. */
+void start_tell(struct inherited *in);
 
 #endif

@@ -7,7 +7,7 @@
 static const char *const host_words[] = {
     [HOST_WHOLE] = "whole",         [HOST_MIDWAY] = "midway",
     [HOST_BEHIND] = "behind",       [HOST_DRIFTED] = "drifted",
-    [HOST_UNKNOWN] = "not checked",
+    [HOST_FOREIGN] = "not adopted", [HOST_UNKNOWN] = "not checked",
 };
 static const char *const step_words[] = {
     [STEP_INTENT] = "begun",
@@ -64,6 +64,12 @@ static bool of_the_run(const struct run_state *r, const char *current)
     return r && r->release && same(current, r->release);
 }
 
+/* What served here before tidegate did. */
+static bool not_adopted(const struct environment_state *state, const char *has)
+{
+    return has[0] && !state->live && !of_the_run(state->unfinished, has);
+}
+
 /* Whether it changes hosts, and not all have been changed. */
 static bool midway(const struct run_state *r)
 {
@@ -84,6 +90,9 @@ static void judge_seen(struct status *s, struct host_status *h)
         h->is = HOST_DRIFTED;
         h->note = arena_printf(a, "`current` is %s: none of ours",
                                seen->current_raw ? seen->current_raw : "?");
+    } else if (not_adopted(state, has)) {
+        h->is = HOST_FOREIGN;
+        h->note = "tidegate did not put it there: tidegate adopt";
     } else if (has[0] && !seen->verified) {
         h->is = HOST_DRIFTED;
         h->note = arena_printf(a, "files of %s differ from what was staged%s%s",
@@ -97,13 +106,10 @@ static void judge_seen(struct status *s, struct host_status *h)
         h->is = HOST_BEHIND;
         h->note = arena_printf(a, "has yet to get %s: tidegate catch-up",
                                owes->release);
-    } else if (!state->live) {
-        h->is = HOST_DRIFTED;
-        h->note = "tidegate did not put it there: tidegate adopt";
     } else {
         h->is = HOST_DRIFTED;
-        h->note =
-            arena_printf(a, "should have %s: changed by another", state->live);
+        h->note = arena_printf(a, "should have %s: changed by another",
+                               state->live ? state->live : "nothing");
     }
 }
 

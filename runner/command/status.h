@@ -13,6 +13,7 @@ enum host_is {
     HOST_MIDWAY,  /* old or new release of a run that has not ended */
     HOST_BEHIND,  /* recorded as owing */
     HOST_DRIFTED, /* neither: somebody else changed it */
+    HOST_FOREIGN, /* nothing is live yet, and something serves: adopt */
     HOST_UNKNOWN, /* not checked */
 };
 

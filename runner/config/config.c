@@ -196,7 +196,7 @@ static bool rehearsal_agrees(const struct load *l, const struct ini_file *f,
         return true;
     if (!r->server)
         missing = "server";
-    else if (r->clone == CLONE_DUMP && !r->from)
+    else if ((r->clone == CLONE_DUMP || r->clone == CLONE_SCHEMA) && !r->from)
         missing = "from";
     if (!missing)
         return true;

@@ -19,7 +19,13 @@
 #include "runner/base/err.h"
 #include "runner/config/hosts.h"
 
-enum clone_kind { CLONE_DUMP, CLONE_TEMPLATE, CLONE_EXISTING, CLONE_COMMAND };
+enum clone_kind {
+    CLONE_DUMP,
+    CLONE_TEMPLATE,
+    CLONE_EXISTING,
+    CLONE_COMMAND,
+    CLONE_SCHEMA
+};
 enum on_failure { ON_FAILURE_ROLLBACK, ON_FAILURE_STOP };
 
 struct rehearsal_settings {

@@ -30,8 +30,8 @@ static const struct key migrations_keys[] = {
     {"path", KEY_TEXT, 0, "migrations", CFG(migrations_path),
      .help = "The folder of the released commit that holds migrations."},
     {"layout", KEY_ONE_OF, 0, "auto", CFG(migrations_layout),
-     .choices = "auto tidegate",
-     .help = "How migration files are named."},
+     .choices = "auto tidegate golang-migrate",
+     .help = "Which tool's form the migrations have."},
     {0}
 };
 
@@ -54,7 +54,7 @@ static const struct key environment_keys[] = {
 static const struct key rehearsal_keys[] = {
     {"clone", KEY_CLONE, 0, "dump", ENV2(rehearsal.clone,
                                          rehearsal.clone_argument),
-     .choices = "dump template existing command",
+     .choices = "dump template existing command schema",
      .help = "Where the clone comes from that migrations are timed on."},
     {"from", KEY_CONNINFO, 0, NULL, ENV(rehearsal.from),
      .help = "The database that is dumped, best a replica."},
@@ -76,7 +76,7 @@ static const struct key artifact_keys[] = {
      ENV(artifact.prepare),
      .help = "Run on each host in the staged folder, before any flip."},
     {"keep", KEY_INT, 0, "5", ENV(artifact.keep), .low = 0, .high = 1000,
-     .help = "Old releases kept besides the live and the newest two good."},
+     .help = "Old releases kept besides the live and the newest two other good ones."},
     {0}
 };
 

@@ -213,7 +213,7 @@ static const char *const forms[KEY_KINDS] = {
     [KEY_ZONE] = "an IANA zone name such as Europe/Tallinn",
     [KEY_CALENDAR] = "items such as: Mon-Thu 22:00-02:00, "
                      "2026-12-20..2027-01-03",
-    [KEY_CLONE] = "dump, template:NAME, existing or command:PROGRAM",
+    [KEY_CLONE] = "dump, schema, template:NAME, existing or command:PROGRAM",
     [KEY_ARTIFACT] = "git, or file:PATH",
     [KEY_LEDGER] = "a folder",
 };

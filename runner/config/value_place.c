@@ -224,7 +224,7 @@ const char *as_clone(const struct setting *s, const char *text, struct err *e)
 
     (void)e;
     if (place < 0)
-        return "it is none of the four";
+        return "it is none of the five";
     if (wants != (rest && *rest))
         return wants ? "nothing follows the colon" : "the word stands alone";
     *(unsigned *)setting_member(s, s->key->at) = (unsigned)place;

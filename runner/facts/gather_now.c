@@ -151,6 +151,25 @@ void gather_pool(struct subject *s, struct facts *f)
     }
 }
 
+static bool same_content(const struct subject *s, const struct release_state *r)
+{
+    return r->artifact && strcmp(r->artifact, s->artifact.digest) == 0 &&
+           r->migrations && strcmp(r->migrations, s->migrations.digest) == 0;
+}
+
+/* One content may have gone out under several names: bad under one of them is
+ * bad; else the one that has been good for longest speaks. */
+static void prove(struct proven_facts *p, const struct release_state *r)
+{
+    bool good = r->is == RELEASE_GOOD;
+
+    if (!good && r->is != RELEASE_BAD) /* on its way, or not finished */
+        return;
+    if (p->known && (!p->good || (good && r->good_at >= p->good_at)))
+        return;
+    *p = (struct proven_facts){true, good, r->good_at, r->run};
+}
+
 void gather_proven(struct subject *s, struct facts *f)
 {
     const struct proven_settings *p = &s->env->policy.proven;
@@ -159,18 +178,9 @@ void gather_proven(struct subject *s, struct facts *f)
 
     if (!p->on || !state_read(&other, s->arena, s->ledger, p->in, &ignored))
         return;
-    for (size_t i = 0; i < other.n_releases; i++) {
-        const struct release_state *r = &other.releases[i];
-
-        if (!r->artifact || strcmp(r->artifact, s->artifact.digest) != 0 ||
-            !r->migrations || strcmp(r->migrations, s->migrations.digest) != 0)
-            continue;
-        f->proven.known = true;
-        f->proven.good =
-            r->is == RELEASE_GOOD || (r->is == RELEASE_LIVE && r->good_at > 0);
-        f->proven.good_at = r->good_at;
-        f->proven.run = r->name;
-    }
+    for (size_t i = 0; i < other.n_releases; i++)
+        if (same_content(s, &other.releases[i]))
+            prove(&f->proven, &other.releases[i]);
 }
 
 static void worse_skew(struct facts *f, int64_t ms, const char *who)

@@ -327,6 +327,13 @@ static bool samples_command(struct subject *s, const char *rest,
     return true;
 }
 
+static bool not_history(const char *text, struct err *e)
+{
+    err_what(e, ERR_CONFIG, "the users of past weeks cannot be read");
+    err_why(e, "history comes from sql: or command:, not from %s", text);
+    return err_fix(e, "correct `history` in [users]");
+}
+
 bool source_samples(struct subject *s, const char *text, struct sample **list,
                     size_t *n, const char **why)
 {
@@ -341,7 +348,7 @@ bool source_samples(struct subject *s, const char *text, struct sample **list,
     else if (kind && kind->read == read_command)
         ok = samples_command(s, rest_of(kind, text), list, n, &e);
     else
-        err_what(&e, ERR_CONFIG, "history is read from sql: or command:");
+        not_history(text, &e);
     if (!ok)
         *why =
             escape(s->arena, arena_printf(s->arena, "%s: %s", e.what, e.why));

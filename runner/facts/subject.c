@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "migrations/layout.h"
 #include "runner/release/statement.h"
 
 bool subject_open(struct subject *s, struct err *e)
@@ -18,7 +19,8 @@ bool subject_refresh(struct subject *s, struct err *e)
            state_read(&s->state, s->arena, s->ledger, s->env->name, e);
 }
 
-/* Collects the .sql files that stand directly in the migrations folder. */
+/* Collects the files of the migrations folder; which of them are migrations,
+ * the layout says. */
 struct collecting {
     struct arena *arena;
     size_t prefix; /* length of "migrations/" */
@@ -30,11 +32,9 @@ static bool collect(void *ctx, const struct git_entry *entry, struct err *e)
 {
     struct collecting *c = ctx;
     const char *name = entry->name + c->prefix;
-    size_t len = strlen(name);
+    bool wanted = layout_wants(name);
 
     (void)e;
-    if (strchr(name, '/') || len < 4 || strcmp(name + len - 4, ".sql") != 0)
-        return true;
     if (entry->kind != GIT_FILE && entry->kind != GIT_PROGRAM)
         return true;
     if (c->n == c->cap) {
@@ -44,22 +44,57 @@ static bool collect(void *ctx, const struct git_entry *entry, struct err *e)
     }
     c->files[c->n++] = (struct sql_file){
         .name = arena_strdup(c->arena, name),
-        .bytes = arena_strndup(c->arena, entry->bytes, entry->len),
-        .len = entry->len,
+        .bytes =
+            wanted ? arena_strndup(c->arena, entry->bytes, entry->len) : "",
+        .len = wanted ? entry->len : 0,
     };
     return true;
 }
 
+/* "./db/migrations/" is db/migrations; "." is "". */
+static char *plain_folder(struct arena *a, const char *folder)
+{
+    char *name;
+    size_t n;
+
+    while (folder[0] == '.' && (folder[1] == '/' || folder[1] == '\0'))
+        folder += folder[1] ? 2 : 1;
+    name = arena_strdup(a, folder);
+    for (n = strlen(name); n && name[n - 1] == '/';)
+        name[--n] = '\0';
+    return name;
+}
+
 static bool read_migrations(struct subject *s, struct err *e)
 {
-    const char *folder = s->config->migrations_path;
-    struct collecting c = {.arena = s->arena, .prefix = strlen(folder) + 1};
+    char *folder = plain_folder(s->arena, s->config->migrations_path);
+    struct collecting c = {.arena = s->arena,
+                           .prefix = strlen(folder) + (*folder != '\0')};
 
     if (s->env->database &&
         !git_walk(s->git, s->commit, folder, collect, &c, e))
         return false;
-    return migrations_read(&s->migrations, s->arena,
-                           s->config->migrations_layout, c.files, c.n, e);
+    if (!migrations_read(&s->migrations, s->arena, s->config->migrations_layout,
+                         c.files, c.n, e))
+        return false;
+    if (s->migrations.n)
+        progress_detail(s->progress, s->config->migrations_path,
+                        "%zu migrations, layout %s", s->migrations.n,
+                        s->migrations.layout);
+    return true;
+}
+
+/* How the pending ones were read: once. */
+static void tell_notes(struct subject *s)
+{
+    for (size_t i = 0; i < s->pending.n && !s->gone_told; i++)
+        for (size_t j = 0; j < s->pending.list[i]->notes_n; j++) {
+            const struct migration *m = s->pending.list[i];
+            if (m->notes[j].warns)
+                progress_warn(s->progress, m->name, "%s", m->notes[j].text);
+            else
+                progress_detail(s->progress, m->name, "%s", m->notes[j].text);
+        }
 }
 
 bool subject_resolve(struct subject *s, const char *release, struct err *e)
@@ -169,8 +204,10 @@ bool subject_contact_database(struct subject *s, struct err *e)
         s->pg = pg_open(s->loop, s->env->database, "tidegate", 0, &why);
     if (s->pg && pg_identify(s->pg, s->arena, &s->identity, &why)) {
         s->pg_why = NULL;
-        if (subject_read_pending(s, e))
+        if (subject_read_pending(s, e)) {
+            tell_notes(s);
             return check_gone(s, e);
+        }
         if (e->code != ERR_UNREACHABLE)
             return false;
         why = *e;

@@ -151,8 +151,9 @@ static bool key_refused(struct host *h, const struct known_answer *k)
     err_fix(&h->e,
             "compare the fingerprint with the host's own (ssh-keygen -lf "
             "/etc/ssh/ssh_host_ed25519_key.pub there); if it is right, "
-            "put `ssh-keyscan -p %d %s` into known_hosts",
-            t->port, t->hostname);
+            "put `ssh-keyscan -p %d %s` into known_hosts%s",
+            t->port, t->hostname,
+            k->is == KNOWN_CHANGED ? ", in place of that line" : "");
     return false;
 }
 

@@ -92,7 +92,7 @@ bool kexinit_explain(struct arena *a, const struct kexinit *theirs,
                 kinds[i].keyword);
     else
         err_fix(e, "put one of the host's own key types that we accept into "
-                   "known_hosts: ssh-keyscan -t ed25519,ecdsa HOST, and "
-                   "compare the fingerprint");
+                   "known_hosts: ssh-keyscan -p PORT -t ed25519,ecdsa HOST, "
+                   "and compare the fingerprint");
     return true;
 }

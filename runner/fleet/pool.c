@@ -128,6 +128,14 @@ bool haproxy_stat(struct loop *l, struct arena *a, const char *socket_path,
     return t.error == 0 || socket_failed(socket_path, strerror(t.error), e);
 }
 
+static bool not_socket_backend(const char *rest, struct err *e)
+{
+    err_what(e, ERR_CONFIG, "the pool cannot be asked");
+    err_why(e, "'%s' is not SOCKET/BACKEND", rest);
+    return err_fix(e, "correct `members` in [pool]: "
+                      "haproxy:/run/haproxy.sock/shop");
+}
+
 /* haproxy:SOCKET/BACKEND */
 static bool read_haproxy(struct loop *l, struct arena *a, const char *rest,
                          struct pool_facts *out, struct err *e)
@@ -136,7 +144,7 @@ static bool read_haproxy(struct loop *l, struct arena *a, const char *rest,
     char *csv;
 
     if (!slash || slash == rest || !slash[1])
-        return err_what(e, ERR_CONFIG, "'%s' is not SOCKET/BACKEND", rest);
+        return not_socket_backend(rest, e);
     if (!haproxy_stat(l, a, arena_strndup(a, rest, (size_t)(slash - rest)),
                       &csv, e))
         return false;

@@ -9,7 +9,7 @@
 #include "runner/fleet/helpers.h"
 #include "runner/fleet/host.h"
 
-#define COMMON     7
+#define COMMON     8
 #define PARAMS     (COMMON + 10)
 #define ANSWER_MS  120000 /* the lock is waited for 75 s there */
 #define OBSERVE_MS 600000 /* it reads every file of a release */
@@ -57,6 +57,7 @@ static void call_begin(struct batch_calls *b, size_t i, size_t host,
     add_int(b->a, c, fence ? fence->seq : 0);
     add(b->a, c, fence ? fence->head : "");
     add(b->a, c, fence ? fence->run : "");
+    add(b->a, c, fence ? fence->claim : "");
 }
 
 static struct batch_calls batch_init(struct fleet *f, const size_t *hosts,

@@ -24,6 +24,7 @@ struct fence {
     int64_t seq;      /* head of the ledger when written */
     const char *head; /* its hash */
     const char *run;
+    const char *claim; /* ledger_claim */
 };
 
 struct step_result {
@@ -31,8 +32,9 @@ struct step_result {
     const char *why; /* not DONE */
     const char *fix; /* or NULL */
     /* FAILED for one of these reasons, else "": "foreign" (another ledger),
-     * "superseded" (a higher epoch), "forked" (our epoch, another run),
-     * "locked", "moved" (current is not what was expected), "policy". */
+     * "superseded" (a higher epoch), "forked" (our epoch, taken by another
+     * record), "locked", "moved" (current is not what was expected), "policy".
+     */
     const char *refused;
     bool key_refused; /* as in struct answer */
     bool present;     /* step_stage: it was there and equal already */

@@ -8,6 +8,7 @@
 #include "runner/base/duration.h"
 #include "runner/base/file.h"
 #include "runner/flow/doctor_rows.h"
+#include "runner/flow/rehearse.h"
 
 #define OLDEST_SERVER 120000 /* the locks we know are those of 12 and later */
 
@@ -228,6 +229,42 @@ static struct pg *reach(struct doctor *d, const char *conninfo,
     return NULL;
 }
 
+/* What dead rehearsals left: it costs space, and may hold people's data. */
+static void say_left(struct doctor *d, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        doctor_warning(d, NULL, "tidegate rehearse --sweep",
+                       "a rehearsal that was killed left the clone %s",
+                       names[i]);
+}
+
+static void databases_left(struct doctor *d, struct pg *pg)
+{
+    const char **names;
+    struct err e = {0};
+    size_t n;
+
+    if (clone_databases_left(pg, d->arena, &names, &n, &e))
+        say_left(d, names, n);
+    else
+        doctor_error(d, NULL, &e);
+}
+
+static void commands_left(struct doctor *d)
+{
+    const char **names, *notes;
+    struct err e = {0};
+    size_t n;
+
+    if (!d->ledger)
+        return;
+    notes = path_join(d->arena, ledger_folder(d->ledger), CLONE_NOTES);
+    if (clone_commands_left(d->arena, notes, &names, &n, &e))
+        say_left(d, names, n);
+    else
+        doctor_error(d, NULL, &e);
+}
+
 static void template_there(struct doctor *d, struct pg *pg, const char *name)
 {
     struct err e = {0};
@@ -257,10 +294,12 @@ static void look_server(struct doctor *d, const struct rehearsal_settings *r)
     } else {
         not_production(d, &server, "the clone");
         may_create(d, pg);
+        databases_left(d, pg);
     }
     if (r->clone == CLONE_TEMPLATE)
         template_there(d, pg, r->clone_argument);
-    if (r->clone == CLONE_DUMP && (source = reach(d, r->from, &from))) {
+    if ((r->clone == CLONE_DUMP || r->clone == CLONE_SCHEMA) &&
+        (source = reach(d, r->from, &from))) {
         tool(d, "pg_dump", from.version);
         tool(d, "pg_restore", server.version);
         pg_close(source);
@@ -285,7 +324,8 @@ void doctor_look_rehearsal(struct doctor *d)
     static const char *const kinds[] = {[CLONE_DUMP] = "dump",
                                         [CLONE_TEMPLATE] = "template",
                                         [CLONE_EXISTING] = "existing",
-                                        [CLONE_COMMAND] = "command"};
+                                        [CLONE_COMMAND] = "command",
+                                        [CLONE_SCHEMA] = "schema"};
     const struct rehearsal_settings *r = &d->env->rehearsal;
     size_t n = d->n;
 
@@ -303,6 +343,7 @@ void doctor_look_rehearsal(struct doctor *d)
         look_program(d, r);
     else
         look_server(d, r);
+    commands_left(d);
     for (; n < d->n; n++)
         if (d->lines[n].is == DOCTOR_PROBLEM)
             return;

@@ -1,6 +1,7 @@
 /* What announcing and reading a release needs: git, signers, a key. */
 #include <string.h>
 
+#include "policies/person.h"
 #include "runner/base/file.h"
 #include "runner/flow/doctor_rows.h"
 #include "runner/release/sign.h"
@@ -52,7 +53,7 @@ static size_t people(const struct signers *signers, size_t *unread)
             seen = signers->list[k].fingerprint && !signers->list[k].pattern &&
                    !signers->list[k].authority &&
                    signer_allows(&signers->list[k], SPACE) &&
-                   strcmp(signers->list[k].person, one->person) == 0;
+                   person_same(signers->list[k].person, one->person);
         n += !seen;
     }
     return n;

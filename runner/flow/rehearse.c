@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "migrations/clone.h"
+#include "runner/base/file.h"
+
 static bool no_rehearsal(const struct subject *s, struct err *e)
 {
     err_what(e, ERR_CONFIG, "no [rehearsal] is configured for %s",
@@ -14,10 +17,9 @@ static struct rehearse_settings settings_of(const struct subject *s,
                                             const char *name)
 {
     static const enum clone_how hows[] = {
-        [CLONE_DUMP] = CLONE_BY_DUMP,
-        [CLONE_TEMPLATE] = CLONE_BY_TEMPLATE,
-        [CLONE_EXISTING] = CLONE_AS_IS,
-        [CLONE_COMMAND] = CLONE_BY_COMMAND,
+        [CLONE_DUMP] = CLONE_BY_DUMP,     [CLONE_TEMPLATE] = CLONE_BY_TEMPLATE,
+        [CLONE_EXISTING] = CLONE_AS_IS,   [CLONE_COMMAND] = CLONE_BY_COMMAND,
+        [CLONE_SCHEMA] = CLONE_BY_SCHEMA,
     };
     const struct rehearsal_settings *r = &s->env->rehearsal;
 
@@ -28,7 +30,27 @@ static struct rehearse_settings settings_of(const struct subject *s,
         .server = r->server,
         .production = s->env->database,
         .run = name,
+        .notes = path_join(s->arena, ledger_folder(s->ledger), CLONE_NOTES),
     };
+}
+
+bool rehearse_sweep(struct loop *l, struct arena *a,
+                    const struct environment *env, const struct ledger *ledger,
+                    const char ***swept, size_t *n, struct err *e)
+{
+    const struct rehearsal_settings *r = &env->rehearsal;
+    const char **databases = NULL;
+    const char *notes = path_join(a, ledger_folder(ledger), CLONE_NOTES);
+    size_t dropped = 0;
+    bool ok = clone_commands_sweep(l, a, notes, swept, n, e);
+
+    if (ok && r->on && r->server && r->clone != CLONE_EXISTING &&
+        r->clone != CLONE_COMMAND)
+        ok = clone_sweep(l, a, r->server, &databases, &dropped, e);
+    *swept = arena_grow(a, *swept, *n, *n + dropped, sizeof **swept);
+    for (size_t i = 0; i < dropped; i++)
+        (*swept)[(*n)++] = databases[i];
+    return ok;
 }
 
 static bool write_certificate(struct subject *s, const struct rehearsal *out,

@@ -4,11 +4,20 @@
 
 #include "runner/flow/run.h"
 
+/* Folder beside the ledger for the names of clones that commands make. */
+#define CLONE_NOTES "clones"
+
 /* Rehearses the pending migrations of the release, writes the certificate to
  * the ledger, and judges it: *verdict is what the gate `rehearsal` says. True:
  * rehearsed (whatever the verdict). Nothing pending: *nothing. */
 bool rehearse_release(struct subject *s, const char *release,
                       struct rehearsal *out, struct verdict *verdict,
                       bool *nothing, struct err *e);
+
+/* Removes what rehearsals left that were killed: databases on [rehearsal]
+ * server, and what commands made. *swept: their names. */
+bool rehearse_sweep(struct loop *l, struct arena *a,
+                    const struct environment *env, const struct ledger *ledger,
+                    const char ***swept, size_t *n, struct err *e);
 
 #endif

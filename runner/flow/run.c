@@ -28,6 +28,7 @@ static void fence_now(struct run *r)
     r->fence.seq = ledger_seq(l);
     r->fence.head = ledger_head(l);
     r->fence.run = r->id;
+    r->fence.claim = ledger_claim(l);
 }
 
 bool run_open(struct run *r, struct subject *s, enum run_kind kind,

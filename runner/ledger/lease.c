@@ -192,6 +192,7 @@ static bool take_epoch(struct ledger *l, const char *environment,
     l->lease.epoch = INT64_MAX; /* until the append has given us ours */
     good = ledger_append(l, EVENT_EPOCH, payload, e);
     l->lease.epoch = l->epoch;
+    memcpy(l->lease.claim, l->last_hex, sizeof l->lease.claim);
     json_set_int(holder, "epoch", l->epoch);
     if (good)
         write_holder(l, holder);

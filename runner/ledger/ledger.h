@@ -44,6 +44,9 @@ int64_t ledger_seq(const struct ledger *l);         /* of the head */
 const char *ledger_head(const struct ledger *l);    /* its hash */
 /* Of the lease while one is held (what fences carry); else the highest seen. */
 int64_t ledger_epoch(const struct ledger *l);
+/* The hash of the record that took the lease's epoch, "" without a lease: two
+ * copies of one ledger may both take epoch 8, and never by the same record. */
+const char *ledger_claim(const struct ledger *l);
 /* Who hears of a disk that takes over a second for an append: "ledger slow
  * 3.0 s". The append is acknowledged no earlier for it. */
 void ledger_tell(struct ledger *l, struct progress *p);

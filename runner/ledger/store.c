@@ -214,6 +214,11 @@ int64_t ledger_epoch(const struct ledger *l)
     return l->lease.fd >= 0 ? l->lease.epoch : l->epoch;
 }
 
+const char *ledger_claim(const struct ledger *l)
+{
+    return l->lease.fd >= 0 ? l->lease.claim : "";
+}
+
 void ledger_tell(struct ledger *l, struct progress *p)
 {
     l->progress = p;

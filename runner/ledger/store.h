@@ -16,6 +16,7 @@ struct lease {
     int fd;                  /* -1: none */
     char *environment, *run; /* in the arena */
     int64_t epoch;
+    char claim[HASH_HEX]; /* hash of the record that took it */
     dev_t dev;
     ino_t ino;
     char lost[400]; /* "": ours */

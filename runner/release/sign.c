@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "policies/person.h"
 #include "runner/base/buf.h"
 #include "runner/base/escape.h"
 #include "runner/base/file.h"
@@ -192,7 +193,7 @@ char *sign_people(struct arena *a, const struct expected_settings *s)
         const struct signer *one = &file.list[i];
         size_t before = 0;
 
-        while (strcmp(file.list[before].person, one->person) != 0)
+        while (!person_same(file.list[before].person, one->person))
             before++;
         if (before == i && !one->pattern && !one->authority)
             buf_printf(&list, "%s%s", list.len ? ", " : "",

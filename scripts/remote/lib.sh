@@ -68,6 +68,7 @@ take epoch
 take seq
 take head
 take run
+take claim
 own=$path/.tidegate
 
 # A folder of ours: there, no link, the login user's, not everybody's.
@@ -127,6 +128,7 @@ fence_read() {
     f_seq=0
     f_head=
     f_run=
+    f_claim=
     while read -r tg_key tg_word; do
         case $tg_key in
         ledger) f_ledger=$tg_word ;;
@@ -134,6 +136,7 @@ fence_read() {
         seq) f_seq=$tg_word ;;
         head) f_head=$tg_word ;;
         run) f_run=$tg_word ;;
+        claim) f_claim=$tg_word ;;
         esac
     done <<FENCE
 $(own_read fence)
@@ -153,7 +156,7 @@ fence_judge() {
     [ "$epoch" -ge "$f_epoch" ] ||
         fail "superseded by epoch $f_epoch, run $f_run (we are epoch $epoch)" \
             "let that run end; look at: tidegate status" superseded
-    [ "$epoch" != "$f_epoch" ] || [ "$run" = "$f_run" ] ||
+    [ "$epoch" != "$f_epoch" ] || [ "$run $claim" = "$f_run $f_claim" ] ||
         fail "the ledger was copied: epoch $epoch is run $f_run at head $f_seq \
 $f_head here, and run $run at head $seq $head there" \
             "keep one of the two ledgers" forked
@@ -176,7 +179,8 @@ hold() {
 epoch $epoch
 seq $seq
 head $head
-run $run"
+run $run
+claim $claim"
     fi
 }
 

@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# prune: old releases go; never live, the newest two good, or a needed one.
+# prune: old releases go; never live, the newest two other good ones, or a
+# needed one.
 # shellcheck disable=SC2154 # variables of lib.sh
 # shellcheck disable=SC2015 # where A \&\& B || C: C ends the step
 take keep
@@ -8,7 +9,6 @@ hold
 current_read
 
 is_needed() {
-    [ "$1" = "$c_name" ] && return 0
     while IFS= read -r tg_line; do
         [ "$tg_line" != "$1" ] || return 0
     done <<NEEDED
@@ -40,6 +40,7 @@ tg_removed=
 for tg_name in $(cd -- "$own" && ls -t -- *.files 2>/dev/null); do
     tg_name=${tg_name%.files}
     case $tg_name in '' | .* | -* | *[!A-Za-z0-9._-]*) continue ;; esac
+    [ "$tg_name" != "$c_name" ] || continue
     tg_state=$(state_of "$tg_name")
     if [ "$tg_state" = good ] && [ "$tg_good" -lt 2 ]; then
         tg_good=$((tg_good + 1))

@@ -28,9 +28,11 @@ ordinary_exec() {
         [ -x "$ordinary_flavour" ] || continue
         mkdir -p "$ordinary_copy/${ordinary_flavour%/*}"
         cp "$ordinary_flavour" "$ordinary_copy/$ordinary_flavour"
-        ! [ -d "${ordinary_flavour%/*}/bench" ] ||
-            cp -r "${ordinary_flavour%/*}/bench" \
-                "$ordinary_copy/${ordinary_flavour%/*}/"
+        for ordinary_more in bench histories; do
+            ! [ -d "${ordinary_flavour%/*}/$ordinary_more" ] ||
+                cp -r "${ordinary_flavour%/*}/$ordinary_more" \
+                    "$ordinary_copy/${ordinary_flavour%/*}/"
+        done
         ordinary_append=${ordinary_flavour%/*}/integration/ledger/append
         [ ! -x "$ordinary_append" ] || {
             mkdir -p "$ordinary_copy/${ordinary_append%/*}"

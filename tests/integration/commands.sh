@@ -81,6 +81,7 @@ run 64
 says 'which command?'
 run 64 wehn
 says 'did you mean: tidegate when?'
+says 'VERDICT usage exit=64 at='
 run 64 when --unti x
 says 'did you mean --until?'
 run 64 when extra
@@ -125,6 +126,9 @@ PGHOST=/run/pg PGDATABASE='the shop' PGUSER=anna \
 check 'init with hosts and a database'
 grep -q "^database = host=/run/pg user=anna dbname='the shop'\$" "$S/tidegate.ini"
 check 'PG* went into the file'
+says 'made    tidegate.ini (database from PG'
+! grep -q 'not taken' "$D/out" "$D/err"
+check 'what went into the file is not called "not taken"'
 says 'it wants 2 persons'
 grep -q '^anna@example.net namespaces="tidegate" ssh-ed25519 ' \
     "$S/policies/allowed_signers"

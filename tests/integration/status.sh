@@ -109,7 +109,11 @@ says 'No run yet'
 echo '# whole'
 for i in 1 2 3; do host_has $i v1; done
 run 12 status
-says 'tidegate did not put it there: tidegate adopt'
+says '^127.0.0.2 +v1 +not adopted .*tidegate did not put it there: tidegate adopt'
+[ ! -e "$D/net/hosts/127.0.0.1/.tidegate" ] || rm "$D/net/hosts/127.0.0.1/.tidegate/v1.files"
+run 12 status
+says '^127.0.0.1 +v1 +not adopted .*tidegate adopt'
+host_has 1 v1
 events lease production r-one \
     run '{"environment":"production","run":"r-one","kind":"adopt","release":"v1","who":"anna@m"}' \
     ended '{"run":"r-one","outcome":"good","exit":0,"live":"v1"}'

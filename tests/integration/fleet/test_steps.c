@@ -66,6 +66,11 @@ static void fence_refuses(void **state)
     g->fence.epoch = 7;
     g->fence.run = "run-b";
     refused_as(g, "forked");
+    /* the same run, resumed from two copies of one ledger */
+    g->fence.run = "run-7";
+    g->fence.claim = "another record";
+    g->fence.seq = 50;
+    refused_as(g, "forked");
     g->fence = (struct fence){"ledger-2", 9, 99, "ffff", "run-9"};
     refused_as(g, "foreign");
     look(g, 1, NULL);
@@ -566,6 +571,12 @@ static void prunes(void **state)
                         "theirs v1 v2 v4 v6 v7 ");
     assert_string_equal(on(g, 0, "cd .tidegate; ls *.state | tr '\\n' ' '"),
                         "v1.state v2.state v4.state v6.state v7.state ");
+    /* with nothing more to keep: live v6, and two good ones to go back to */
+    on(g, 0, "ln -sfn releases/v6 current");
+    step_prune(g->f, all, 1, &g->fence, 0, "", g->r);
+    all_are(g, 1, OUTCOME_DONE);
+    assert_string_equal(on(g, 0, "ls -A releases | tr '\\n' ' '"),
+                        "theirs v2 v4 v6 ");
     rig_end(g);
 }
 

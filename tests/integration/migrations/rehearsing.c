@@ -11,6 +11,9 @@
 #include <cmocka.h>
 
 #include "runner/base/buf.h"
+#include "runner/base/file.h"
+
+#define WAIT_S 20
 
 int fixture_open(void **state)
 {
@@ -170,4 +173,72 @@ const struct touched *touched_find(const struct rehearsed_statement *s,
         if (strcmp(s->touched[i].relation, relation) == 0)
             return &s->touched[i];
     return NULL;
+}
+
+const struct migration *one(struct fixture *f, const char *up, const char *down)
+{
+    return migration_make(f, "0001_one", up, down);
+}
+
+void must(struct fixture *f, bool ok)
+{
+    if (!ok)
+        err_print(&f->e, stderr);
+    assert_true(ok);
+    assert_int_equal(clones_left(f), 0);
+}
+
+void refused(struct fixture *f, bool ok, enum err_code code, const char *part)
+{
+    assert_false(ok);
+    assert_int_equal(f->e.code, code);
+    assert_non_null(strstr(f->e.why, part));
+    assert_true(*f->e.what && *f->e.fix);
+}
+
+bool wait_for(struct fixture *f, const char *sql, const char *want)
+{
+    int64_t deadline = clock_mono() + WAIT_S * 1000;
+
+    while (strcmp(database_ask(f, "postgres", sql), want) != 0) {
+        if (clock_mono() > deadline)
+            return false;
+        loop_sleep(f->loop, 20);
+    }
+    return true;
+}
+
+char *program_make(struct fixture *f, char folder[], const char *text)
+{
+    const char *conninfo = getenv("TIDEGATE_TEST_PG");
+    char *path, *at;
+
+    assert_non_null(mkdtemp(folder));
+    path = arena_printf(&f->a, "%s/clone", folder);
+    while ((at = strstr(text, "@C@")))
+        text = arena_printf(&f->a, "%.*s%s%s", (int)(at - text), text, conninfo,
+                            at + 3);
+    assert_true(file_write(path, text, strlen(text), 0755, &f->e));
+    return path;
+}
+
+const char *program_log(struct fixture *f, const char *path)
+{
+    char *log;
+    size_t len;
+
+    if (!file_read(path_join(&f->a, path_folder(&f->a, path), "log"), 4096,
+                   ERR_INPUT, &f->a, &log, &len, &f->e))
+        return "";
+    return log;
+}
+
+void program_remove(struct fixture *f, const char *path)
+{
+    const char *folder = path_folder(&f->a, path);
+
+    unlink(path_join(&f->a, folder, "log"));
+    unlink(path);
+    rmdir(path_join(&f->a, folder, "notes"));
+    assert_int_equal(rmdir(folder), 0); /* so no note is left either */
 }

@@ -129,7 +129,7 @@ static void a_killed_write_leaves_old_or_new(void **state)
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        char path[100], point[20], said[200], *bytes;
+        char path[100], point[64], said[200], *bytes;
         struct arena a;
         struct err e;
         size_t len;

@@ -29,6 +29,7 @@ static void clean(struct inherited *in, char *said, size_t size)
     if (close_stdin)
         close(STDIN_FILENO);
     start_clean(in);
+    start_tell(in);
     stdin_was_open = fcntl(STDIN_FILENO, F_GETFD) >= 0;
     fflush(stderr);
     dup2(kept, STDERR_FILENO);

@@ -169,14 +169,14 @@ static const char *run(struct loop *l, const char *shell, const char *command,
 
 static void fence_request(struct buf *out, const char *path)
 {
-    const char *texts[] = {path,   "host", "ledger-1", "7", "42",
-                           "abcd", "run",  "policy",   ""};
-    struct param params[9];
+    const char *texts[] = {path,   "host", "ledger-1", "7",      "42",
+                           "abcd", "run",  "claim",    "policy", ""};
+    struct param params[10];
 
-    for (int i = 0; i < 9; i++)
+    for (int i = 0; i < 10; i++)
         params[i] = (struct param){texts[i], strlen(texts[i])};
     buf_init(out);
-    request_build(out, nonce, "fence", params, 9);
+    request_build(out, nonce, "fence", params, 10);
 }
 
 static void remove_folder(struct loop *l, const char *folder)

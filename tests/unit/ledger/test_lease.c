@@ -23,6 +23,32 @@ static void a_lease_takes_an_epoch(void **state)
     ledger_close(l);
 }
 
+/* The same epoch, taken from two copies of one ledger: another claim. */
+static void each_epoch_has_its_own_claim(void **state)
+{
+    struct fixture *f = *state;
+    struct ledger *l = fixture_new(f);
+    const char *first;
+    size_t len;
+    char *copy = fixture_bytes(f, &len);
+
+    assert_string_equal(ledger_claim(l), "");
+    assert_true(ledger_lease(l, "production", "r1", &f->e));
+    first = arena_strdup(&f->a, ledger_claim(l));
+    assert_int_equal(strlen(first), 64);
+    assert_true(fixture_note(l, "x", &f->e));
+    assert_string_equal(ledger_claim(l), first);
+    ledger_close(l);
+    fixture_put(f, copy, len);
+    l = fixture_open(f, LEDGER_WRITE);
+    assert_true(ledger_lease(l, "production", "r1", &f->e));
+    assert_int_equal(ledger_epoch(l), 1);
+    assert_string_not_equal(ledger_claim(l), first);
+    ledger_unlease(l);
+    assert_string_equal(ledger_claim(l), "");
+    ledger_close(l);
+}
+
 struct epochs {
     int64_t epoch[16];
     int n;
@@ -251,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_lease_takes_an_epoch),
+        TEST(each_epoch_has_its_own_claim),
         TEST(others_learn_who_holds_it),
         TEST(environments_do_not_disturb_each_other),
         TEST(a_superseded_run_appends_nothing),

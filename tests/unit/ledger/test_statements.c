@@ -1,4 +1,5 @@
 /* Manifests, approvals, withdrawals, overrides and policy pins. */
+#include "runner/base/clock.h"
 #include "runner/base/hash.h"
 #include "runner/ledger/state.h"
 #include "runner/release/statement.h"
@@ -127,6 +128,7 @@ static void a_manifest_comes_back_as_announced(void **state)
     assert_string_equal(m->key, "SHA256:key");
     assert_int_equal(m->phases, PHASES_MIGRATIONS);
     assert_int_equal(m->announced, 1000);
+    assert_in_range(m->recorded, clock_now() - 60, clock_now());
     assert_int_equal(m->opens, 2000);
     assert_int_equal(m->expires, 3000);
     assert_int_equal(m->how, SIGNED_NOT);

@@ -65,6 +65,7 @@ static struct rehearsal whole(void)
                               .digest = DIGEST,
                               .at = 1700000000,
                               .clone_share = 0.333,
+                              .schema_only = true,
                               .low = 10,
                               .likely = 20,
                               .high = 30,
@@ -87,6 +88,7 @@ static void every_field_comes_back(void **state)
     assert_string_equal(back.digest, DIGEST);
     assert_int_equal(back.at, 1700000000);
     assert_int_equal((int)(back.clone_share * 1000 + 0.5), 333);
+    assert_true(back.schema_only);
     assert_int_equal(back.low + back.likely + back.high, 60);
     assert_string_equal(back.failed, "0001_a:3: no");
     assert_string_equal(back.clone, "dump of shop");

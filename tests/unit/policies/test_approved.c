@@ -29,7 +29,10 @@ static void test_not_counted(void **state)
         const char *person, *key, *manifest, *rule, *says;
     } rows[] = {
         {"anna", "SHA256:other", HEX("1"), "approved.own", "they announced"},
+        {"Anna", "SHA256:other", HEX("1"), "approved.own", "they announced"},
         {"other", "SHA256:anna", HEX("1"), "approved.own", "they announced"},
+        {"JAAK", "SHA256:other", HEX("1"), "approved.same_person",
+         "the one by JAAK counts once for one person"},
         {"jaak", "SHA256:other", HEX("1"), "approved.same_person",
          "the one by jaak counts once for one person"},
         {"other", "SHA256:jaak", HEX("1"), "approved.same_key", "one key"},

@@ -330,6 +330,14 @@ static void test_early_and_notice(void **state)
         "at 23:30 EET");
     assert_int_equal(world_ask(w, GATE_EXPECTED).retry_at, NOW + 30 * MINUTE);
     assert_string_equal(world_ask(w, GATE_EXPECTED).limit, "notice = 30 min");
+    /* signed as of this morning, and in the ledger since ten minutes ago */
+    m->announced = NOW - 12 * HOUR;
+    m->recorded = NOW - 10 * MINUTE;
+    ask(HOLD, "expected.notice",
+        "v1.4.2 was announced 10 min ago; it may begin at 23:20");
+    m->recorded = NOW - 12 * HOUR;
+    m->announced = NOW;
+    ask(HOLD, "expected.notice", "it may begin at 23:30");
     m->announced = NOW - 30 * MINUTE;
     ask(PASS, "expected.announced", "");
     w->policy.expected.notice = 0;

@@ -83,6 +83,7 @@ static const struct {
     {"\"again\":false,", "\"aaa\":1,\"again\":false,", "aaa"},
     {"\"again\":false", "\"again\":\"no\"", "again"},
     {"\"again\":false", "\"again\":0", "again"},
+    {"\"artifact\":\"" D1 "\",", "", "artifact"},
     {"\"artifact\":\"1", "\"artifact\":\"A", "artifact"},
     {"\"artifact\":\"1", "\"artifact\":\"", "artifact"},
     {"\"artifact\":\"1", "\"artifact\":\"sha512:1", "artifact"},
