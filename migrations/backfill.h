@@ -13,6 +13,8 @@
 #include "migrations/batch.h"
 #include "migrations/pg.h"
 
+#define BACKFILL_BATCH_MS 1000 /* what one batch should take at most */
+
 /* A column that batches may be ranges of: alone in a unique index that orders
  * it, NOT NULL, and of a type whose text is read back the same. */
 struct backfill_key {

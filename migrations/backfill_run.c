@@ -5,7 +5,6 @@
 #include "runner/base/duration.h"
 #include "runner/base/failpoint.h"
 
-#define BATCH_MS   1000 /* what one batch should take at most */
 #define BLOCKED_MS 2000 /* as in guard.c */
 #define LIVE_MS    500
 
@@ -166,7 +165,7 @@ bool backfill_run(struct apply *ap, struct task *t, struct err *e)
     struct backfill f = {.ap = ap, .t = t, .b = t->script->batch};
     bool ok;
 
-    f.target_ms = blocked / 2 < BATCH_MS ? blocked / 2 : BATCH_MS;
+    f.target_ms = blocked / 2 < BACKFILL_BATCH_MS ? blocked / 2 : BACKFILL_BATCH_MS;
     buf_init(&f.last);
     ok = run(&f, e);
     buf_release(&f.last);

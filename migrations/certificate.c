@@ -71,6 +71,7 @@ static struct json *migration_json(const struct rehearsed *m)
     json_set_int(o, "down_ms", m->down_ms);
     set_range(o, m->low, m->likely, m->high);
     json_set_int(o, "down_high_ms", m->down_high);
+    batches_to_json(o, m->batches);
     json_set_bool(o, "has_down", m->has_down);
     json_set_bool(o, "down_ok", m->down_ok);
     set_text(o, "differs", m->differs);
@@ -203,6 +204,7 @@ static struct rehearsed *migrations_of(struct arena *a, const struct json *list,
             .likely = json_int(o, "likely_ms", 0),
             .high = json_int(o, "high_ms", 0),
             .down_high = json_int(o, "down_high_ms", -1),
+            .batches = batches_from_json(a, o),
             .has_down = json_bool(o, "has_down", false),
             .down_ok = json_bool(o, "down_ok", false),
             .differs = text_of(a, o, "differs"),

@@ -64,7 +64,19 @@ struct estimate estimate_statement(const struct traced_statement *s)
     }
     if (out.high < ESTIMATE_FLOOR_MS)
         out.high = ESTIMATE_FLOOR_MS;
+    if (s->batches) {
+        int64_t pauses = times((double)s->batches->pauses_ms, ratio, 1000);
+        estimate_add(&out, &(struct estimate){pauses, pauses, pauses});
+    }
     return out;
+}
+
+int64_t estimate_batch_high(const struct traced_batches *b)
+{
+    int64_t high = times(((double)b->longest_ms + 1) * ESTIMATE_COLD / 1000, 1,
+                         ESTIMATE_LOAD);
+
+    return high < ESTIMATE_FLOOR_MS ? ESTIMATE_FLOOR_MS : high;
 }
 
 void estimate_add(struct estimate *sum, const struct estimate *one)

@@ -35,6 +35,9 @@ struct estimate {
  * on nothing that grows (*grows false) or when production is unknown. */
 double estimate_ratio(const struct traced_statement *s, bool *grows);
 struct estimate estimate_statement(const struct traced_statement *s);
+/* What the longest batch may take in production: it grows with its own size
+ * alone. */
+int64_t estimate_batch_high(const struct traced_batches *b);
 void estimate_add(struct estimate *sum, const struct estimate *one);
 /* Whether this touch is work that grows with the relation, and by rows or by
  * pages. */

@@ -13,6 +13,7 @@
 #include "migrations/applied.h"
 #include "migrations/migration.h"
 #include "migrations/pg.h"
+#include "migrations/rehearsed_batches.h"
 #include "runner/base/json.h"
 #include "runner/base/progress.h"
 
@@ -70,11 +71,12 @@ struct rehearsed {
     int64_t up_ms, down_ms;
     int64_t low, likely, high; /* up, production, ms */
     int64_t down_high;         /* down, production, ms; -1: no down */
-    bool has_down, down_ok;    /* ok: ran, undid all but the order of columns,
-                                  and up ran again */
-    const char *differs;       /* what up and down left ("left: ...") or lost
-                                  ("lost: ..."), or how it failed; lines, or
-                                  NULL: equal */
+    const struct rehearsed_batches *batches; /* of up; NULL: in one go */
+    bool has_down, down_ok; /* ok: ran, undid all but the order of columns,
+                               and up ran again */
+    const char *differs;    /* what up and down left ("left: ...") or lost
+                               ("lost: ..."), or how it failed; lines, or
+                               NULL: equal */
 };
 
 /* How long the readers and the writers of a table wait, production, ms. */

@@ -109,6 +109,7 @@ static struct rehearsed rehearsed_of(struct arena *a, const struct pass *p)
         .up = up,
         .n = p->up.n,
         .up_ms = p->up.ms,
+        .batches = batches_of(a, p->up.batches),
         .down_ms = p->down.ms,
         .down_high = m->has_down ? high_of(&p->down) : -1,
         .has_down = m->has_down,

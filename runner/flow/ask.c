@@ -53,7 +53,8 @@ static void need_left(struct run *r)
         if (m->after && m->has_down && m->down_high > 0)
             need->after_down_high += m->down_high;
         if (pending)
-            *(m->after ? &need->after_high : &need->before_high) += m->high;
+            *(m->after ? &need->after_high : &need->before_high) +=
+                rehearsed_need(m);
     }
     need->batches = r->batches_left;
     need->batches_done = r->batches_done;
