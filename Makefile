@@ -129,8 +129,9 @@ $(B)/histories/%: $(B)/tests/histories/%.o $(link_migrations)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
 
-$(addprefix $(B)/integration/migrations/,test_clones test_hazards \
-    test_leftovers test_rehearse): $(B)/tests/integration/migrations/rehearsing.o
+$(addprefix $(B)/integration/migrations/,test_batches test_clones test_hazards \
+    test_leftovers test_measures test_rehearse): \
+    $(B)/tests/integration/migrations/rehearsing.o
 $(B)/integration/migrations/test_door: $(B)/tests/integration/migrations/proxy.o
 
 # `make unit ROOM=policies` builds and runs one room's; scripts/unit prints

@@ -55,6 +55,9 @@ static void add_batch(struct tracing *x, const struct traced_statement *from,
     x->sum->ms += ms;
     x->sum->rows += from->rows;
     x->sum->wal_bytes += from->wal_bytes;
+    if (x->sum->temp_bytes >= 0)
+        x->sum->temp_bytes =
+            from->temp_bytes < 0 ? -1 : x->sum->temp_bytes + from->temp_bytes;
     add_touches(x, from);
     if (x->n == x->cap) {
         size_t cap = x->cap ? 2 * x->cap : 64;
@@ -87,6 +90,7 @@ static void settle(struct tracing *x)
         b->p95_ms = x->ms[(n * 95 + 99) / 100 - 1];
         b->longest_ms = x->ms[n - 1];
     }
+    x->out->temp_bytes = x->sum->temp_bytes;
     x->out->batches = b;
     x->sum->batches = b;
 }

@@ -6,6 +6,15 @@
 
 #define CERTIFICATE_TYPE "rehearsal"
 #define PER_MILLE        1000
+/* An event of the ledger holds 1 MiB; there is more in it than this. */
+#define CERTIFICATE_MOST (900 * 1024)
+
+/* What is left out of one that would be larger. */
+enum detail {
+    DETAIL_ALL,
+    DETAIL_TOUCHING, /* statements that nobody's table was touched by */
+    DETAIL_LEAST,    /* the statements of downs as well */
+};
 
 static int64_t per_mille(double share)
 {
@@ -42,6 +51,19 @@ static void set_range(struct json *o, int64_t low, int64_t likely, int64_t high)
     json_set_int(o, "high_ms", high);
 }
 
+static struct json *phases_json(const struct rehearsed_statement *s)
+{
+    struct json *list = json_new_array();
+
+    for (size_t i = 0; i < s->n_phases; i++) {
+        struct json *o = json_new_object();
+        json_set_str(o, "name", s->phases[i].name);
+        json_set_int(o, "ms", s->phases[i].ms);
+        json_append(list, o);
+    }
+    return list;
+}
+
 static struct json *statement_json(const struct rehearsed_statement *s)
 {
     struct json *o = json_new_object(), *touched = json_new_array();
@@ -52,32 +74,14 @@ static struct json *statement_json(const struct rehearsed_statement *s)
     json_set_int(o, "ms", s->ms);
     json_set_int(o, "rows", s->rows);
     json_set_int(o, "wal_bytes", s->wal_bytes);
+    json_set_int(o, "temp_bytes", s->temp_bytes);
+    if (s->n_phases)
+        json_set(o, "phases", phases_json(s));
     set_range(o, s->low, s->likely, s->high);
     set_text(o, "safer", s->safer);
     for (size_t i = 0; i < s->n; i++)
         json_append(touched, touched_json(&s->touched[i]));
     json_set(o, "touched", touched);
-    return o;
-}
-
-static struct json *migration_json(const struct rehearsed *m)
-{
-    struct json *o = json_new_object(), *up = json_new_array();
-
-    json_set_str(o, "name", m->name);
-    json_set_bool(o, "after", m->after);
-    json_set_bool(o, "transaction", m->transaction);
-    json_set_int(o, "up_ms", m->up_ms);
-    json_set_int(o, "down_ms", m->down_ms);
-    set_range(o, m->low, m->likely, m->high);
-    json_set_int(o, "down_high_ms", m->down_high);
-    batches_to_json(o, m->batches);
-    json_set_bool(o, "has_down", m->has_down);
-    json_set_bool(o, "down_ok", m->down_ok);
-    set_text(o, "differs", m->differs);
-    for (size_t i = 0; i < m->n; i++)
-        json_append(up, statement_json(&m->up[i]));
-    json_set(o, "up", up);
     return o;
 }
 
@@ -92,10 +96,67 @@ static struct json *wait_json(const struct table_wait *w)
     return o;
 }
 
-struct json *rehearsal_to_json(const struct rehearsal *r)
+static struct json *waits_json(const struct table_wait *list, size_t n)
+{
+    struct json *out = json_new_array();
+
+    for (size_t i = 0; i < n; i++)
+        json_append(out, wait_json(&list[i]));
+    return out;
+}
+
+static struct json *names_json(const char *const *list, size_t n)
+{
+    struct json *out = json_new_array();
+
+    for (size_t i = 0; i < n; i++)
+        json_append(out, json_new_string(list[i]));
+    return out;
+}
+
+static struct json *statements_json(const struct rehearsed_statement *list,
+                                    size_t n, enum detail detail)
+{
+    struct json *out = json_new_array();
+
+    for (size_t i = 0; i < n; i++)
+        if (detail == DETAIL_ALL || list[i].n)
+            json_append(out, statement_json(&list[i]));
+    return out;
+}
+
+static struct json *migration_json(const struct rehearsed *m,
+                                   enum detail detail)
+{
+    struct json *o = json_new_object();
+
+    json_set_str(o, "name", m->name);
+    json_set_bool(o, "after", m->after);
+    json_set_bool(o, "transaction", m->transaction);
+    json_set_int(o, "up_ms", m->up_ms);
+    json_set_int(o, "down_ms", m->down_ms);
+    set_range(o, m->low, m->likely, m->high);
+    json_set_int(o, "down_low_ms", m->down_low);
+    json_set_int(o, "down_likely_ms", m->down_likely);
+    json_set_int(o, "down_high_ms", m->down_high);
+    json_set_int(o, "temp_bytes", m->temp_bytes);
+    batches_to_json(o, m->batches);
+    json_set_bool(o, "has_down", m->has_down);
+    json_set_bool(o, "down_ok", m->down_ok);
+    set_text(o, "differs", m->differs);
+    json_set(o, "loses", names_json(m->loses, m->n_loses));
+    json_set(o, "invalid_indexes", names_json(m->invalid, m->n_invalid));
+    json_set(o, "up", statements_json(m->up, m->n, detail));
+    json_set(o, "down",
+             statements_json(m->down, detail <= DETAIL_TOUCHING ? m->n_down : 0,
+                             detail));
+    json_set(o, "down_waits", waits_json(m->down_waits, m->n_down_waits));
+    return o;
+}
+
+static struct json *whole_json(const struct rehearsal *r, enum detail detail)
 {
     struct json *o = json_new_object(), *list = json_new_array();
-    struct json *waits = json_new_array();
 
     json_set_str(o, "type", CERTIFICATE_TYPE);
     json_set_str(o, "migrations_digest", r->digest);
@@ -107,12 +168,30 @@ struct json *rehearsal_to_json(const struct rehearsal *r)
     set_text(o, "failed", r->failed);
     json_set_str(o, "warnings", r->warnings ? r->warnings : "");
     for (size_t i = 0; i < r->n; i++)
-        json_append(list, migration_json(&r->list[i]));
+        json_append(list, migration_json(&r->list[i], detail));
     json_set(o, "migrations", list);
-    for (size_t i = 0; i < r->waited; i++)
-        json_append(waits, wait_json(&r->waits[i]));
-    json_set(o, "waits", waits);
+    json_set(o, "waits", waits_json(r->waits, r->waited));
+    if (detail != DETAIL_ALL)
+        json_set_bool(o, "cut", true);
     return o;
+}
+
+struct json *rehearsal_to_json(const struct rehearsal *r)
+{
+    for (enum detail detail = DETAIL_ALL;; detail++) {
+        struct json *o = whole_json(r, detail);
+        struct arena scratch;
+        size_t len;
+
+        if (detail == DETAIL_LEAST)
+            return o;
+        arena_init(&scratch);
+        len = strlen(json_canonical(&scratch, o));
+        arena_release(&scratch);
+        if (len <= CERTIFICATE_MOST)
+            return o;
+        json_free(o);
+    }
 }
 
 /* ---- and back ---- */
@@ -159,6 +238,21 @@ static struct touched *touched_of(struct arena *a, const struct json *list,
     return out;
 }
 
+static struct rehearsed_phase *phases_of(struct arena *a,
+                                         const struct json *list, size_t *n)
+{
+    struct rehearsed_phase *out;
+
+    *n = json_len(list);
+    out = arena_array(a, *n, sizeof *out);
+    for (size_t i = 0; i < *n; i++) {
+        const struct json *o = json_at(list, i);
+        out[i] = (struct rehearsed_phase){.name = text_or_empty(a, o, "name"),
+                                          .ms = json_int(o, "ms", 0)};
+    }
+    return out;
+}
+
 static struct rehearsed_statement *
 statements_of(struct arena *a, const struct json *list, size_t *n)
 {
@@ -175,12 +269,47 @@ statements_of(struct arena *a, const struct json *list, size_t *n)
             .ms = json_int(o, "ms", 0),
             .rows = json_int(o, "rows", 0),
             .wal_bytes = json_int(o, "wal_bytes", 0),
+            .temp_bytes = json_int(o, "temp_bytes", -1),
             .low = json_int(o, "low_ms", 0),
             .likely = json_int(o, "likely_ms", 0),
             .high = json_int(o, "high_ms", 0),
             .safer = text_of(a, o, "safer"),
         };
         out[i].touched = touched_of(a, json_get(o, "touched"), &out[i].n);
+        out[i].phases = phases_of(a, json_get(o, "phases"), &out[i].n_phases);
+    }
+    return out;
+}
+
+static struct table_wait *waits_of(struct arena *a, const struct json *list,
+                                   size_t *n)
+{
+    struct table_wait *out;
+
+    *n = json_len(list);
+    out = arena_array(a, *n, sizeof *out);
+    for (size_t i = 0; i < *n; i++) {
+        const struct json *o = json_at(list, i);
+        out[i] = (struct table_wait){
+            .table = text_or_empty(a, o, "table"),
+            .readers = json_int(o, "readers_ms", 0),
+            .writers = json_int(o, "writers_ms", 0),
+            .by = text_or_empty(a, o, "by"),
+        };
+    }
+    return out;
+}
+
+static const char **names_of(struct arena *a, const struct json *list,
+                             size_t *n)
+{
+    const char **out;
+
+    *n = json_len(list);
+    out = arena_array(a, *n, sizeof *out);
+    for (size_t i = 0; i < *n; i++) {
+        const char *text = json_text(json_at(list, i));
+        out[i] = arena_strdup(a, text ? text : "");
     }
     return out;
 }
@@ -203,32 +332,22 @@ static struct rehearsed *migrations_of(struct arena *a, const struct json *list,
             .low = json_int(o, "low_ms", 0),
             .likely = json_int(o, "likely_ms", 0),
             .high = json_int(o, "high_ms", 0),
+            .down_low = json_int(o, "down_low_ms", -1),
+            .down_likely = json_int(o, "down_likely_ms", -1),
             .down_high = json_int(o, "down_high_ms", -1),
+            .temp_bytes = json_int(o, "temp_bytes", -1),
             .batches = batches_from_json(a, o),
             .has_down = json_bool(o, "has_down", false),
             .down_ok = json_bool(o, "down_ok", false),
             .differs = text_of(a, o, "differs"),
         };
         out[i].up = statements_of(a, json_get(o, "up"), &out[i].n);
-    }
-    return out;
-}
-
-static struct table_wait *waits_of(struct arena *a, const struct json *list,
-                                   size_t *n)
-{
-    struct table_wait *out;
-
-    *n = json_len(list);
-    out = arena_array(a, *n, sizeof *out);
-    for (size_t i = 0; i < *n; i++) {
-        const struct json *o = json_at(list, i);
-        out[i] = (struct table_wait){
-            .table = text_or_empty(a, o, "table"),
-            .readers = json_int(o, "readers_ms", 0),
-            .writers = json_int(o, "writers_ms", 0),
-            .by = text_or_empty(a, o, "by"),
-        };
+        out[i].down = statements_of(a, json_get(o, "down"), &out[i].n_down);
+        out[i].down_waits =
+            waits_of(a, json_get(o, "down_waits"), &out[i].n_down_waits);
+        out[i].loses = names_of(a, json_get(o, "loses"), &out[i].n_loses);
+        out[i].invalid =
+            names_of(a, json_get(o, "invalid_indexes"), &out[i].n_invalid);
     }
     return out;
 }

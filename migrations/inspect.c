@@ -73,7 +73,7 @@ static struct relation *learn_new(struct trace *t, struct traced_statement *s,
     rel->kind = *cell[COL_KIND];
     rel->table = (uint32_t)number(cell[COL_TABLE]);
     rel->filenode = (uint32_t)number(cell[COL_FILENODE]);
-    s->builds_index |= rel->kind == 'i';
+    s->builds_index |= rel->kind == 'i' || rel->kind == 'I';
     return rel;
 }
 

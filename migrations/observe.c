@@ -6,6 +6,7 @@
 #define DENSE_FOR_MS 200
 #define DENSE_MS     2
 #define SPARSE_MS    50
+#define PHASE        "phase "
 
 /* Locks of a backend, and the relations its progress views say it reads. */
 #define SAMPLE_SQL                                                            \
@@ -14,6 +15,8 @@
     "AND l.relation >= 16384 AND l.database = (SELECT oid FROM "              \
     "pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) "  \
     "UNION ALL SELECT relid, 'scan' FROM "                                    \
+    "pg_catalog.pg_stat_progress_create_index WHERE pid = %d AND relid <> 0 " \
+    "UNION ALL SELECT relid, 'phase ' || phase FROM "                         \
     "pg_catalog.pg_stat_progress_create_index WHERE pid = %d AND relid <> 0 " \
     "UNION ALL SELECT relid, 'scan' FROM "                                    \
     "pg_catalog.pg_stat_progress_vacuum WHERE pid = %d AND relid <> 0"
@@ -65,19 +68,49 @@ static void note(struct observer *o, uint32_t relation, const char *mode,
                                         .last = now};
 }
 
+/* name NULL: none any more. What comes again (the second index of a REINDEX)
+ * adds up. */
+static void phase_begins(struct observer *o, const char *name, int64_t now)
+{
+    size_t i = 0;
+
+    if (o->phase < o->n_phases) {
+        struct traced_phase *at = &o->phases[o->phase];
+        if (name && strcmp(at->name, name) == 0)
+            return;
+        at->ms += now - o->phase_since;
+    }
+    while (name && i < o->n_phases && strcmp(o->phases[i].name, name) != 0)
+        i++;
+    if (name && i == o->n_phases) {
+        o->phases = arena_grow(o->arena, o->phases, o->n_phases,
+                               o->n_phases + 1, sizeof *o->phases);
+        o->phases[o->n_phases++] =
+            (struct traced_phase){.name = arena_strdup(o->arena, name)};
+    }
+    o->phase = name ? i : o->n_phases;
+    o->phase_since = now;
+}
+
 static bool observer_take(struct observer *o, struct err *e)
 {
     struct pg_result got;
     struct arena scratch;
     int64_t now = clock_mono();
+    const char *phase = NULL;
     bool ok;
 
     arena_init(&scratch);
     ok = pg_take(o->watch, &scratch, &got, e);
-    for (int i = 0; ok && i < got.rows; i++)
-        if (*got.cell[i][0] != '0')
-            note(o, (uint32_t)strtoul(got.cell[i][0], NULL, 10), got.cell[i][1],
-                 now);
+    for (int i = 0; ok && i < got.rows; i++) {
+        const char *mode = got.cell[i][1];
+        if (strncmp(mode, PHASE, strlen(PHASE)) == 0)
+            phase = mode + strlen(PHASE);
+        else if (*got.cell[i][0] != '0')
+            note(o, (uint32_t)strtoul(got.cell[i][0], NULL, 10), mode, now);
+    }
+    if (ok && got.columns) /* no answer to COMMIT */
+        phase_begins(o, phase, now);
     arena_release(&scratch);
     o->asked = false;
     if (now - o->sampled > o->gap)
@@ -104,8 +137,8 @@ static bool observer_ask(struct observer *o, struct err *e)
     if (o->holding && (o->n || clock_mono() - o->began > DENSE_FOR_MS))
         return observer_free(o, e);
     arena_init(&scratch);
-    sql =
-        arena_printf(&scratch, SAMPLE_SQL, o->backend, o->backend, o->backend);
+    sql = arena_printf(&scratch, SAMPLE_SQL, o->backend, o->backend, o->backend,
+                       o->backend);
     if (pg_server_version(o->watch) >= 120000)
         sql = arena_printf(&scratch, "%s" CLUSTER_SQL, sql, o->backend);
     ok = pg_send(o->watch, sql, e);
@@ -130,6 +163,7 @@ bool observer_end(struct observer *o, struct err *e)
         loop_turn(o->loop, CLOCK_NEVER);
     if (o->asked && !observer_take(o, e))
         return false;
+    phase_begins(o, NULL, clock_mono());
     return !o->holding || pg_run(o->watch, o->arena, "COMMIT", &ignored, e);
 }
 

@@ -20,6 +20,12 @@ struct observed {
     int64_t first, last; /* monotonic ms, of the samples that showed it */
 };
 
+/* A phase that pg_stat_progress_create_index showed. */
+struct traced_phase {
+    const char *name;
+    int64_t ms;
+};
+
 struct observer {
     struct loop *loop;
     struct pg *watch;
@@ -31,6 +37,9 @@ struct observer {
     bool holding; /* the old snapshot */
     struct observed *list;
     size_t n;
+    struct traced_phase *phases; /* in the order they began */
+    size_t n_phases, phase;      /* the one at hand; n_phases: none is */
+    int64_t phase_since;
 };
 
 /* Watches backend from now on; send the statement right after. */

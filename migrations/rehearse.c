@@ -132,6 +132,7 @@ static void prepare(struct rehearse *r, struct loop *l, struct arena *a,
         .loop = l,
         .arena = a,
         .progress = progress,
+        .warnings = &r->warnings,
         .lock_wait_ms = s->lock_wait_ms ? s->lock_wait_ms : LOCK_WAIT_MS,
         .stops = loop_stops(l)};
 }

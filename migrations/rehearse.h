@@ -53,30 +53,25 @@ struct touched {
     double ratio;        /* production's size / the clone's; 0: unknown */
 };
 
+/* A phase of building an index, as pg_stat_progress_create_index names it:
+ * "waiting for writers before build". Times from samples 50 ms apart. */
+struct rehearsed_phase {
+    const char *name;
+    int64_t ms;
+};
+
 struct rehearsed_statement {
     int number, line; /* 1-based in its script */
     const char *text; /* first 200 bytes, escaped */
     int64_t ms, rows, wal_bytes;
+    int64_t temp_bytes; /* of temporary files; -1: not known by statement */
+    const struct rehearsed_phase *phases; /* when it ran outside a
+                                             transaction; in order */
+    size_t n_phases;
     const struct touched *touched;
     size_t n;
     int64_t low, likely, high; /* estimate for production, ms */
     const char *safer;         /* alternative when it rewrites or blocks */
-};
-
-struct rehearsed {
-    const char *name;
-    bool after, transaction;
-    const struct rehearsed_statement *up;
-    size_t n;
-    int64_t up_ms, down_ms;
-    int64_t low, likely, high; /* up, production, ms */
-    int64_t down_high;         /* down, production, ms; -1: no down */
-    const struct rehearsed_batches *batches; /* of up; NULL: in one go */
-    bool has_down, down_ok; /* ok: ran, undid all but the order of columns,
-                               and up ran again */
-    const char *differs;    /* what up and down left ("left: ...") or lost
-                               ("lost: ..."), or how it failed; lines, or
-                               NULL: equal */
 };
 
 /* How long the readers and the writers of a table wait, production, ms. */
@@ -84,6 +79,32 @@ struct table_wait {
     const char *table;
     int64_t readers, writers; /* high */
     const char *by;           /* "0012_x.up.sql:3 ACCESS EXCLUSIVE" */
+};
+
+struct rehearsed {
+    const char *name;
+    bool after, transaction;
+    const struct rehearsed_statement *up, *down;
+    size_t n, n_down; /* of a certificate that would be too large, not all */
+    int64_t up_ms, down_ms;
+    int64_t low, likely, high;               /* up, production, ms */
+    const struct rehearsed_batches *batches; /* of up; NULL: in one go */
+    /* The cost of going back, production, ms; -1: no down. */
+    int64_t down_low, down_likely, down_high;
+    const struct table_wait *down_waits; /* while it goes back */
+    size_t n_down_waits;
+    int64_t temp_bytes;         /* of up, all of it; -1: not known */
+    const char *const *invalid; /* indexes that up left INVALID, with their
+                                   tables: "public.i on public.t" */
+    size_t n_invalid;
+    const char *const *loses; /* what going back throws away: "public.t",
+                                 "public.t.column" */
+    size_t n_loses;
+    bool has_down, down_ok; /* ok: ran, undid all but the order of columns,
+                               and up ran again */
+    const char *differs;    /* what up and down left ("left: ...") or lost
+                               ("lost: ..."), or how it failed; lines, or
+                               NULL: equal */
 };
 
 struct rehearsal {

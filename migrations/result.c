@@ -64,11 +64,22 @@ static bool hurts(const struct traced_statement *s, bool after)
     return false;
 }
 
-static struct rehearsed_statement statement_of(struct arena *a,
-                                               const struct pass *p, size_t i)
+static struct rehearsed_phase *phases_of(struct arena *a,
+                                         const struct traced_statement *s)
 {
-    const struct traced_statement *s = &p->up.statements[i];
-    bool after = p->migration->after;
+    struct rehearsed_phase *out = arena_array(a, s->n_phases, sizeof *out);
+
+    for (size_t i = 0; i < s->n_phases; i++)
+        out[i] = (struct rehearsed_phase){.name = escape(a, s->phases[i].name),
+                                          .ms = s->phases[i].ms};
+    return out;
+}
+
+static struct rehearsed_statement
+statement_of(struct arena *a, const struct traced_script *script, size_t i,
+             bool after)
+{
+    const struct traced_statement *s = &script->statements[i];
     struct estimate est = estimate_statement(s);
     struct rehearsed_statement out = {
         .number = (int)i + 1,
@@ -77,6 +88,9 @@ static struct rehearsed_statement statement_of(struct arena *a,
         .ms = s->ms,
         .rows = s->rows,
         .wal_bytes = s->wal_bytes,
+        .temp_bytes = s->temp_bytes,
+        .phases = phases_of(a, s),
+        .n_phases = s->n_phases,
         .low = est.low,
         .likely = est.likely,
         .high = est.high,
@@ -87,42 +101,78 @@ static struct rehearsed_statement statement_of(struct arena *a,
     return out;
 }
 
-static int64_t high_of(const struct traced_script *s)
+static struct rehearsed_statement *
+statements_of(struct arena *a, const struct traced_script *script, bool after,
+              struct estimate *sum)
 {
-    struct estimate sum = {0};
+    struct rehearsed_statement *out = arena_array(a, script->n, sizeof *out);
 
-    for (size_t i = 0; i < s->n; i++) {
-        struct estimate one = estimate_statement(&s->statements[i]);
-        estimate_add(&sum, &one);
+    *sum = (struct estimate){0};
+    for (size_t i = 0; i < script->n; i++) {
+        out[i] = statement_of(a, script, i, after);
+        sum->low += out[i].low;
+        sum->likely += out[i].likely;
+        sum->high += out[i].high;
     }
-    return sum.high;
+    return out;
 }
 
-static struct rehearsed rehearsed_of(struct arena *a, const struct pass *p)
+static void escape_tables(struct arena *a, const struct waits *w)
 {
-    const struct migration *m = p->migration;
-    struct rehearsed_statement *up = arena_array(a, p->up.n, sizeof *up);
+    for (size_t i = 0; i < w->n; i++)
+        w->list[i].table = escape(a, w->list[i].table);
+}
+
+static void fill_down(struct rehearsed *out, struct arena *a,
+                      const struct passes *p, const struct pass *at)
+{
+    struct waits waits = {.arena = a};
+    struct estimate sum;
+
+    out->down_low = out->down_likely = out->down_high = -1;
+    if (!at->migration->has_down)
+        return;
+    out->down = statements_of(a, &at->down, at->migration->after, &sum);
+    out->n_down = at->down.n;
+    out->down_ms = at->down.ms;
+    out->down_low = sum.low;
+    out->down_likely = sum.likely;
+    out->down_high = sum.high;
+    if (at->down_ran)
+        waits_add(&waits, &p->trace.relations, &at->down, at->migration->after);
+    escape_tables(a, &waits);
+    out->down_waits = waits.list;
+    out->n_down_waits = waits.n;
+}
+
+static struct rehearsed rehearsed_of(const struct passes *p,
+                                     const struct pass *at)
+{
+    struct arena *a = p->trace.arena;
+    const struct migration *m = at->migration;
+    struct estimate sum;
     struct rehearsed out = {
         .name = m->name,
         .after = m->after,
         .transaction = m->up.transaction,
-        .up = up,
-        .n = p->up.n,
-        .up_ms = p->up.ms,
-        .batches = batches_of(a, p->up.batches),
-        .down_ms = p->down.ms,
-        .down_high = m->has_down ? high_of(&p->down) : -1,
+        .up = statements_of(a, &at->up, m->after, &sum),
+        .n = at->up.n,
+        .up_ms = at->up.ms,
+        .batches = batches_of(a, at->up.batches),
+        .temp_bytes = at->up.temp_bytes,
         .has_down = m->has_down,
-        .down_ok = p->down_ok,
-        .differs = p->differs,
+        .down_ok = at->down_ok,
+        .differs = at->differs,
+        .invalid = at->up.invalid,
+        .n_invalid = at->up.n_invalid,
     };
 
-    for (size_t i = 0; i < p->up.n; i++) {
-        up[i] = statement_of(a, p, i);
-        out.low += up[i].low;
-        out.likely += up[i].likely;
-        out.high += up[i].high;
-    }
+    out.low = sum.low;
+    out.likely = sum.likely;
+    out.high = sum.high;
+    for (size_t i = 0; i < at->up.n_invalid; i++)
+        at->up.invalid[i] = escape(a, at->up.invalid[i]);
+    fill_down(&out, a, p, at);
     return out;
 }
 
@@ -188,7 +238,7 @@ void result_fill(struct rehearsal *out, const struct passes *p,
         const struct pass *at = &p->list[i];
         if (!at->migration)
             continue;
-        list[out->n] = rehearsed_of(a, at);
+        list[out->n] = rehearsed_of(p, at);
         out->low += list[out->n].low;
         out->likely += list[out->n].likely;
         out->high += list[out->n].high;
@@ -197,8 +247,7 @@ void result_fill(struct rehearsal *out, const struct passes *p,
             waits_add(&waits, &p->trace.relations, &at->up,
                       at->migration->after);
     }
-    for (size_t i = 0; i < waits.n; i++)
-        waits.list[i].table = escape(a, waits.list[i].table);
+    escape_tables(a, &waits);
     out->waits = waits.list;
     out->waited = waits.n;
     out->clone_share = share_of(p, warnings);

@@ -4,6 +4,7 @@
 
 #include "migrations/backfill_trace.h"
 #include "migrations/inspect.h"
+#include "migrations/trace_left.h"
 #include "runner/base/duration.h"
 #include "runner/base/escape.h"
 
@@ -136,6 +137,11 @@ static const char *preparing(struct trace *t, const struct script *s)
                         t->prepared ? inspect_prepare : "");
 }
 
+/* Temporary files are told while they go; in English, to be recognised. */
+#define TELL_TEMP                                            \
+    "SET lc_messages = 'C'; SET client_min_messages = log; " \
+    "SET log_temp_files = 0; "
+
 /* As in the real run: what a migration before left in the session goes, and
  * search_path is the one that the role and the database give. */
 static const char *opening(struct trace *t, const struct script *s, bool begin)
@@ -145,7 +151,7 @@ static const char *opening(struct trace *t, const struct script *s, bool begin)
         "RESET ALL; SET SESSION AUTHORIZATION DEFAULT; %s"
         "CLOSE ALL; UNLISTEN *; DISCARD TEMP; "
         "SELECT pg_catalog.pg_advisory_unlock_all(); %s%s; "
-        "SET lock_timeout = '%lldms'; SET statement_timeout = '%lldms'; %s",
+        "SET lock_timeout = '%lldms'; SET statement_timeout = '%lldms'; %s%s",
         preparing(t, s),
         pg_server_version(t->work) >= 140000
             ? "SET client_connection_check_interval = '500ms'; "
@@ -153,7 +159,7 @@ static const char *opening(struct trace *t, const struct script *s, bool begin)
         begin ? "BEGIN" : "SET standard_conforming_strings = on",
         (long long)(begin ? t->lock_wait_ms : 0),
         (long long)(s->statement_timeout_ms > 0 ? s->statement_timeout_ms : 0),
-        flush(t));
+        t->tells_temp ? TELL_TEMP : "", flush(t));
 }
 
 static void held_until(struct traced_script *out, size_t first, int64_t end)
@@ -189,9 +195,10 @@ static bool left_transaction(struct trace *t, struct traced_script *out,
     return true;
 }
 
-static void ran(struct traced_script *out, struct traced_statement *s,
-                const struct pg_result *r)
+static void ran(struct trace *t, struct traced_script *out,
+                struct traced_statement *s, const struct pg_result *r)
 {
+    s->temp_bytes = left_temp_told(t);
     s->ms = r->ms;
     s->rows = r->affected > 0 ? r->affected : 0;
     out->n++;
@@ -211,7 +218,7 @@ static bool run_together(struct trace *t, struct traced_script *out,
         struct pg_result r;
         if (!run_statement(t, script, i, NULL, &r, e))
             return failed(t, out, i, e) && command(t, "ROLLBACK", e);
-        ran(out, s, &r);
+        ran(t, out, s, &r);
         if (left_transaction(t, out, s))
             return pg_transaction(t->work) == PG_IDLE ||
                    command(t, "ROLLBACK", e);
@@ -242,7 +249,9 @@ static bool run_alone(struct trace *t, struct traced_script *out, size_t i,
         return false;
     if (!run_statement(t, out->script, i, &o, &r, e))
         return failed(t, out, i, e);
-    ran(out, s, &r);
+    s->phases = o.phases;
+    s->n_phases = o.n_phases;
+    ran(t, out, s, &r);
     return inspect_observed(t, s, &o, e) && command(t, flush(t), e);
 }
 
@@ -276,7 +285,7 @@ bool trace_script(struct trace *t, const struct script *s,
     ok = s->transaction ? run_together(t, out, 0, s->n, e)
                         : run_apart(t, out, e);
     out->ms = clock_mono() - began;
-    return ok;
+    return ok && left_read(t, out, e);
 }
 
 bool trace_open(struct trace *t, struct err *e)
@@ -286,5 +295,5 @@ bool trace_open(struct trace *t, struct err *e)
     t->transaction = 0;
     t->wal = 0;
     return relations_read(&t->relations, t->arena, t->work, e) &&
-           inspect_own(t, &nothing, e);
+           left_open(t, e) && inspect_own(t, &nothing, e);
 }

@@ -6,6 +6,10 @@
  * (pg_stat_get_xact_*), file nodes (another one is a rewrite) and the WAL
  * position. A statement that cannot be in a transaction leaves nothing to see
  * there: an observer on a second connection samples its locks and progress.
+ *
+ * Temporary files are told by the server as they go, where our role may set
+ * log_temp_files; else pg_stat_database knows them, by script alone: inside a
+ * transaction it stands still.
  */
 #ifndef MIGRATIONS_TRACE_H
 #define MIGRATIONS_TRACE_H
@@ -13,6 +17,7 @@
 #include "migrations/migration.h"
 #include "migrations/observe.h"
 #include "migrations/relations.h"
+#include "runner/base/buf.h"
 #include "runner/base/progress.h"
 
 /* What one statement did to one relation. Relations made in the same
@@ -41,6 +46,9 @@ struct traced_batches {
 struct traced_statement {
     const struct statement *statement;
     int64_t began, ms, rows, wal_bytes;
+    int64_t temp_bytes;          /* -1: not known */
+    struct traced_phase *phases; /* of an index, when it ran alone */
+    size_t n_phases;
     bool builds_index;                    /* a new index appeared */
     const struct traced_batches *batches; /* it is all of these; or NULL */
     struct traced_touch *touched;
@@ -51,8 +59,11 @@ struct traced_script {
     const struct script *script;
     struct traced_statement *statements; /* those that ran */
     size_t n;
-    int64_t ms;         /* from BEGIN to the end of COMMIT */
-    const char *failed; /* "FILE:LINE: message (SQLSTATE ...)", or NULL */
+    int64_t ms;           /* from BEGIN to the end of COMMIT */
+    const char *failed;   /* "FILE:LINE: message (SQLSTATE ...)", or NULL */
+    int64_t temp_bytes;   /* of all of it; -1: not known */
+    const char **invalid; /* indexes it left so: "public.i on public.t" */
+    size_t n_invalid;
     const struct traced_batches *batches; /* or NULL */
 };
 
@@ -64,9 +75,14 @@ struct trace {
     int64_t lock_wait_ms;
     int stops; /* loop_stops when the rehearsal began */
     struct relations relations;
-    bool prepared;   /* INSPECT_PREPARED is, on the working connection */
-    int transaction; /* how many so far */
-    int64_t wal;     /* position after the last statement */
+    bool prepared;     /* INSPECT_PREPARED is, on the working connection */
+    int transaction;   /* how many so far */
+    int64_t wal;       /* position after the last statement */
+    bool tells_temp;   /* a role that may have temporary files told */
+    int64_t temp;      /* the database's, so far; -1: not to be had */
+    uint32_t *invalid; /* indexes that are known to be so */
+    size_t n_invalid;
+    struct buf *warnings; /* lent; may be NULL */
 };
 
 /* Reads the relations. The fields down to stops are set by the caller. */

@@ -1,12 +1,15 @@
-/* One whole history of migrations, as another project keeps it, rehearsed on
- * an empty database: up, down, compared, up again.
+/* One whole history of migrations, as another project keeps it, rehearsed:
+ * up, down, compared, up again.
  *
- *     history CONNINFO FOLDER [LAYOUT]
+ *     history CONNINFO FOLDER [LAYOUT [SKIPPED...]]
  *
- * Prints a line for each migration: statements, times, the strongest lock on
- * what was there before, whether its down undid it; then the sums. Exit code
- * 0: all of it ran up, down and up; 1: not all, with the reasons; 2: it could
- * not be read. */
+ * CONNINFO is of a server where the database `history` is made anew from
+ * `history_base`. A migration that fails is left out, and the rest is run once
+ * more, so that one failure does not hide the others. Files whose names end in
+ * SKIPPED are not read. Prints a line for each migration: statements, times,
+ * the strongest lock on what was there before, whether its down undid it; then
+ * the failures with their reasons, and the sums. Exit code 0: all of it ran
+ * up, down and up; 1: not all; 2: it could not be read. */
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,12 +19,20 @@
 #include "runner/base/escape.h"
 #include "runner/base/file.h"
 
+#define FAILURES_MAX 100
+
 struct history {
     struct loop *loop;
     struct arena a;
+    const char *server, *database; /* conninfos */
+    char **skipped;                /* ends in NULL */
     struct sql_file *files;
     size_t n;
     struct migrations found;
+    const struct migration **list; /* those that have not failed */
+    size_t left;
+    const char *failures[FAILURES_MAX];
+    size_t failed;
     struct rehearsal r;
     struct err e;
 };
@@ -44,10 +55,29 @@ static bool read_file(struct history *h, const char *path, const char *name)
     return true;
 }
 
+/* A file of such an ending, or the other half of one. */
+static bool is_skipped(struct history *h, const char *folder, const char *name)
+{
+    static const char *const halves[] = {".up", ".down"};
+    size_t len = strlen(name), stem = strcspn(name, ".");
+
+    for (char **end = h->skipped; *end; end++) {
+        size_t n = strlen(*end);
+        if (n <= len && strcmp(name + len - n, *end) == 0)
+            return true;
+        for (int i = 0; i < 2; i++)
+            if (file_exists(arena_printf(&h->a, "%s/%.*s%s%s", folder,
+                                         (int)stem, name, halves[i], *end)))
+                return true;
+    }
+    return false;
+}
+
 /* Names are relative to the top, with slashes, as a git tree gives them. */
 static bool read_folder(struct history *h, const char *top, const char *name)
 {
-    DIR *folder = opendir(*name ? path_join(&h->a, top, name) : top);
+    const char *where = *name ? path_join(&h->a, top, name) : top;
+    DIR *folder = opendir(where);
     struct dirent *entry;
     bool ok = folder != NULL;
 
@@ -57,7 +87,8 @@ static bool read_folder(struct history *h, const char *top, const char *name)
         char *path = path_join(&h->a, top, inner);
         struct stat st;
 
-        if (entry->d_name[0] == '.' || stat(path, &st) != 0)
+        if (entry->d_name[0] == '.' || is_skipped(h, where, entry->d_name) ||
+            stat(path, &st) != 0)
             continue;
         if (S_ISDIR(st.st_mode))
             ok = read_folder(h, top, inner);
@@ -71,20 +102,64 @@ static bool read_folder(struct history *h, const char *top, const char *name)
     return ok;
 }
 
-static bool rehearse(struct history *h, const char *conninfo)
+/* ---- again and again, without those that fail ---- */
+
+static bool fresh(struct history *h)
+{
+    struct pg *pg = pg_open(h->loop, h->server, "history", 0, &h->e);
+    struct pg_result r;
+    bool ok = pg &&
+              pg_run(pg, &h->a, "DROP DATABASE IF EXISTS history", &r, &h->e) &&
+              pg_run(pg, &h->a, "CREATE DATABASE history TEMPLATE history_base",
+                     &r, &h->e);
+
+    pg_close(pg);
+    return ok;
+}
+
+static bool rehearse(struct history *h)
 {
     struct rehearse_settings s = {.how = CLONE_AS_IS,
-                                  .server = conninfo,
+                                  .server = h->database,
                                   .run = "history",
                                   .lock_wait_ms = 5000};
-    const struct migration **list =
-        arena_array(&h->a, h->found.n, sizeof *list);
 
-    for (size_t i = 0; i < h->found.n; i++)
-        list[i] = &h->found.list[i];
-    return rehearse_run(h->loop, &h->a, &s, list, h->found.n, NULL, &h->r,
-                        &h->e);
+    return fresh(h) && rehearse_run(h->loop, &h->a, &s, h->list, h->left, NULL,
+                                    &h->r, &h->e);
 }
+
+/* The one whose file the failure names goes. */
+static bool leave_out(struct history *h)
+{
+    for (size_t i = 0; i < h->left; i++) {
+        const char *file = h->list[i]->up.file;
+        size_t n = strlen(file);
+
+        if (strncmp(h->r.failed, file, n) != 0 || h->r.failed[n] != ':')
+            continue;
+        h->failures[h->failed++] = h->r.failed;
+        memmove(&h->list[i], &h->list[i + 1],
+                (h->left - i - 1) * sizeof(struct migration *));
+        h->left--;
+        return h->failed < FAILURES_MAX;
+    }
+    return false;
+}
+
+static bool rehearse_all(struct history *h)
+{
+    h->left = h->found.n;
+    h->list = arena_array(&h->a, h->left, sizeof *h->list);
+    for (size_t i = 0; i < h->left; i++)
+        h->list[i] = &h->found.list[i];
+    do {
+        if (!rehearse(h))
+            return false;
+    } while (h->r.failed && leave_out(h));
+    return true;
+}
+
+/* ---- what came of it ---- */
 
 static const char *strongest(const struct rehearsed *m)
 {
@@ -124,24 +199,31 @@ static size_t show(struct history *h)
         bad += m->has_down && !m->down_ok;
         statements += m->n;
     }
-    if (h->r.failed)
-        printf("FAILED: %s\n", h->r.failed);
-    printf("%zu files, %zu migrations, %zu statements ran, %zu not undone\n",
-           h->n, h->found.n, statements, bad);
-    return bad + (h->r.failed != NULL);
+    for (size_t i = 0; i < h->failed; i++)
+        printf("FAILED %s\n", h->failures[i]);
+    printf("%zu files, %s: %zu migrations, %zu statements ran, %zu failed, %zu "
+           "not undone\n",
+           h->n, h->found.layout, h->found.n, statements, h->failed, bad);
+    return bad + h->failed;
 }
 
 int main(int argc, char **argv)
 {
-    struct history h = {.loop = loop_open()};
+    static char *none[] = {NULL};
+    struct history h = {.loop = loop_open(),
+                        .skipped = argc > 4 ? argv + 4 : none};
     int code = 2;
 
+    if (argc < 3)
+        return 64;
     arena_init(&h.a);
+    h.server = argv[1];
+    h.database = pg_conninfo_with(&h.a, argv[1], "dbname", "history", &h.e);
     h.files = arena_array(&h.a, MIGRATIONS_MAX, sizeof *h.files);
-    if (argc > 2 && read_folder(&h, argv[2], "") &&
+    if (h.database && read_folder(&h, argv[2], "") &&
         migrations_read(&h.found, &h.a, argc > 3 ? argv[3] : "auto", h.files,
                         h.n, &h.e) &&
-        rehearse(&h, argv[1]))
+        rehearse_all(&h))
         code = show(&h) ? 1 : 0;
     else
         err_print(&h.e, stderr);

@@ -22,6 +22,8 @@ static const struct touched touched[] = {
      .ratio = 10.25},
     {.relation = "public.b", .lock = "SHARE", .scanned = true, .rows = 5},
 };
+static const struct rehearsed_phase phases[] = {
+    {"building index: scanning table", 30}, {"waiting for old snapshots", 4}};
 static const struct rehearsed_statement up[] = {
     {.number = 1,
      .line = 3,
@@ -29,14 +31,22 @@ static const struct rehearsed_statement up[] = {
      .ms = 4100,
      .rows = 12,
      .wal_bytes = 99,
+     .temp_bytes = 24576,
+     .phases = phases,
+     .n_phases = 2,
      .touched = touched,
      .n = 2,
      .low = 1,
      .likely = 2,
      .high = 3,
      .safer = "add it without a default"},
-    {.number = 2, .line = 5, .text = "SELECT 1"},
+    {.number = 2, .line = 5, .text = "SELECT 1", .temp_bytes = -1},
 };
+static const struct table_wait down_waits[] = {
+    {.table = "public.b", .readers = 7, .writers = 8, .by = "0001_a:1 Y"},
+};
+static const char *const loses[] = {"public.b", "public.orders.k"};
+static const char *const invalid[] = {"public.i on public.orders"};
 static const struct rehearsed list[] = {
     {.name = "0001_a",
      .transaction = true,
@@ -47,10 +57,21 @@ static const struct rehearsed list[] = {
      .low = 1,
      .likely = 2,
      .high = 3,
+     .down = up,
+     .n_down = 1,
+     .down_low = 20,
+     .down_likely = 50,
      .down_high = 200,
+     .down_waits = down_waits,
+     .n_down_waits = 1,
+     .temp_bytes = 24576,
+     .invalid = invalid,
+     .n_invalid = 1,
+     .loses = loses,
+     .n_loses = 2,
      .has_down = true,
      .differs = "left: x\n"},
-    {.name = "0002_b", .after = true, .down_high = -1},
+    {.name = "0002_b", .after = true, .down_high = -1, .temp_bytes = -1},
 };
 static const struct table_wait waits[] = {
     {.table = "public.orders", .readers = 5, .writers = 6, .by = "0001_a:3 X"},
@@ -106,11 +127,64 @@ static void every_field_comes_back(void **state)
     assert_int_equal(s[0].touched[0].rows, -1);
     assert_true(s[0].touched[0].rewritten && s[0].touched[1].scanned);
     assert_int_equal(back.waits[0].writers, 6);
+    assert_int_equal(s[0].temp_bytes, 24576);
+    assert_int_equal(s[1].temp_bytes, -1);
+    assert_int_equal(s[0].n_phases, 2);
+    assert_int_equal(s[1].n_phases, 0);
+    assert_string_equal(s[0].phases[1].name, "waiting for old snapshots");
+    assert_int_equal(s[0].phases[1].ms, 4);
+    assert_int_equal(back.list[0].n_down, 1);
+    assert_int_equal(back.list[0].down[0].wal_bytes, 99);
+    assert_int_equal(back.list[0].down_low + back.list[0].down_likely, 70);
+    assert_int_equal(back.list[0].down_waits[0].writers, 8);
+    assert_string_equal(back.list[0].loses[1], "public.orders.k");
+    assert_string_equal(back.list[0].invalid[0], "public.i on public.orders");
+    assert_int_equal(back.list[1].n_loses + back.list[1].n_invalid, 0);
     again = rehearsal_to_json(&back);
     assert_string_equal(json_canonical(&a, j), json_canonical(&a, again));
     json_free(again);
     json_free(j);
     arena_release(&a);
+}
+
+/* An event of the ledger is 1 MiB at most; what is told of each migration
+ * stays, statements that touched nothing go first. */
+static void a_large_one_leaves_details_out(void **state)
+{
+    enum { MANY = 2600 };
+    static const struct {
+        size_t n_down;
+        const struct rehearsed_statement *down;
+    } rows[] = {{0, NULL}, {2, up}};
+    static struct rehearsed many[MANY];
+    struct rehearsal r = whole();
+
+    (void)state;
+    r.list = many;
+    r.n = MANY;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct arena a;
+        struct json *j;
+        const struct json *first;
+        for (size_t k = 0; k < MANY; k++)
+            many[k] = (struct rehearsed){.name = "x",
+                                         .up = up + 1,
+                                         .n = 1,
+                                         .down = rows[i].down,
+                                         .n_down = rows[i].n_down,
+                                         .down_high = 7};
+        arena_init(&a);
+        j = rehearsal_to_json(&r);
+        assert_true(strlen(json_canonical(&a, j)) < 1024 * 1024);
+        assert_true(json_bool(j, "cut", false));
+        assert_int_equal(json_len(json_get(j, "migrations")), MANY);
+        first = json_at(json_get(j, "migrations"), 0);
+        assert_int_equal(json_int(first, "down_high_ms", -1), 7);
+        assert_int_equal(json_len(json_get(first, "up")), 0);
+        assert_int_equal(json_len(json_get(first, "down")), 0);
+        json_free(j);
+        arena_release(&a);
+    }
 }
 
 static void a_share_is_rounded_down(void **state)
@@ -165,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_comes_back),
+        cmocka_unit_test(a_large_one_leaves_details_out),
         cmocka_unit_test(a_share_is_rounded_down),
         cmocka_unit_test(what_is_no_certificate_is_refused),
     };
