@@ -260,3 +260,20 @@ char *backfill_far(struct arena *a, const struct backfill_row *row)
         return arena_printf(a, "%s", rows);
     return arena_printf(a, "%s, up to key %s", rows, escape(a, row->last));
 }
+
+bool backfill_goes_back(const struct backfill_row *row)
+{
+    struct directives said;
+    struct arena a;
+    struct err ignored;
+    bool ok;
+
+    if (!row->row.down || row->row.forward_only)
+        return false;
+    arena_init(&a);
+    ok = directives_read(&said, &a, row->row.name, row->row.down, true,
+                         &ignored) &&
+         said.batch;
+    arena_release(&a);
+    return ok;
+}

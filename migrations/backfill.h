@@ -57,5 +57,8 @@ int64_t backfill_size(int64_t size, int64_t most, int64_t ms, int64_t target);
 
 /* "120000 of about 500000 rows, up to key 42": how far it is. */
 char *backfill_far(struct arena *a, const struct backfill_row *row);
+/* Whether its down can undo it as it stands: one in batches can, from the
+ * checkpoint; one script would touch what the up has not come to. */
+bool backfill_goes_back(const struct backfill_row *row);
 
 #endif

@@ -149,10 +149,16 @@ const struct applied_row **
 database_applied_by(struct run *r, const char *release, bool after, size_t *n)
 {
     const struct applied *applied = &r->s->applied;
-    const struct applied_row **list =
-        arena_array(r->s->arena, applied->n, sizeof *list);
+    const struct applied_row **list = arena_array(
+        r->s->arena, applied->n + applied->backfills_n, sizeof *list);
 
     *n = 0;
+    for (size_t i = applied->backfills_n; i-- > 0;) {
+        const struct applied_row *half = &applied->backfills[i].row;
+
+        if (half->after == after && strcmp(half->release, release) == 0)
+            list[(*n)++] = half;
+    }
     for (size_t i = applied->n; i-- > 0;)
         if (applied->rows[i].after == after &&
             strcmp(applied->rows[i].release, release) == 0)

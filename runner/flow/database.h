@@ -17,7 +17,8 @@ bool database_down(struct run *r, const char *release, bool after,
 /* The downs of these rows, in this order; `of` says whose, for people. */
 bool database_down_rows(struct run *r, const struct applied_row **rows,
                         size_t n, const char *of, struct err *e);
-/* What `release` applied in this phase, newest first; in r's arena. */
+/* What `release` applied in this phase, newest first, with backfills that it
+ * began and did not finish; in r's arena. */
 const struct applied_row **
 database_applied_by(struct run *r, const char *release, bool after, size_t *n);
 
