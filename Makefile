@@ -9,7 +9,7 @@ VERSION := 0.1.0
 PACKAGES := libgit2 libpq libssh2 inih libcurl jansson libarchive glib-2.0 libcrypto
 # inih, jansson and libpg_query serve one file each; libpg_query ships no .pc
 DEPS_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
-DEPS_LIBS := $(shell pkg-config --libs $(PACKAGES)) -lpg_query
+DEPS_LIBS := $(shell pkg-config --libs $(PACKAGES)) -lpg_query -lm
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
         -Wvla -Wpointer-arith -Wwrite-strings -Wno-missing-field-initializers
@@ -83,7 +83,7 @@ link_base := $(BASE)
 link_policies := $(call objects,policies) $(BASE)
 link_migrations := $(B)/libmigrations.a
 libs_base := $(shell pkg-config --libs glib-2.0 jansson libcrypto)
-libs_migrations := $(libs_base) $(shell pkg-config --libs libpq) -lpg_query
+libs_migrations := $(libs_base) $(shell pkg-config --libs libpq) -lpg_query -lm
 # A test that defines __wrap_CALL stands in for CALL (ld --wrap).
 comma := ,
 wraps = $(patsubst %,-Wl$(comma)--wrap=%,$(sort $(shell \
@@ -129,8 +129,8 @@ $(B)/histories/%: $(B)/tests/histories/%.o $(link_migrations)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
 
-$(addprefix $(B)/integration/migrations/,test_batches test_clones test_hazards \
-    test_leftovers test_measures test_rehearse): \
+$(addprefix $(B)/integration/migrations/,test_basis test_batches test_clones \
+    test_hazards test_leftovers test_measures test_rehearse): \
     $(B)/tests/integration/migrations/rehearsing.o
 $(B)/integration/migrations/test_door: $(B)/tests/integration/migrations/proxy.o
 
@@ -152,7 +152,7 @@ crash:
 	FLAVOUR=test CRASH_EVERY=1 tests/integration/crash.sh $(SERIES)
 bench:
 	scripts/bench
-# One of them: bench-migrations, bench-guard, bench-fan-out.
+# One of them: bench-migrations, bench-guard, bench-predict, bench-fan-out.
 bench-%:
 	scripts/bench $*
 rooms: all

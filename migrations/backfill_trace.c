@@ -53,6 +53,7 @@ static void add_batch(struct tracing *x, const struct traced_statement *from,
                       int64_t ms)
 {
     x->sum->ms += ms;
+    x->sum->us += from->us;
     x->sum->rows += from->rows;
     x->sum->wal_bytes += from->wal_bytes;
     if (x->sum->temp_bytes >= 0)
@@ -91,7 +92,6 @@ static void settle(struct tracing *x)
         b->longest_ms = x->ms[n - 1];
     }
     x->out->temp_bytes = x->sum->temp_bytes;
-    x->out->batches = b;
     x->sum->batches = b;
 }
 

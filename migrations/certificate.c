@@ -64,6 +64,21 @@ static struct json *phases_json(const struct rehearsed_statement *s)
     return list;
 }
 
+/* What the estimate stands on, where it is not what it mostly is. */
+static void set_grounds(struct json *o, const struct rehearsed_statement *s)
+{
+    if (s->work != WORK_CATALOG)
+        json_set_str(o, "work", work_word(s->work));
+    if (s->scaled != s->likely)
+        json_set_int(o, "scaled_ms", s->scaled);
+    if (s->runs)
+        json_set_int(o, "past_runs", s->runs);
+    if (s->cold)
+        json_set_bool(o, "cold", true);
+    if (s->spills)
+        json_set_bool(o, "spills", true);
+}
+
 static struct json *statement_json(const struct rehearsed_statement *s)
 {
     struct json *o = json_new_object(), *touched = json_new_array();
@@ -78,6 +93,7 @@ static struct json *statement_json(const struct rehearsed_statement *s)
     if (s->n_phases)
         json_set(o, "phases", phases_json(s));
     set_range(o, s->low, s->likely, s->high);
+    set_grounds(o, s);
     set_text(o, "safer", s->safer);
     for (size_t i = 0; i < s->n; i++)
         json_append(touched, touched_json(&s->touched[i]));
@@ -171,6 +187,8 @@ static struct json *whole_json(const struct rehearsal *r, enum detail detail)
         json_append(list, migration_json(&r->list[i], detail));
     json_set(o, "migrations", list);
     json_set(o, "waits", waits_json(r->waits, r->waited));
+    if (r->basis.version)
+        json_set(o, "production", basis_to_json(&r->basis));
     if (detail != DETAIL_ALL)
         json_set_bool(o, "cut", true);
     return o;
@@ -274,7 +292,12 @@ statements_of(struct arena *a, const struct json *list, size_t *n)
             .likely = json_int(o, "likely_ms", 0),
             .high = json_int(o, "high_ms", 0),
             .safer = text_of(a, o, "safer"),
+            .scaled = json_int(o, "scaled_ms", json_int(o, "likely_ms", 0)),
+            .runs = (int)json_int(o, "past_runs", 0),
+            .cold = json_bool(o, "cold", false),
+            .spills = json_bool(o, "spills", false),
         };
+        work_find(json_str(o, "work"), &out[i].work);
         out[i].touched = touched_of(a, json_get(o, "touched"), &out[i].n);
         out[i].phases = phases_of(a, json_get(o, "phases"), &out[i].n_phases);
     }
@@ -389,5 +412,6 @@ bool rehearsal_from_json(struct rehearsal *out, struct arena *a,
     out->warnings = text_or_empty(a, j, "warnings");
     out->list = migrations_of(a, json_get(j, "migrations"), &out->n);
     out->waits = waits_of(a, json_get(j, "waits"), &out->waited);
+    basis_from_json(&out->basis, a, json_get(j, "production"));
     return true;
 }

@@ -1,7 +1,12 @@
 #include "migrations/estimate.h"
 
+#include <math.h>
+
 /* So that a relation without bytes still has a weight: one page. */
 #define PAGE 8192.0
+/* What sorting a row for an index takes of maintenance_work_mem: PostgreSQL's
+ * SortTuple (24 bytes) and a small index tuple with its memory chunk. */
+#define SORTED_ROW_BYTES 48
 
 bool estimate_grows(const struct traced_statement *s,
                     const struct traced_touch *touch, bool *by_rows)
@@ -21,6 +26,38 @@ bool estimate_grows(const struct traced_statement *s,
            touch->changed * 100 >= rel->rows;
 }
 
+enum work estimate_work(const struct traced_statement *s)
+{
+    enum work most = WORK_CATALOG;
+
+    for (size_t i = 0; i < s->n; i++) {
+        const struct traced_touch *t = &s->touched[i];
+        enum work w = WORK_CATALOG;
+
+        if (t->rewritten && t->relation->kind != 'i')
+            w = WORK_REWRITE;
+        else if (t->rewritten || (t->scanned && s->builds_index))
+            w = WORK_INDEX;
+        else if (t->changed > ESTIMATE_FEW_ROWS)
+            return WORK_ROWS;
+        else if (t->scanned && t->lock == LOCK_SHARE_ROW_EXCLUSIVE)
+            w = WORK_KEY;
+        else if (t->scanned)
+            w = WORK_SCAN;
+        if (w > most)
+            most = w;
+    }
+    return most;
+}
+
+/* Sorting n rows takes n log n comparisons. */
+static double sorted(const struct relation *rel, double ratio)
+{
+    if (rel->born || rel->rows < 2 || rel->production_rows < 2)
+        return ratio;
+    return ratio * log((double)rel->production_rows) / log((double)rel->rows);
+}
+
 double estimate_ratio(const struct traced_statement *s, bool *grows)
 {
     double clone = 0, production = 0;
@@ -34,6 +71,8 @@ double estimate_ratio(const struct traced_statement *s, bool *grows)
             continue;
         *grows = true;
         ratio = relation_ratio(t->relation, by_rows);
+        if (s->builds_index && t->scanned && !t->rewritten)
+            ratio = sorted(t->relation, ratio);
         weight = weight < PAGE ? PAGE : weight;
         clone += weight;
         production += weight * (ratio > 0 ? ratio : 1);
@@ -41,42 +80,109 @@ double estimate_ratio(const struct traced_statement *s, bool *grows)
     return *grows ? production / clone : 1;
 }
 
-static int64_t times(double ms, double ratio, int per_mille)
+static bool is_cold(const struct relation *rel, const struct grounds *g)
 {
-    return (int64_t)(ms * ratio * per_mille / 1000.0 + 0.5);
+    return g->clone.cache > 0 && g->production.cache > 0 &&
+           rel->bytes <= g->clone.cache &&
+           rel->production_bytes > g->production.cache;
 }
 
-struct estimate estimate_statement(const struct traced_statement *s)
+static bool does_spill(const struct relation *rel, const struct grounds *g)
 {
-    bool grows;
-    double ratio = estimate_ratio(s, &grows), ms = (double)s->ms;
-    double less = ms > 1 ? ms - 1 : 0, more = ms + 1;
-    struct estimate out;
+    return g->clone.sort > 0 && g->production.sort > 0 &&
+           rel->rows * SORTED_ROW_BYTES <= g->clone.sort &&
+           rel->production_rows * SORTED_ROW_BYTES > g->production.sort;
+}
 
-    if (grows) {
-        out.low = times(less, ratio, ESTIMATE_LOW);
-        out.likely = times(ms, ratio, 1000);
-        out.high = times(more * ESTIMATE_COLD / 1000, ratio, ESTIMATE_LOAD);
-    } else {
-        out.low = times(less, 1, 1000);
-        out.likely = s->ms;
-        out.high = times(more, 1, ESTIMATE_LOAD_METADATA);
+/* Where production works in another way than the clone did. */
+static void note_regime(struct estimate *out, const struct traced_statement *s,
+                        const struct grounds *g)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct relation *rel = s->touched[i].relation;
+        bool by_rows;
+
+        if (rel->born || !estimate_grows(s, &s->touched[i], &by_rows))
+            continue;
+        out->cold |= is_cold(rel, g);
+        out->spills |= s->builds_index && does_spill(rel, g);
     }
-    if (out.high < ESTIMATE_FLOOR_MS)
-        out.high = ESTIMATE_FLOOR_MS;
+}
+
+static double times(double ms, int64_t per_mille)
+{
+    return ms * (double)per_mille / 1000.0;
+}
+
+static int64_t whole(double ms)
+{
+    return (int64_t)(ms + 0.5);
+}
+
+/* Low, likely and high around ms, which was measured as it is or scaled. */
+static void spread(struct estimate *out, double ms, bool grows,
+                   const struct factor *f)
+{
+    double floor = ms < LEARN_FLOOR ? LEARN_FLOOR : ms, high;
+
+    out->runs = f->runs;
+    if (f->runs) {
+        out->low = whole(ms < LEARN_FLOOR ? 0 : times(ms, f->low));
+        out->likely = whole(times(ms, f->likely));
+        high = times(floor, f->high);
+        if (out->cold)
+            high = high * ESTIMATE_COLDEST / ESTIMATE_COLD;
+    } else if (grows) {
+        out->low = whole(times(ms, ESTIMATE_LOW));
+        out->likely = whole(ms);
+        high = times(times(ms, ESTIMATE_LOAD),
+                     out->cold ? ESTIMATE_COLDEST : ESTIMATE_COLD);
+    } else {
+        out->low = ms > 1 ? whole(ms - 1) : 0;
+        out->likely = whole(ms);
+        high = times(ms + 1, ESTIMATE_LOAD_METADATA);
+    }
+    if (out->spills)
+        high = times(high, ESTIMATE_SPILL);
+    out->high = whole(high < ESTIMATE_FLOOR_MS ? ESTIMATE_FLOOR_MS : high);
+}
+
+struct estimate estimate_statement(const struct traced_statement *s,
+                                   const struct grounds *g)
+{
+    static const struct grounds none;
+    struct estimate out = {.work = estimate_work(s)};
+    bool grows;
+    double ms = (double)s->us / 1000.0 * estimate_ratio(s, &grows);
+
+    if (!g)
+        g = &none;
+    note_regime(&out, s, g);
+    out.scaled = whole(ms);
+    spread(&out, ms, grows, &g->factors.of[out.work]);
     if (s->batches) {
-        int64_t pauses = times((double)s->batches->pauses_ms, ratio, 1000);
-        estimate_add(&out, &(struct estimate){pauses, pauses, pauses});
+        int64_t pauses =
+            whole((double)s->batches->pauses_ms * estimate_ratio(s, &grows));
+        estimate_add(&out, &(struct estimate){.low = pauses,
+                                              .likely = pauses,
+                                              .high = pauses});
     }
     return out;
 }
 
-int64_t estimate_batch_high(const struct traced_batches *b)
+struct estimate estimate_batch(const struct traced_statement *s,
+                               const struct grounds *g)
 {
-    int64_t high = times(((double)b->longest_ms + 1) * ESTIMATE_COLD / 1000, 1,
-                         ESTIMATE_LOAD);
+    static const struct grounds none;
+    struct estimate out = {.work = estimate_work(s)};
 
-    return high < ESTIMATE_FLOOR_MS ? ESTIMATE_FLOOR_MS : high;
+    if (!g)
+        g = &none;
+    note_regime(&out, s, g);
+    out.scaled = s->batches->longest_ms;
+    spread(&out, (double)s->batches->longest_ms, true,
+           &g->factors.of[out.work]);
+    return out;
 }
 
 void estimate_add(struct estimate *sum, const struct estimate *one)

@@ -2,42 +2,57 @@
  * production. Pure.
  *
  * Work that grows with the data (rewrites, scans, index builds, rows changed)
- * is scaled by the worked-on relations' own size ratio; what only touches the
- * catalog never is (scaling it was off by 60 times in our measurements).
+ * is scaled by the worked-on relations' own size ratio: pages for scans and
+ * rewrites, rows for indexes and keys, n log n where rows are sorted. What
+ * only touches the catalog never is (scaling it was off by 60 times in our
+ * measurements). Around that lie low and high: by default factors for a cold
+ * cache and for load, or by what earlier statements of the same work took
+ * (migrations/learn.h) once there are enough.
  */
 #ifndef MIGRATIONS_ESTIMATE_H
 #define MIGRATIONS_ESTIMATE_H
 
+#include "migrations/grounds.h"
 #include "migrations/trace.h"
 
 /* Per mille. The clone has just been written: its pages are in memory.
  * Measured on PostgreSQL 15, cold against warm: 1.6 to 7.4 times; under load
  * against idle: 1.5 to 3.2 times. High takes the geometric middle of the
- * first (work on data) and the lower end of the second, since a release goes
- * out when few users are on; a statement on the catalog alone is all load:
- * the upper end. From a 10 % clone the error was 18 % in the median and 39 %
- * at worst: low allows for that. */
+ * first (the upper end where only the clone fits in its cache) and the lower
+ * end of the second, since a release goes out when few users are on; a
+ * statement on the catalog alone is all load: the upper end. From a 10 % clone
+ * the error was 18 % in the median and 39 % at worst: low allows for that. */
 #define ESTIMATE_COLD          3400
+#define ESTIMATE_COLDEST       7400
 #define ESTIMATE_LOAD          1500
 #define ESTIMATE_LOAD_METADATA 3200
 #define ESTIMATE_LOW           600
-/* Milliseconds are counted whole, so each is one more or one less; and below
- * this nobody can promise anything on a busy server. */
+/* A sort that goes to disk in production and did not on the clone. */
+#define ESTIMATE_SPILL 1500
+/* Below this nobody can promise anything on a busy server. */
 #define ESTIMATE_FLOOR_MS 10
 /* What still counts as a few rows: not scaled, unless the table was read. */
 #define ESTIMATE_FEW_ROWS 1000
 
 struct estimate {
     int64_t low, likely, high; /* ms */
+    int64_t scaled; /* ms, before any factor: what history is held against */
+    enum work work;
+    int runs;    /* how many past ones gave the factors; 0: default ones */
+    bool cold;   /* fits in the clone's cache, not in production's */
+    bool spills; /* sorts on disk in production alone */
 };
 
+enum work estimate_work(const struct traced_statement *s);
 /* Production's size over the clone's, of what s worked on; 1 when it worked
  * on nothing that grows (*grows false) or when production is unknown. */
 double estimate_ratio(const struct traced_statement *s, bool *grows);
-struct estimate estimate_statement(const struct traced_statement *s);
-/* What the longest batch may take in production: it grows with its own size
- * alone. */
-int64_t estimate_batch_high(const struct traced_batches *b);
+/* g NULL: defaults. */
+struct estimate estimate_statement(const struct traced_statement *s,
+                                   const struct grounds *g);
+/* The longest of its batches, which grows with its own size alone. */
+struct estimate estimate_batch(const struct traced_statement *s,
+                               const struct grounds *g);
 void estimate_add(struct estimate *sum, const struct estimate *one);
 /* Whether this touch is work that grows with the relation, and by rows or by
  * pages. */

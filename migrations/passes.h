@@ -8,6 +8,7 @@
 #define MIGRATIONS_PASSES_H
 
 #include "migrations/compare.h"
+#include "migrations/estimate.h"
 #include "migrations/trace.h"
 #include "runner/base/buf.h"
 
@@ -24,9 +25,10 @@ struct pass {
 
 struct passes {
     struct trace trace;
-    struct buf *warnings; /* lent */
-    bool keep_clean;      /* the clone is kept: leave it as it was */
-    struct pass *list;    /* in the order of a release */
+    struct grounds grounds; /* what estimates stand on */
+    struct buf *warnings;   /* lent */
+    bool keep_clean;        /* the clone is kept: leave it as it was */
+    struct pass *list;      /* in the order of a release */
     size_t n;
     struct fingerprint top; /* after all ups */
     const char *failed;     /* an up failed: its message */

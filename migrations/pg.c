@@ -13,7 +13,7 @@ void pg_gone(struct pg *pg)
 {
     pg->state = PG_STATE_GONE;
     pg->failure = (struct pg_failure){.lost = true};
-    pg->ms = clock_mono() - pg->sent;
+    pg->us = clock_mono_us() - pg->sent;
     pg->source.fd = -1;
     pg->source.deadline = CLOCK_NEVER;
 }

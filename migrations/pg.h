@@ -35,7 +35,8 @@ struct pg_result {
     char ***cell;     /* cell[row][column], NULL for SQL null */
     const char *tag;  /* "ALTER TABLE", "UPDATE 5" */
     int64_t affected; /* rows, or -1 */
-    int64_t ms;       /* from sending to the last byte of the answer */
+    int64_t us;       /* from sending to the last byte of the answer */
+    int64_t ms;       /* the same, whole milliseconds */
 };
 
 /* Why a command failed. */

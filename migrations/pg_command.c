@@ -12,7 +12,7 @@ static void pg_done(struct pg *pg)
         pg_gone(pg);
         return;
     }
-    pg->ms = clock_mono() - pg->sent;
+    pg->us = clock_mono_us() - pg->sent;
     pg->state = PG_STATE_ANSWERED;
     pg->source.deadline = CLOCK_NEVER;
     pg->source.events = POLLIN;
@@ -132,7 +132,7 @@ bool pg_start(struct pg *pg, const char *sql, const char *const *params, int n,
     pg->rows = 0;
     pg->overdue = pg->copying = false;
     pg->failure = (struct pg_failure){0};
-    pg->sent = clock_mono();
+    pg->sent = clock_mono_us();
     if (params || n || keep)
         sent = PQsendQueryParams(pg->conn, sql, n, NULL, params, NULL, NULL, 0);
     else
@@ -178,7 +178,8 @@ static void fill(struct pg *pg, struct arena *a, struct pg_result *out)
     PGresult *r = pg->good;
     const char *count = r ? PQcmdTuples(r) : "";
 
-    *out = (struct pg_result){.ms = pg->ms, .affected = -1, .tag = ""};
+    *out = (struct pg_result){
+        .us = pg->us, .ms = pg->us / 1000, .affected = -1, .tag = ""};
     if (!r)
         return;
     out->tag = arena_strdup(a, PQcmdStatus(r));
@@ -207,7 +208,8 @@ bool pg_take(struct pg *pg, struct arena *a, struct pg_result *out,
     pg_close(pg->helper);
     pg->helper = NULL;
     pg->cancel = CANCEL_NONE;
-    *out = (struct pg_result){.ms = pg->ms, .affected = -1, .tag = ""};
+    *out = (struct pg_result){
+        .us = pg->us, .ms = pg->us / 1000, .affected = -1, .tag = ""};
     if (pg->state == PG_STATE_GONE)
         return pg_say_lost(pg, e);
     pg->state = PG_STATE_READY;

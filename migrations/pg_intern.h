@@ -33,7 +33,8 @@ struct pg {
     char name[160];
 
     /* the command in flight, or the last one */
-    int64_t sent, ms, deadline;
+    int64_t sent, us; /* monotonic and a span, microseconds */
+    int64_t deadline;
     bool overdue; /* its deadline has passed */
     PGresult *good, *bad;
     int64_t rows; /* thrown away, counted */

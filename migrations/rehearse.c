@@ -15,6 +15,7 @@ struct rehearse {
     const struct rehearse_settings *settings;
     struct pg_identity production, target;
     struct pg_result sizes; /* of production's relations */
+    struct basis basis;     /* what else production is like */
     struct clone clone;
     struct passes passes;
     struct buf warnings;
@@ -33,7 +34,8 @@ static bool production_read(struct rehearse *r, struct err *e)
                  arena_printf(c->arena, "tidegate:%s:sizes", r->settings->run),
                  0, e);
     ok = pg && pg_identify(pg, c->arena, &r->production, e) &&
-         relations_sizes(pg, c->arena, &r->sizes, e);
+         relations_sizes(pg, c->arena, &r->sizes, e) &&
+         basis_take(pg, c->arena, &r->basis, &r->passes.grounds.production, e);
     pg_close(pg);
     if (ok)
         c->production = &r->production;
@@ -94,6 +96,7 @@ static bool run(struct rehearse *r, struct err *e)
                    r->passes.n, r->passes.n == 1 ? "" : "s", c->label);
     if (!target_open(r, e) || !not_applied(r, e) || !trace_open(t, e))
         return false;
+    basis_memory(t->work, t->arena, &r->passes.grounds.clone);
     /* by ratios to empty tables anything would take for ever */
     if (c->production && c->settings->how != CLONE_BY_SCHEMA)
         relations_weigh(&t->relations, &r->sizes);
@@ -128,6 +131,8 @@ static void prepare(struct rehearse *r, struct loop *l, struct arena *a,
                               .stops = loop_stops(l)};
     r->passes.keep_clean = s->how == CLONE_AS_IS;
     r->passes.warnings = &r->warnings;
+    if (s->factors)
+        r->passes.grounds.factors = *s->factors;
     r->passes.trace = (struct trace){
         .loop = l,
         .arena = a,
@@ -179,6 +184,8 @@ bool rehearse_run(struct loop *l, struct arena *a,
         out->clone = arena_printf(a, "%s, %s", r.clone.label, r.target.address);
         out->at = clock_now();
         out->warnings = arena_strdup(a, r.warnings.data);
+        out->basis = r.basis;
+        out->basis.tables = result_tables(&r.passes, &out->basis.n_tables);
     }
     buf_release(&r.warnings);
     return ok || say_kept(&r, e);

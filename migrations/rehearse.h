@@ -11,6 +11,7 @@
 #define MIGRATIONS_REHEARSE_H
 
 #include "migrations/applied.h"
+#include "migrations/basis.h"
 #include "migrations/migration.h"
 #include "migrations/pg.h"
 #include "migrations/rehearsed_batches.h"
@@ -37,6 +38,7 @@ struct rehearse_settings {
                                   command makes are kept while they may be
                                   there; NULL: none is kept */
     int64_t lock_wait_ms;      /* on the clone; default 5 s */
+    const struct factors *factors; /* learnt there; NULL: defaults */
 };
 
 /* One relation touched by a statement; those that the same transaction made
@@ -71,7 +73,12 @@ struct rehearsed_statement {
     const struct touched *touched;
     size_t n;
     int64_t low, likely, high; /* estimate for production, ms */
-    const char *safer;         /* alternative when it rewrites or blocks */
+    int64_t scaled;            /* the same before any factor */
+    enum work work;
+    int runs;    /* how many past ones gave the factors; 0: default ones */
+    bool cold;   /* fits in the clone's cache, not in production's */
+    bool spills; /* sorts on disk in production alone */
+    const char *safer; /* alternative when it rewrites or blocks */
 };
 
 /* How long the readers and the writers of a table wait, production, ms. */
@@ -124,6 +131,7 @@ struct rehearsal {
                              why; NULL: all ran */
     const char *clone;    /* what it ran on, for people */
     const char *warnings; /* lines, or "" */
+    struct basis basis;   /* production then; version 0: not known */
 };
 
 /* Runs the loop. False only if the rehearsal could not be made (no server:

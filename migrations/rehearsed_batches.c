@@ -4,20 +4,23 @@
 #include "migrations/rehearse.h"
 
 const struct rehearsed_batches *batches_of(struct arena *a,
-                                           const struct traced_batches *b)
+                                           const struct traced_script *s,
+                                           const struct grounds *g)
 {
+    const struct traced_batches *b = s->n ? s->statements[0].batches : NULL;
     struct rehearsed_batches *out;
 
     if (!b)
         return NULL;
     out = arena_array(a, 1, sizeof *out);
-    *out = (struct rehearsed_batches){.n = b->n,
-                                      .rows = b->rows,
-                                      .size = b->size,
-                                      .median_ms = b->median_ms,
-                                      .p95_ms = b->p95_ms,
-                                      .longest_ms = b->longest_ms,
-                                      .high = estimate_batch_high(b)};
+    *out = (struct rehearsed_batches){
+        .n = b->n,
+        .rows = b->rows,
+        .size = b->size,
+        .median_ms = b->median_ms,
+        .p95_ms = b->p95_ms,
+        .longest_ms = b->longest_ms,
+        .high = estimate_batch(s->statements, g).high};
     return out;
 }
 

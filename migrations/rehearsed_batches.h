@@ -14,12 +14,15 @@ struct rehearsed_batches {
     int64_t high; /* the longest, production, ms */
 };
 
-struct traced_batches;
+struct grounds;
 struct rehearsed;
+struct traced_script;
 
-/* b NULL: NULL, in and out. */
+/* NULL when it ran in one go, or not at all. */
 const struct rehearsed_batches *batches_of(struct arena *a,
-                                           const struct traced_batches *b);
+                                           const struct traced_script *s,
+                                           const struct grounds *g);
+/* b NULL: no member. */
 void batches_to_json(struct json *o, const struct rehearsed_batches *b);
 const struct rehearsed_batches *batches_from_json(struct arena *a,
                                                   const struct json *o);

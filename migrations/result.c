@@ -76,11 +76,12 @@ static struct rehearsed_phase *phases_of(struct arena *a,
 }
 
 static struct rehearsed_statement
-statement_of(struct arena *a, const struct traced_script *script, size_t i,
-             bool after)
+statement_of(const struct passes *p, const struct traced_script *script,
+             size_t i, bool after)
 {
     const struct traced_statement *s = &script->statements[i];
-    struct estimate est = estimate_statement(s);
+    struct arena *a = p->trace.arena;
+    struct estimate est = estimate_statement(s, &p->grounds);
     struct rehearsed_statement out = {
         .number = (int)i + 1,
         .line = s->statement->line,
@@ -94,6 +95,11 @@ statement_of(struct arena *a, const struct traced_script *script, size_t i,
         .low = est.low,
         .likely = est.likely,
         .high = est.high,
+        .scaled = est.scaled,
+        .work = est.work,
+        .runs = est.runs,
+        .cold = est.cold,
+        .spills = est.spills,
         .safer = hurts(s, after) ? lint_safer(a, s->statement) : NULL,
     };
 
@@ -102,14 +108,15 @@ statement_of(struct arena *a, const struct traced_script *script, size_t i,
 }
 
 static struct rehearsed_statement *
-statements_of(struct arena *a, const struct traced_script *script, bool after,
-              struct estimate *sum)
+statements_of(const struct passes *p, const struct traced_script *script,
+              bool after, struct estimate *sum)
 {
-    struct rehearsed_statement *out = arena_array(a, script->n, sizeof *out);
+    struct rehearsed_statement *out =
+        arena_array(p->trace.arena, script->n, sizeof *out);
 
     *sum = (struct estimate){0};
     for (size_t i = 0; i < script->n; i++) {
-        out[i] = statement_of(a, script, i, after);
+        out[i] = statement_of(p, script, i, after);
         sum->low += out[i].low;
         sum->likely += out[i].likely;
         sum->high += out[i].high;
@@ -126,13 +133,13 @@ static void escape_tables(struct arena *a, const struct waits *w)
 static void fill_down(struct rehearsed *out, struct arena *a,
                       const struct passes *p, const struct pass *at)
 {
-    struct waits waits = {.arena = a};
+    struct waits waits = {.arena = a, .grounds = &p->grounds};
     struct estimate sum;
 
     out->down_low = out->down_likely = out->down_high = -1;
     if (!at->migration->has_down)
         return;
-    out->down = statements_of(a, &at->down, at->migration->after, &sum);
+    out->down = statements_of(p, &at->down, at->migration->after, &sum);
     out->n_down = at->down.n;
     out->down_ms = at->down.ms;
     out->down_low = sum.low;
@@ -155,10 +162,10 @@ static struct rehearsed rehearsed_of(const struct passes *p,
         .name = m->name,
         .after = m->after,
         .transaction = m->up.transaction,
-        .up = statements_of(a, &at->up, m->after, &sum),
+        .up = statements_of(p, &at->up, m->after, &sum),
         .n = at->up.n,
         .up_ms = at->up.ms,
-        .batches = batches_of(a, at->up.batches),
+        .batches = batches_of(a, &at->up, &p->grounds),
         .temp_bytes = at->up.temp_bytes,
         .has_down = m->has_down,
         .down_ok = at->down_ok,
@@ -226,12 +233,52 @@ static double share_of(const struct passes *p, struct buf *warnings)
     return share;
 }
 
+/* ---- what the estimates were made for ---- */
+
+static bool is_listed(const struct basis_table *list, size_t n,
+                      const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static void add_tables(const struct passes *p, const struct traced_statement *s,
+                       struct basis_table **list, size_t *n)
+{
+    bool by_rows;
+
+    for (size_t i = 0; i < s->n; i++) {
+        const struct relation *rel = s->touched[i].relation;
+
+        if (rel->born || rel->production_bytes < 0 ||
+            !estimate_grows(s, &s->touched[i], &by_rows) ||
+            is_listed(*list, *n, rel->name))
+            continue;
+        *list = arena_grow(p->trace.arena, *list, *n, *n + 1, sizeof **list);
+        (*list)[(*n)++] = (struct basis_table){rel->name, rel->production_bytes,
+                                               rel->production_rows};
+    }
+}
+
+const struct basis_table *result_tables(const struct passes *p, size_t *n)
+{
+    struct basis_table *list = NULL;
+
+    *n = 0;
+    for (size_t i = 0; i < p->n; i++)
+        for (size_t k = 0; k < p->list[i].up.n; k++)
+            add_tables(p, &p->list[i].up.statements[k], &list, n);
+    return list;
+}
+
 void result_fill(struct rehearsal *out, const struct passes *p,
                  struct buf *warnings)
 {
     struct arena *a = p->trace.arena;
     struct rehearsed *list = arena_array(a, p->n, sizeof *list);
-    struct waits waits = {.arena = a};
+    struct waits waits = {.arena = a, .grounds = &p->grounds};
 
     *out = (struct rehearsal){.list = list, .failed = p->failed};
     for (size_t i = 0; i < p->n; i++) {

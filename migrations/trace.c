@@ -200,6 +200,7 @@ static void ran(struct trace *t, struct traced_script *out,
 {
     s->temp_bytes = left_temp_told(t);
     s->ms = r->ms;
+    s->us = r->us;
     s->rows = r->affected > 0 ? r->affected : 0;
     out->n++;
 }

@@ -46,7 +46,8 @@ struct traced_batches {
 struct traced_statement {
     const struct statement *statement;
     int64_t began, ms, rows, wal_bytes;
-    int64_t temp_bytes;          /* -1: not known */
+    int64_t us;         /* ms, finer: what is short is scaled as well */
+    int64_t temp_bytes; /* -1: not known */
     struct traced_phase *phases; /* of an index, when it ran alone */
     size_t n_phases;
     bool builds_index;                    /* a new index appeared */
@@ -64,7 +65,6 @@ struct traced_script {
     int64_t temp_bytes;   /* of all of it; -1: not known */
     const char **invalid; /* indexes it left so: "public.i on public.t" */
     size_t n_invalid;
-    const struct traced_batches *batches; /* or NULL */
 };
 
 struct trace {

@@ -67,8 +67,9 @@ void waits_add(struct waits *w, const struct relations *relations,
 
     for (size_t i = s->n; i-- > 0;) {
         const struct traced_statement *st = &s->statements[i];
-        int64_t high = st->batches ? estimate_batch_high(st->batches)
-                                   : estimate_statement(st).high;
+        struct estimate all = st->batches ? estimate_batch(st, w->grounds)
+                                          : estimate_statement(st, w->grounds);
+        int64_t high = all.high;
         rest += high;
         for (size_t j = 0; j < st->n; j++) {
             const struct traced_touch *t = &st->touched[j];

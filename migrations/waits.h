@@ -12,6 +12,7 @@
 
 struct waits {
     struct arena *arena;
+    const struct grounds *grounds; /* NULL: defaults */
     struct table_wait *list;
     size_t n;
 };

@@ -113,6 +113,29 @@ struct need_facts {
     int64_t soak;
 };
 
+/* A table that the migrations' work grows with; -1: unknown, or gone. */
+struct table_growth {
+    const char *table;
+    int64_t bytes_was, bytes_now, rows_was, rows_now;
+};
+
+struct setting_change {
+    const char *name, *was, *now;
+};
+
+/* Production when it was rehearsed, against now. */
+struct basis_facts {
+    bool known;                   /* the certificate says what it was like */
+    int version_was, version_now; /* 150020 */
+    const struct setting_change *settings; /* only what differs */
+    size_t n_settings;
+    const char *schema; /* what differs, or NULL */
+    const struct table_growth *tables;
+    size_t n_tables;
+    const char *unread; /* could be read then and cannot now: what, why */
+    const char *blind;  /* could not be read then either: what, why */
+};
+
 /* The certificate of a rehearsal. */
 struct rehearsal_facts {
     bool needed; /* something is pending */
@@ -128,6 +151,7 @@ struct rehearsal_facts {
     const char *rewrite;       /* the first rewriting statement, or NULL */
     const char *safer;         /* the safe alternative of what broke, or NULL */
     const char *failed;        /* the rehearsal itself failed: why, or NULL */
+    struct basis_facts basis;
 };
 
 struct migration_facts {

@@ -34,7 +34,8 @@ const struct gate gates[GATE_COUNT] = {
     [GATE_REHEARSAL] =
         {"rehearsal", "budget", rehearsal_judge, false, false,
          "Pending migrations were rehearsed not long ago and keep every "
-         "budget; no or a stale rehearsal is HOLD, a broken budget STOP."},
+         "budget, and production is as it was then: server, settings, "
+         "schema, size; else HOLD, and a broken budget STOP."},
     [GATE_WAY_BACK] = {"way back", NULL, way_back_judge, false, false,
                        "The old code runs with every \"before\" migration, and "
                        "every \"after\" one can be undone or is declared "

@@ -1,7 +1,14 @@
 #include "policies/gates.h"
+
+#include <stdio.h>
+
 #include "policies/say.h"
+#include "runner/base/duration.h"
 
 #define CLONE_LEAST 0.01 /* of production */
+/* How much larger a table may have become; of small ones nobody asks. */
+#define GROWTH             1.2
+#define GROWTH_LEAST_BYTES (INT64_C(8) * 1024 * 1024)
 
 static void fix_safer(const struct rehearsal_facts *r, struct verdict *v)
 {
@@ -50,12 +57,119 @@ static bool broken(const struct budget_settings *budget,
     return true;
 }
 
+/* "15.20" of 150020, "16.1" of 160001 */
+static struct say say_version(int version)
+{
+    struct say out;
+
+    snprintf(out.text, sizeof out.text, "%d.%d", version / 10000,
+             version % 10000);
+    return out;
+}
+
+static struct say say_bytes(int64_t bytes)
+{
+    struct say out;
+
+    bytes_text(bytes, out.text, sizeof out.text);
+    return out;
+}
+
+static bool grew(int64_t was, int64_t now)
+{
+    return was >= 0 && now > was && (double)now > (double)was * GROWTH;
+}
+
+/* The first table that has outgrown its estimate. */
+static bool outgrown(const struct basis_facts *b, struct verdict *v)
+{
+    for (size_t i = 0; i < b->n_tables; i++) {
+        const struct table_growth *t = &b->tables[i];
+
+        if (t->bytes_now < GROWTH_LEAST_BYTES)
+            continue;
+        if (grew(t->bytes_was, t->bytes_now))
+            *v = verdict_hold("rehearsal.grown", 0,
+                              "%s has grown since the rehearsal, from %s to %s",
+                              t->table, say_bytes(t->bytes_was).text,
+                              say_bytes(t->bytes_now).text);
+        else if (grew(t->rows_was, t->rows_now))
+            *v = verdict_hold("rehearsal.grown", 0,
+                              "%s has grown since the rehearsal, from %lld to "
+                              "%lld rows",
+                              t->table, (long long)t->rows_was,
+                              (long long)t->rows_now);
+        else
+            continue;
+        verdict_limit(v, "20 %% larger than when it was rehearsed");
+        return true;
+    }
+    return false;
+}
+
+static struct verdict other_settings(const struct basis_facts *b)
+{
+    const struct setting_change *s = &b->settings[0];
+
+    if (b->n_settings == 1)
+        return verdict_hold("rehearsal.settings", 0,
+                            "%s is \"%s\" now, and was \"%s\" at the "
+                            "rehearsal",
+                            s->name, s->now, s->was);
+    return verdict_hold("rehearsal.settings", 0,
+                        "%s is \"%s\" now, and was \"%s\" at the rehearsal; "
+                        "%zu more setting%s",
+                        s->name, s->now, s->was, b->n_settings - 1,
+                        b->n_settings == 2 ? " differs" : "s differ");
+}
+
+/* Production is no longer what was rehearsed for. */
+static bool expired(const struct basis_facts *b, struct verdict *v)
+{
+    if (!b->known)
+        *v = verdict_hold("rehearsal.unknown", 0,
+                          "the certificate does not say what production was "
+                          "like: an older tidegate made it");
+    else if (b->unread)
+        *v = verdict_hold("rehearsal.unread", 0,
+                          "it cannot be told whether production is still as "
+                          "it was rehearsed: %s",
+                          b->unread);
+    else if (b->version_was != b->version_now)
+        *v = verdict_hold("rehearsal.server", 0,
+                          "the server is PostgreSQL %s now, and was %s at the "
+                          "rehearsal",
+                          say_version(b->version_now).text,
+                          say_version(b->version_was).text);
+    else if (b->schema)
+        *v = verdict_hold("rehearsal.schema", 0,
+                          "the schema has changed since the rehearsal: %s",
+                          b->schema);
+    else if (b->n_settings)
+        *v = other_settings(b);
+    else
+        return outgrown(b, v);
+    return true;
+}
+
+static bool too_small(const struct rehearsal_facts *r, struct verdict *v)
+{
+    if (r->clone_share >= CLONE_LEAST) /* false for what is no number */
+        return false;
+    *v = verdict_hold("rehearsal.clone", 0,
+                      "the clone was %.2f %% of production, at least 1 %% is "
+                      "asked for: too small to tell",
+                      100 * r->clone_share);
+    return true;
+}
+
 /* No certificate that speaks for these migrations today. */
 static bool missing(const struct budget_settings *budget, const struct facts *f,
                     struct verdict *v)
 {
     const struct rehearsal_facts *r = &f->rehearsal;
     int64_t age = f->now - r->at;
+    bool larger = false;
 
     if (!r->present)
         *v = verdict_hold("rehearsal.none", 0,
@@ -73,15 +187,13 @@ static bool missing(const struct budget_settings *budget, const struct facts *f,
                           "limit %s",
                           say_span(age).text,
                           say_span(budget->certificate).text);
-    else if (!(r->clone_share >= CLONE_LEAST))
-        *v = verdict_hold("rehearsal.clone", 0,
-                          "the clone was %.2f %% of production, at least 1 %% "
-                          "is asked for: too small to tell",
-                          100 * r->clone_share);
-    else
+    else if (too_small(r, v))
+        larger = true;
+    else if (!expired(&r->basis, v))
         return false;
-    verdict_fix(v, "run: tidegate rehearse %s%s", f->release.release,
-                v->rule[10] == 'c' ? ", with a larger clone" : "");
+    verdict_fix(v, "%s: tidegate rehearse %s%s",
+                r->present ? "rehearse again" : "run", f->release.release,
+                larger ? ", with a larger clone" : "");
     return true;
 }
 
@@ -101,9 +213,11 @@ struct verdict rehearsal_judge(struct arena *scratch,
     if (!missing(budget, facts, &v)) {
         v = verdict_pass("rehearsal.kept",
                          "takes %s to %s, likely %s; users "
-                         "wait up to %s",
+                         "wait up to %s%s%s",
                          say_ms(r->low).text, say_ms(r->high).text,
-                         say_ms(r->likely).text, say_ms(r->blocked).text);
+                         say_ms(r->likely).text, say_ms(r->blocked).text,
+                         r->basis.blind ? "; not compared: " : "",
+                         r->basis.blind ? r->basis.blind : "");
         verdict_limit(&v, "total = %s, blocked = %s",
                       say_ms(budget->total_ms).text,
                       say_ms(budget->blocked_ms).text);

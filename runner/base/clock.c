@@ -8,12 +8,12 @@
 #define YEAR_0000  (-62167219200) /* 0000-01-01T00:00:00Z */
 #define YEAR_10000 253402300800   /* the first instant past four digits */
 
-static int64_t clock_ms(clockid_t which)
+static int64_t clock_us(clockid_t which)
 {
     struct timespec t;
 
     clock_gettime(which, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
 int64_t clock_now(void)
@@ -23,12 +23,17 @@ int64_t clock_now(void)
 
 int64_t clock_wall_ms(void)
 {
-    return clock_ms(CLOCK_REALTIME);
+    return clock_us(CLOCK_REALTIME) / 1000;
 }
 
 int64_t clock_mono(void)
 {
-    return clock_ms(CLOCK_MONOTONIC);
+    return clock_us(CLOCK_MONOTONIC) / 1000;
+}
+
+int64_t clock_mono_us(void)
+{
+    return clock_us(CLOCK_MONOTONIC);
 }
 
 int64_t civil_days(int year, int month, int day)

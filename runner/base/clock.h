@@ -15,6 +15,7 @@
 int64_t clock_now(void);     /* wall, seconds */
 int64_t clock_wall_ms(void); /* wall, milliseconds */
 int64_t clock_mono(void);    /* monotonic, milliseconds */
+int64_t clock_mono_us(void); /* the same clock, microseconds */
 
 /* A date and time of day without a zone. month 1..12, day 1..31, hour 0..23
  * (24 only where a parser says so). */

@@ -122,6 +122,41 @@ static void gather_way_back(struct subject *s, struct facts *f,
     f->way_back.n = s->pending.n;
 }
 
+/* Production as it is now, held against what the certificate says it was. Once
+ * we change it ourselves that is no question any more. */
+static void gather_basis(struct subject *s, const struct basis *was,
+                         struct basis_facts *out)
+{
+    struct basis_change now;
+    struct setting_change *settings;
+    struct table_growth *tables;
+
+    out->known = was->version > 0;
+    out->blind = was->unread;
+    if (!out->known || !s->pg)
+        return;
+    basis_hold(s->pg, s->arena, was, &now);
+    out->version_was = now.version_was;
+    out->version_now = now.version_now;
+    out->schema = now.schema;
+    out->unread = now.unread;
+    settings = arena_array(s->arena, now.n_settings, sizeof *settings);
+    for (size_t i = 0; i < now.n_settings; i++)
+        settings[i] = (struct setting_change){
+            now.settings[i].name, now.settings[i].was, now.settings[i].now};
+    out->settings = settings;
+    out->n_settings = now.n_settings;
+    tables = arena_array(s->arena, now.n_tables, sizeof *tables);
+    for (size_t i = 0; i < now.n_tables; i++) {
+        const struct basis_grown *t = &now.tables[i];
+
+        tables[i] = (struct table_growth){t->name, t->bytes_was, t->bytes_now,
+                                          t->rows_was, t->rows_now};
+    }
+    out->tables = tables;
+    out->n_tables = now.n_tables;
+}
+
 void gather_rehearsal(struct subject *s, struct facts *f)
 {
     struct rehearsal_facts *out = &f->rehearsal;
@@ -142,6 +177,8 @@ void gather_rehearsal(struct subject *s, struct facts *f)
         for (size_t i = 0; i < r.n; i++) /* batches are no outage */
             out->high -= r.list[i].high - rehearsed_need(&r.list[i]);
         out->failed = r.failed;
+        if (!f->changing && s->pending_known)
+            gather_basis(s, &r.basis, &out->basis);
         longest_wait(s, &r, out);
         for (size_t i = 0; i < r.n && !out->rewrite; i++)
             first_rewrite(s, &r.list[i], out);

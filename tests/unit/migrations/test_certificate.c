@@ -39,6 +39,10 @@ static const struct rehearsed_statement up[] = {
      .low = 1,
      .likely = 2,
      .high = 3,
+     .scaled = 7,
+     .work = WORK_REWRITE,
+     .runs = 14,
+     .cold = true,
      .safer = "add it without a default"},
     {.number = 2, .line = 5, .text = "SELECT 1", .temp_bytes = -1},
 };
@@ -77,6 +81,10 @@ static const struct table_wait waits[] = {
     {.table = "public.orders", .readers = 5, .writers = 6, .by = "0001_a:3 X"},
 };
 
+static const struct basis_setting settings[] = {{"fsync", "on"},
+                                                {"work_mem", "4096kB"}};
+static const struct basis_table tables[] = {{"public.orders", 7777000, -1}};
+
 static struct rehearsal whole(void)
 {
     return (struct rehearsal){.list = list,
@@ -92,7 +100,15 @@ static struct rehearsal whole(void)
                               .high = 30,
                               .failed = "0001_a:3: no",
                               .clone = "dump of shop",
-                              .warnings = "w\n"};
+                              .warnings = "w\n",
+                              .basis = {.version = 150020,
+                                        .settings = settings,
+                                        .n_settings = 2,
+                                        .schema = DIGEST,
+                                        .lines = "0123456789abcdef",
+                                        .tables = tables,
+                                        .n_tables = 1,
+                                        .unread = "x: denied"}};
 }
 
 static void every_field_comes_back(void **state)
@@ -127,6 +143,19 @@ static void every_field_comes_back(void **state)
     assert_int_equal(s[0].touched[0].rows, -1);
     assert_true(s[0].touched[0].rewritten && s[0].touched[1].scanned);
     assert_int_equal(back.waits[0].writers, 6);
+    assert_int_equal(s[0].work, WORK_REWRITE);
+    assert_int_equal(s[1].work, WORK_CATALOG);
+    assert_int_equal(s[0].scaled, 7);
+    assert_int_equal(s[0].runs, 14);
+    assert_true(s[0].cold && !s[0].spills && !s[1].cold);
+    assert_int_equal(back.basis.version, 150020);
+    assert_int_equal(back.basis.n_settings, 2);
+    assert_string_equal(back.basis.settings[1].value, "4096kB");
+    assert_string_equal(back.basis.schema, DIGEST);
+    assert_string_equal(back.basis.lines, "0123456789abcdef");
+    assert_int_equal(back.basis.tables[0].bytes, 7777000);
+    assert_int_equal(back.basis.tables[0].rows, -1);
+    assert_string_equal(back.basis.unread, "x: denied");
     assert_int_equal(s[0].temp_bytes, 24576);
     assert_int_equal(s[1].temp_bytes, -1);
     assert_int_equal(s[0].n_phases, 2);
@@ -143,6 +172,27 @@ static void every_field_comes_back(void **state)
     again = rehearsal_to_json(&back);
     assert_string_equal(json_canonical(&a, j), json_canonical(&a, again));
     json_free(again);
+    json_free(j);
+    arena_release(&a);
+}
+
+/* One that an older tidegate wrote knows nothing of production. */
+static void an_older_one_still_reads(void **state)
+{
+    struct rehearsal r = whole(), back;
+    struct json *j;
+    struct arena a;
+    struct err e;
+
+    (void)state;
+    arena_init(&a);
+    r.basis.version = 0;
+    j = rehearsal_to_json(&r);
+    assert_null(json_get(j, "production"));
+    assert_true(rehearsal_from_json(&back, &a, j, &e));
+    assert_int_equal(back.basis.version, 0);
+    assert_int_equal(back.basis.n_settings + back.basis.n_tables, 0);
+    assert_string_equal(back.basis.schema, "");
     json_free(j);
     arena_release(&a);
 }
@@ -239,6 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_comes_back),
+        cmocka_unit_test(an_older_one_still_reads),
         cmocka_unit_test(a_large_one_leaves_details_out),
         cmocka_unit_test(a_share_is_rounded_down),
         cmocka_unit_test(what_is_no_certificate_is_refused),

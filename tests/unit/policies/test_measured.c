@@ -153,7 +153,8 @@ static void test_rehearsal(void **state)
     r->clone_share = 0.0099;
     rehearsed(HOLD, "rehearsal.clone", "the clone was 0.99 % of production");
     assert_string_equal(world_ask(w, GATE_REHEARSAL).fix,
-                        "run: tidegate rehearse v1.4.2, with a larger clone");
+                        "rehearse again: tidegate rehearse v1.4.2, with a "
+                        "larger clone");
     r->clone_share = 0.0 / 0.0;
     rehearsed(HOLD, "rehearsal.clone", "");
     r->same = false;
@@ -161,13 +162,98 @@ static void test_rehearsal(void **state)
     r->differs = "0013 is new";
     rehearsed(HOLD, "rehearsal.other", ": 0013 is new");
     assert_string_equal(world_ask(w, GATE_REHEARSAL).fix,
-                        "run: tidegate rehearse v1.4.2");
+                        "rehearse again: tidegate rehearse v1.4.2");
     r->present = false;
     rehearsed(HOLD, "rehearsal.none", "never rehearsed");
+    assert_string_equal(world_ask(w, GATE_REHEARSAL).fix,
+                        "run: tidegate rehearse v1.4.2");
     r->needed = false;
     rehearsed(PASS, "rehearsal.not_needed", "no migration is pending");
     w->policy.budget.on = false;
     rehearsed(PASS, "off", "");
+}
+
+/* Production is no longer what was rehearsed for: one row, one change. */
+static void test_expiry(void **state)
+{
+    static const struct setting_change settings[] = {
+        {"maintenance_work_mem", "65536kB", "8192kB"}, {"fsync", "on", "off"}};
+    static const struct {
+        struct basis_facts basis;
+        const char *rule, *says;
+    } rows[] = {
+        {{.known = false}, "rehearsal.unknown", "an older tidegate made it"},
+        {{.known = true, .unread = "the schema: permission denied"},
+         "rehearsal.unread",
+         "still as it was rehearsed: the schema: permission denied"},
+        {{.known = true, .version_was = 150020, .version_now = 150021},
+         "rehearsal.server",
+         "the server is PostgreSQL 15.21 now, and was 15.20 at the"},
+        {{.known = true, .version_was = 150020, .version_now = 160001},
+         "rehearsal.server",
+         "PostgreSQL 16.1 now"},
+        {{.known = true, .schema = "new: column public.orders.x: integer"},
+         "rehearsal.schema",
+         "changed since the rehearsal: new: column public.orders.x"},
+        {{.known = true, .settings = settings, .n_settings = 1},
+         "rehearsal.settings",
+         "maintenance_work_mem is \"8192kB\" now, and was \"65536kB\" at the "
+         "rehearsal"},
+        {{.known = true, .settings = settings, .n_settings = 2},
+         "rehearsal.settings",
+         "at the rehearsal; 1 more setting differs"},
+    };
+    struct world *w = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        w->facts.rehearsal.basis = rows[i].basis;
+        rehearsed(HOLD, rows[i].rule, rows[i].says);
+        assert_string_equal(world_ask(w, GATE_REHEARSAL).fix,
+                            "rehearse again: tidegate rehearse v1.4.2");
+    }
+    /* what could not be read then either is said, and passes */
+    w->facts.rehearsal.basis = (struct basis_facts){
+        .known = true, .blind = "the schema: permission denied"};
+    rehearsed(PASS, "rehearsal.kept", "not compared: the schema: permission");
+    /* a broken budget stays one */
+    w->facts.rehearsal.basis.known = false;
+    w->facts.rehearsal.high = 600001;
+    rehearsed(STOP, "rehearsal.total", "");
+}
+
+#define MIB (INT64_C(1024) * 1024)
+
+static void test_growth(void **state)
+{
+    static const struct {
+        struct table_growth table;
+        const char *says; /* NULL: not worth a word */
+    } rows[] = {
+        {{"orders", 100 * MIB, 120 * MIB, 1000, 1200}, NULL},
+        {{"orders", 100 * MIB, 121 * MIB, 1000, 1000},
+         "orders has grown since the rehearsal, from 100 MB to 121 MB"},
+        {{"orders", 100 * MIB, 100 * MIB, 1000, 1201},
+         "orders has grown since the rehearsal, from 1000 to 1201 rows"},
+        {{"orders", 100 * MIB, 50 * MIB, 1000, 500}, NULL},
+        {{"orders", 1 * MIB, 8 * MIB, 1000, 9000}, "from 1.0 MB to 8.0 MB"},
+        {{"orders", 1 * MIB, 8 * MIB - 1, 1000, 9000}, NULL},
+        {{"orders", 0, 8 * MIB, -1, 9000}, "from 0 B to 8.0 MB"},
+        {{"orders", -1, 80 * MIB, -1, 9000}, NULL}, /* unknown then */
+        {{"orders", 80 * MIB, -1, 9000, -1}, NULL}, /* gone: the schema says */
+    };
+    struct world *w = *state;
+    struct table_growth tables[2] = {
+        {"customers", 100 * MIB, 100 * MIB, 10, 10}};
+
+    w->facts.rehearsal.basis.tables = tables;
+    w->facts.rehearsal.basis.n_tables = 2;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tables[1] = rows[i].table;
+        if (rows[i].says)
+            rehearsed(HOLD, "rehearsal.grown", rows[i].says);
+        else
+            rehearsed(PASS, "rehearsal.kept", "");
+    }
 }
 
 /* A broken budget is STOP, also of an old rehearsal on a small clone. */
@@ -357,6 +443,7 @@ int main(void)
         world_test(test_policy),  world_test(test_line),
         world_test(test_backup),  world_test(test_replicas),
         world_test(test_proven),  world_test(test_rehearsal),
+        world_test(test_expiry),  world_test(test_growth),
         world_test(test_budgets), world_test(test_way_back),
         world_test(test_probe),   world_test(test_probe_repairs),
         world_test(test_pool),

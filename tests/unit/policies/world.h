@@ -170,15 +170,17 @@ static inline void world_measured(struct world *w)
                                   .batches = 5,
                                   .batch = 60000,
                                   .batch_known = true};
-    f->rehearsal = (struct rehearsal_facts){.needed = true,
-                                            .present = true,
-                                            .at = NOW - 2 * HOUR,
-                                            .same = true,
-                                            .clone_share = 1,
-                                            .low = 20000,
-                                            .likely = 40000,
-                                            .high = 60000,
-                                            .blocked = 300};
+    f->rehearsal = (struct rehearsal_facts){
+        .needed = true,
+        .present = true,
+        .at = NOW - 2 * HOUR,
+        .same = true,
+        .clone_share = 1,
+        .low = 20000,
+        .likely = 40000,
+        .high = 60000,
+        .blocked = 300,
+        .basis = {.known = true, .version_was = 150020, .version_now = 150020}};
     f->backup_age = world_fact(4 * HOUR, "command: bin/backup-age");
     f->replicas.streaming = world_fact(2, "pg_stat_replication");
     f->replicas.lag_ms = world_fact(120, "pg_stat_replication");
