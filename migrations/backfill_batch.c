@@ -78,6 +78,7 @@ static void account(struct backfill *f, const struct backfill_range *range,
         f->row.rows = 0;
     f->row.changed += changed;
     f->row.batches++;
+    f->busy_ms += ms;
     f->some = true;
     backfill_keep_last(f, range->checkpoint);
     f->over = f->t->down && !range->checkpoint;

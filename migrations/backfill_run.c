@@ -153,7 +153,7 @@ static bool run(struct backfill *f, struct err *e)
         return stop_here(f, e);
     tell(f);
     if (!resumed)
-        f->t->ms[0] = clock_mono() - f->began;
+        f->t->ms[0] = f->busy_ms;
     f->t->out->outcome = APPLY_DONE;
     f->t->out->statement = 0;
     return true;
@@ -165,7 +165,8 @@ bool backfill_run(struct apply *ap, struct task *t, struct err *e)
     struct backfill f = {.ap = ap, .t = t, .b = t->script->batch};
     bool ok;
 
-    f.target_ms = blocked / 2 < BACKFILL_BATCH_MS ? blocked / 2 : BACKFILL_BATCH_MS;
+    f.target_ms =
+        blocked / 2 < BACKFILL_BATCH_MS ? blocked / 2 : BACKFILL_BATCH_MS;
     buf_init(&f.last);
     ok = run(&f, e);
     buf_release(&f.last);

@@ -20,6 +20,9 @@ bool database_open(struct run *r, struct err *e)
         .blocked_ms = r->s->env->policy.budget.on
                           ? r->s->env->policy.budget.blocked_ms
                           : 0,
+        .max_lag_ms = r->s->env->policy.replicas.on
+                          ? r->s->env->policy.replicas.max_lag_ms
+                          : 0,
         .terminate_orphan = r->s->terminate_orphan,
     };
 
@@ -115,6 +118,13 @@ static const struct migration *next_pending(const struct run *r, bool after)
     return NULL;
 }
 
+static enum hold_before hold_before(const struct migration *m)
+{
+    if (m->up.batch)
+        return m->after ? HOLD_BEFORE_AFTER_BATCH : HOLD_BEFORE_BATCH;
+    return m->after ? HOLD_BEFORE_AFTER : HOLD_BEFORE_MIGRATION;
+}
+
 bool database_up(struct run *r, bool after, struct err *e)
 {
     size_t n = subject_count(r->s, after);
@@ -127,7 +137,7 @@ bool database_up(struct run *r, bool after, struct err *e)
     if (!database_open(r, e))
         return false;
     while ((m = next_pending(r, after)) != NULL) {
-        if (!ask_again(r, after ? HOLD_BEFORE_AFTER : HOLD_BEFORE_MIGRATION, e))
+        if (!ask_again(r, hold_before(m), e))
             return false;
         if (after && !r->after_begun) {
             if (!hosts_after_begun(r, r->s->release, e))

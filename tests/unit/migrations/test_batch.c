@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "migrations/backfill.h"
 #include "migrations/batch.h"
 #include "migrations/split.h"
 
@@ -191,6 +192,54 @@ static void the_range_goes_in(void **state)
                         " AND b = $$ $1 $$");
 }
 
+/* size, most, ms, target: the next. */
+static void the_next_size(void **state)
+{
+    static const int64_t rows[][5] = {
+        {5000, 5000, 10, 1000, 5000},  /* never above what was asked for */
+        {100, 5000, 10, 1000, 200},    /* at most twice */
+        {100, 5000, 0, 1000, 200},     /* too quick to measure */
+        {100, 5000, 900, 1000, 100},   /* near enough */
+        {100, 5000, 600, 1000, 166},   /* what fits */
+        {1000, 5000, 2000, 1000, 500}, /* what fits */
+        {1000, 5000, 9000, 1000, 250}, /* at least a quarter */
+        {1, 5000, 9000, 1000, 1},      /* never none */
+        {3, 5000, 9000, 1000, 1},      {1, 1, 1, 1000, 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(
+            backfill_size(rows[i][0], rows[i][1], rows[i][2], rows[i][3]),
+            rows[i][4]);
+}
+
+static void how_far(void **state)
+{
+    struct backfill_row row = {.rows = 30, .estimated = 100, .last = "42"};
+
+    (void)state;
+    assert_string_equal(backfill_far(&arena, &row),
+                        "30 of about 100 rows, up to key 42");
+    row = (struct backfill_row){.rows = 0, .estimated = 0};
+    assert_string_equal(backfill_far(&arena, &row), "0 rows");
+}
+
+static void what_goes_back_from_a_checkpoint(void **state)
+{
+    struct backfill_row row = {.row = {.name = "0001_x", .down = NULL}};
+
+    (void)state;
+    assert_false(backfill_goes_back(&row));
+    row.row.down = "UPDATE t SET a = 1";
+    assert_false(backfill_goes_back(&row));
+    row.row.down = "-- tidegate: batch=t key=id\n"
+                   "UPDATE t SET a = 1 WHERE id BETWEEN $1 AND $2";
+    assert_true(backfill_goes_back(&row));
+    row.row.forward_only = "because";
+    assert_false(backfill_goes_back(&row));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +251,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(directives_that_do_not, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_range_goes_in, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_next_size, setup, teardown),
+        cmocka_unit_test_setup_teardown(how_far, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_goes_back_from_a_checkpoint, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
