@@ -448,6 +448,10 @@ static bool take_pending(const struct match *w, const struct migration *m,
                       has_number);
     if (row)
         return renamed(row, m, e);
+    if (m->contract) { /* its number says nothing of when it runs */
+        out->contract[out->contract_n++] = m;
+        return true;
+    }
     if (!m->repeats && w->highest[m->after] && w->height[m->after] > m->number)
         return out_of_order(w->highest[m->after], m, e);
     out->list[out->n++] = m;
@@ -486,6 +490,7 @@ bool applied_pending(const struct applied *applied,
 
     *out = (struct pending){0};
     out->list = arena_array(a, files->n, sizeof *out->list);
+    out->contract = arena_array(a, files->n, sizeof *out->contract);
     out->gone = arena_array(a, applied->n, sizeof *out->gone);
     match_begin(&w, a);
     for (size_t i = 0; i < files->n; i++)

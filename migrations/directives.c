@@ -12,6 +12,7 @@
 #define MARK          "tidegate:"
 #define MAX_WAIT      ((int64_t)24 * 3600 * 1000)
 #define REASON_MAX    500
+#define LONGEST       ((int64_t)366 * 86400 * 1000)
 #define SIZE_MAX_ROWS 1000000
 
 struct reader {
@@ -21,6 +22,7 @@ struct reader {
     int line;
     bool down;
     unsigned seen; /* rows, as bits */
+    bool before;   /* phase=before was said */
     struct err *e;
 };
 
@@ -29,7 +31,8 @@ struct reader {
 static bool is_phase(struct reader *r, const char *value)
 {
     r->out->after = strcmp(value, "after") == 0;
-    return r->out->after || strcmp(value, "before") == 0;
+    r->before = strcmp(value, "before") == 0;
+    return r->out->after || r->before;
 }
 
 static bool is_transaction(struct reader *r, const char *value)
@@ -101,6 +104,26 @@ static bool is_max_lag(struct reader *r, const char *value)
     return is_span(value, &r->out->max_lag_ms);
 }
 
+/* As a tag that is a release's name (at most 64 bytes of letters, digits and
+ * ._-, not beginning with a dot or a dash). */
+static bool is_after(struct reader *r, const char *value)
+{
+    size_t n = strspn(value, "abcdefghijklmnopqrstuvwxyz"
+                             "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+
+    r->out->contract = value;
+    return n > 0 && n <= 64 && !value[n] && !strchr(".-", *value);
+}
+
+static bool is_for(struct reader *r, const char *value)
+{
+    int64_t ms;
+    bool good = duration_parse(value, &ms) && ms <= LONGEST && ms % 1000 == 0;
+
+    r->out->contract_for = good ? ms / 1000 : 0;
+    return good;
+}
+
 static const struct row {
     const char *name;
     bool reason; /* takes the rest of the line */
@@ -121,6 +144,9 @@ static const struct row {
     {"size", false, true, is_size, "rows of one batch, from 1 to 1000000"},
     {"pause", false, true, is_pause, "a duration from 1ms to 24h"},
     {"max_lag", false, true, is_max_lag, "a duration from 1ms to 24h"},
+    {"after", false, false, is_after,
+     "the release that must be good first, or `this`: the one that brings it"},
+    {"for", false, false, is_for, "a duration up to 366d, such as 24h"},
 };
 #define ROWS (sizeof rows / sizeof *rows)
 
@@ -135,6 +161,15 @@ static bool bad(struct reader *r, const char *fix, const char *why,
     return err_fix(r->e, "%s", fix);
 }
 
+static char *all_names(struct arena *a)
+{
+    char *all = arena_strdup(a, rows[0].name);
+
+    for (size_t i = 1; i < ROWS; i++)
+        all = arena_printf(a, "%s, %s", all, rows[i].name);
+    return all;
+}
+
 static bool unknown(struct reader *r, const char *name)
 {
     const char *names[ROWS + 1] = {"allow"}, *near;
@@ -145,10 +180,7 @@ static bool unknown(struct reader *r, const char *name)
     if (near)
         return bad(r, arena_printf(r->a, "did you mean `%s`?", near),
                    "tidegate knows no such directive", name);
-    return bad(r,
-               "known are phase, transaction, lock_timeout, "
-               "statement_timeout, compatible, forward-only, batch, key, "
-               "size, pause, max_lag",
+    return bad(r, arena_printf(r->a, "known are %s", all_names(r->a)),
                "tidegate knows no such directive", name);
 }
 
@@ -219,6 +251,23 @@ static const char *marked(struct arena *a, const char *comment, size_t len)
     return text;
 }
 
+/* What single directives cannot tell of each other. */
+static bool agree(struct reader *r)
+{
+    struct directives *d = r->out;
+
+    if (d->contract_for >= 0 && !d->contract)
+        return bad(r, "add after=this, or name the release to wait for",
+                   "it does not say after which release", "for");
+    if (d->contract && r->before)
+        return bad(r, "delete phase=before",
+                   "what waits for a release runs after the code", "phase");
+    d->after |= d->contract != NULL;
+    if (d->contract_for < 0)
+        d->contract_for = 0;
+    return true;
+}
+
 /* "allow RULE REASON" is for lint, and stands above its statement. */
 static bool is_allow(const char *rest)
 {
@@ -237,7 +286,8 @@ bool directives_read(struct directives *out, struct arena *a, const char *file,
     *out = (struct directives){.lock_timeout_ms = -1,
                                .statement_timeout_ms = -1,
                                .pause_ms = -1,
-                               .max_lag_ms = -1};
+                               .max_lag_ms = -1,
+                               .contract_for = -1};
     r.line = 1;
     for (; (t = lexer_token(text)).kind != TOKEN_END; text += t.len) {
         const char *rest =
@@ -253,5 +303,5 @@ bool directives_read(struct directives *out, struct arena *a, const char *file,
         begun |= t.kind != TOKEN_COMMENT && t.kind != TOKEN_BLANK;
         r.line += lexer_line(text, t.len) - 1;
     }
-    return true;
+    return agree(&r);
 }

@@ -7,10 +7,13 @@
  *     -- tidegate: compatible REASON
  *     -- tidegate: forward-only REASON
  *     -- tidegate: batch=orders key=id size=5000 pause=100ms max_lag=10s
+ *     -- tidegate: after=v1.4.2 for=24h
  *
- * A line holds several of the form key=value, or one that takes a reason. A
- * down file has transaction, the timeouts and what belongs to a batch only.
- * Lines
+ * after= makes it a contracting migration: it runs after the code, once
+ * that release has been good for so long; `after=this` names the release that
+ * first brings it. A line holds several of the form key=value, or one that
+ * takes a reason. A down file has transaction, the timeouts and what
+ * belongs to a batch only. Lines
  *
  *     -- tidegate: allow RULE REASON
  *
@@ -25,6 +28,8 @@
 #include "runner/base/arena.h"
 #include "runner/base/err.h"
 
+#define CONTRACT_THIS "this"
+
 struct directives {
     bool after;
     bool no_transaction;
@@ -34,6 +39,8 @@ struct directives {
     const char *batch, *key;      /* as written, or NULL */
     int64_t batch_size;           /* rows; 0: not said */
     int64_t pause_ms, max_lag_ms; /* -1: not said */
+    const char *contract; /* after=: a release, or CONTRACT_THIS; or NULL */
+    int64_t contract_for; /* seconds */
 };
 
 /* text is normalised. Unknown, doubled, misplaced or malformed ones are

@@ -82,6 +82,8 @@ static bool read_entry(struct migration *m, struct arena *a,
     m->after = said.after;
     m->compatible = said.compatible;
     m->forward_only = said.forward_only;
+    m->contract = said.contract;
+    m->contract_for = said.contract_for;
     if (entry->has_down && !read_down(m, a, entry, e))
         return false;
     hash_init(&h);

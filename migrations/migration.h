@@ -84,6 +84,10 @@ struct migration {
     bool after;             /* phase=after */
     const char *compatible; /* reason, or NULL */
     const char *forward_only; /* reason, or NULL */
+    /* Contracting: the release that must have been good for so many seconds
+     * (CONTRACT_THIS: the one that first brings the file), or NULL. */
+    const char *contract;
+    int64_t contract_for;
     struct script up;
     bool has_down;
     struct script down;

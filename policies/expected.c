@@ -230,6 +230,7 @@ static bool check_phases(const struct question *q, struct verdict *v)
         [PHASES_ALL] = "the whole release",
         [PHASES_MIGRATIONS] = "its migrations only",
         [PHASES_RESTART] = "a restart only",
+        [PHASES_CONTRACT] = "its contracting migrations only",
     };
     enum phases asked = release_phases(&q->f->release);
 
@@ -243,20 +244,27 @@ static bool check_phases(const struct question *q, struct verdict *v)
     return true;
 }
 
-/* A restart brings no code: what is not live cannot be restarted. */
-static bool check_restart(const struct question *q, struct verdict *v)
+/* A restart brings no code, and a contracting migration wants its own: what is
+ * not live cannot be restarted or finished. Where there are no hosts, no code
+ * is live that tidegate knows of. */
+static bool check_live(const struct question *q, struct verdict *v)
 {
     const struct live_facts *live = &q->f->live;
+    const struct release_facts *r = &q->f->release;
+    enum phases phases = release_phases(r);
+    bool restart = phases == PHASES_RESTART;
 
-    if (release_phases(&q->f->release) != PHASES_RESTART ||
-        same(live->release, q->f->release.release))
+    if ((!restart && phases != PHASES_CONTRACT) ||
+        same(live->release, r->release) || (r->hostless && !live->release))
         return false;
-    *v = verdict_stop("expected.restart",
-                      "%s is not live, so it cannot be restarted: live is %s",
-                      named(q->f->release.release),
+    *v = verdict_stop(restart ? "expected.restart" : "expected.contract",
+                      "%s is not live, so it cannot be %s: live is %s",
+                      named(r->release), restart ? "restarted" : "finished",
                       live->release ? live->release : "nothing");
-    verdict_fix(v, "announce what is live with `expect --only restart`, or "
-                   "the whole release");
+    verdict_fix(v,
+                "announce what is live with `expect --only %s`, or the whole "
+                "release",
+                restart ? "restart" : "contract");
     return true;
 }
 
@@ -385,7 +393,7 @@ static bool check_notice(const struct question *q, struct verdict *v)
 static check *const checks[] = {
     check_used,      check_withdrawn, check_replaced, check_expired,
     check_signature, check_reused,    check_bound,    check_phases,
-    check_restart,   check_older,     check_ancestry, check_again,
+    check_live,      check_older,     check_ancestry, check_again,
     check_early,     check_notice,    NULL,
 };
 /* Once something has changed. */

@@ -18,7 +18,12 @@ struct fact {
     const char *why;    /* FACT_UNREADABLE: the reason */
 };
 
-enum phases { PHASES_ALL, PHASES_MIGRATIONS, PHASES_RESTART };
+enum phases {
+    PHASES_ALL,
+    PHASES_MIGRATIONS,
+    PHASES_RESTART,
+    PHASES_CONTRACT, /* the contracting migrations of what is live */
+};
 
 /* What is to be released, resolved once. Digests are 64 hex digits. */
 struct release_facts {
@@ -27,8 +32,9 @@ struct release_facts {
     const char *artifact, *migrations, *hosts, *policy; /* digests */
     enum phases phases;
     bool restart_only;
-    size_t pending;    /* migrations not applied yet */
+    size_t pending;    /* migrations of these phases, not applied yet */
     bool pending_read; /* `pending` is known; true without a database */
+    bool hostless;     /* the environment has a database alone */
 };
 
 /* How the candidate's commit stands to the live one. */
@@ -169,6 +175,22 @@ struct way_back_facts {
     bool backup_fresh; /* the backup gate passes; false when it is off */
 };
 
+/* A contracting migration (expand and contract) that has not run. */
+struct contract_facts {
+    const char *name;
+    const char *release; /* that must have been good ... */
+    int64_t seconds;     /* ... for so long */
+    int64_t good_at;     /* since when it is; 0: it is not */
+    bool taken_back;     /* it was, and somebody went back from it */
+    bool runs;           /* it belongs to this run */
+};
+
+struct contracts_facts {
+    const struct contract_facts *list;
+    size_t n;
+    size_t unapplied; /* other migrations of the release, still pending */
+};
+
 struct line_facts {
     const char *other_run; /* id of a run that holds the environment */
     const char *other_who;
@@ -251,6 +273,7 @@ struct facts {
     struct need_facts need;
     struct rehearsal_facts rehearsal;
     struct way_back_facts way_back;
+    struct contracts_facts contract;
     struct line_facts line;
     struct fact backup_age; /* seconds */
     struct replicas_facts replicas;

@@ -40,6 +40,11 @@ const struct gate gates[GATE_COUNT] = {
                        "The old code runs with every \"before\" migration, and "
                        "every \"after\" one can be undone or is declared "
                        "forward-only with a fresh backup; else STOP."},
+    [GATE_CONTRACT] =
+        {"contract", NULL, contract_judge, false, false,
+         "In a `migrate finish`: the release that a contracting migration "
+         "waits for has been good for long enough; not yet is HOLD, taken "
+         "back is STOP."},
     [GATE_BACKUP] =
         {"backup", "backup", backup_judge, false, true,
          "The last good backup is not older than `max_age`; else HOLD."},
@@ -180,5 +185,7 @@ enum verdict_is gates_plan(struct arena *scratch,
     out[GATE_WINDOW] = window_at(scratch, policy, &usual, at);
     out[GATE_USERS] = users_at(scratch, policy, &usual, at);
     out[GATE_FIT] = fit_at(scratch, policy, &usual, at);
+    if (release_phases(&facts->release) == PHASES_CONTRACT)
+        out[GATE_CONTRACT] = contract_at(scratch, policy, facts, at);
     return worst(out);
 }

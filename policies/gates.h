@@ -24,6 +24,7 @@ enum gate_id {
     GATE_FIT,
     GATE_REHEARSAL,
     GATE_WAY_BACK,
+    GATE_CONTRACT,
     GATE_BACKUP,
     GATE_REPLICAS,
     GATE_PROBE,
@@ -49,7 +50,8 @@ extern const struct gate gates[GATE_COUNT];
 
 gate_judge policy_judge, expected_judge, approved_judge, window_judge,
     line_judge, users_judge, fit_judge, rehearsal_judge, way_back_judge,
-    backup_judge, replicas_judge, probe_judge, pool_judge, proven_judge;
+    contract_judge, backup_judge, replicas_judge, probe_judge, pool_judge,
+    proven_judge;
 
 /* "way back" and "way-back" both name GATE_WAY_BACK; false: no such gate. */
 bool gate_find(const char *name, enum gate_id *id);
@@ -78,15 +80,19 @@ enum verdict_is gates_ask(struct arena *scratch,
                           const struct facts *facts, enum gates_scope scope,
                           unsigned overridden, struct verdict out[GATE_COUNT]);
 
-/* What `expect` judges a planned time by: window, users as usual, and fit, as
- * if now were `at`; never the live count. facts->now stays the real now. Put
- * the draft of the manifest into facts->manifests when its expiry is to bound
- * fit; one that ends before `at` bounds nothing. The other rows are
- * VERDICT_NOT_ASKED. */
+/* What `expect` judges a planned time by: window, users as usual, fit, and the
+ * wait of contracting migrations, as if now were `at`; never the live count.
+ * facts->now stays the real now. Put the draft of the manifest into
+ * facts->manifests when its expiry is to bound fit; one that ends before `at`
+ * bounds nothing. The other rows are VERDICT_NOT_ASKED. */
 enum verdict_is gates_plan(struct arena *scratch,
                            const struct policy_settings *policy,
                            const struct facts *facts, int64_t at,
                            struct verdict out[GATE_COUNT]);
+
+/* When this contracting migration may run: its release has been good for long
+ * enough then. 0: nobody knows, for it is not good. */
+int64_t contract_due(const struct contract_facts *contract);
 
 /* Whether the live count is known and above `abort_at`. */
 bool users_surge(const struct policy_settings *policy,

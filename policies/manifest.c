@@ -22,6 +22,11 @@ enum phases release_phases(const struct release_facts *release)
     return release->restart_only ? PHASES_RESTART : release->phases;
 }
 
+const char *rehearse_only(const struct release_facts *release)
+{
+    return release_phases(release) == PHASES_CONTRACT ? " --only contract" : "";
+}
+
 /* How near a manifest is to being the one that the run would consume; the
  * later announced wins among equals. */
 static int nearness(const struct facts *f, const struct manifest_facts *m)

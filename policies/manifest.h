@@ -16,5 +16,8 @@ bool manifest_open(const struct manifest_facts *m, int64_t now);
  * moment at which the ledger took it. */
 int64_t manifest_since(const struct manifest_facts *m);
 enum phases release_phases(const struct release_facts *release);
+/* What `tidegate rehearse RELEASE` wants after it for these phases: "", or
+ * " --only contract". */
+const char *rehearse_only(const struct release_facts *release);
 
 #endif

@@ -21,6 +21,10 @@ struct verdict fit_at(struct arena *scratch,
                       const struct policy_settings *policy,
                       const struct facts *facts, int64_t at);
 
+struct verdict contract_at(struct arena *scratch,
+                           const struct policy_settings *policy,
+                           const struct facts *facts, int64_t at);
+
 /* need_total in whole seconds, rounded up. */
 int64_t need_seconds(const struct need_facts *need);
 

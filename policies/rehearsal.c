@@ -191,8 +191,9 @@ static bool missing(const struct budget_settings *budget, const struct facts *f,
         larger = true;
     else if (!expired(&r->basis, v))
         return false;
-    verdict_fix(v, "%s: tidegate rehearse %s%s",
+    verdict_fix(v, "%s: tidegate rehearse %s%s%s",
                 r->present ? "rehearse again" : "run", f->release.release,
+                rehearse_only(&f->release),
                 larger ? ", with a larger clone" : "");
     return true;
 }

@@ -2,7 +2,7 @@
 
 /* Whether one migration leaves a way back; else *v says why not. */
 static bool returns(const struct migration_facts *m, bool backup_fresh,
-                    const char *release, struct verdict *v)
+                    const struct release_facts *release, struct verdict *v)
 {
     if (!m->after && m->breaks && !m->compatible) {
         *v = verdict_stop("way_back.breaks",
@@ -26,7 +26,8 @@ static bool returns(const struct migration_facts *m, bool backup_fresh,
                           "the down of %s was not "
                           "rehearsed",
                           m->name);
-        verdict_fix(v, "run: tidegate rehearse %s", release);
+        verdict_fix(v, "run: tidegate rehearse %s%s", release->release,
+                    rehearse_only(release));
     } else {
         return true;
     }
@@ -46,7 +47,7 @@ struct verdict way_back_judge(struct arena *scratch,
     for (size_t i = 0; i < w->n; i++) {
         const struct migration_facts *m = &w->migrations[i];
 
-        if (!returns(m, w->backup_fresh, facts->release.release, &v))
+        if (!returns(m, w->backup_fresh, &facts->release, &v))
             return v;
         before += !m->after;
         forward_only += m->after && m->forward_only;

@@ -228,6 +228,7 @@ static int call_end(struct call *c, bool good, const struct err *e)
         line.environment = c->t.env ? c->t.env->name : NULL;
         line.release = c->t.release;
         line.run = c->t.run;
+        line.contract = c->t.contract;
         output_closing(&c->out, &line);
     }
     return line.exit;

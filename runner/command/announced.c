@@ -108,6 +108,7 @@ static const char *what_of(const struct manifest *m)
         [PHASES_ALL] = "the whole release",
         [PHASES_MIGRATIONS] = "its migrations alone",
         [PHASES_RESTART] = "a restart alone",
+        [PHASES_CONTRACT] = "its contracting migrations alone",
     };
 
     return words[m->phases];

@@ -31,7 +31,8 @@ static const struct arg check_words[] = {
 };
 
 static const struct opt check_opts[] = {
-    {"only", 0, "migrations", "Ask for the migrations alone.",
+    {"only", 0, "migrations|contract",
+     "Ask for the migrations alone, or for the contracting ones.",
      OPT_STR(check_args, only)},
     {"restart-only", 0, NULL, "Ask for a restart of the live release.",
      OPT_BOOL(check_args, restart_only)},

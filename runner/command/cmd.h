@@ -40,7 +40,7 @@ struct tidegate {
     struct globals globals;
     struct inherited *inherited; /* PG* as they were; for init */
     /* What a command adds to the closing verdict line; NULL: left out. */
-    const char *release, *run;
+    const char *release, *run, *contract;
     /* The exit code, where the err code alone does not tell: 10, 75, 11, 12,
      * 13 and such. 0: the err code decides. Counts with run's true as well. */
     int exit_code;

@@ -39,6 +39,8 @@ static bool deploy_run(struct tidegate *t, void *args, struct err *e)
                     "%s is live in %s already, and verified: nothing "
                     "to do\n",
                     a->release, t->env->name);
+    if (ok && !a->dry_run)
+        release_tell_left(t, &r);
     if (!a->dry_run)
         release_json(t, &r, e);
     subject_close(&s);
@@ -61,7 +63,8 @@ static const struct opt deploy_opts[] = {
      OPT_LIST(deploy_args, overrides)},
     {"reason", 0, "TEXT", "Why a gate is lifted; kept in the ledger.",
      OPT_STR(deploy_args, reason)},
-    {"only", 0, "migrations", "Run the migrations alone.",
+    {"only", 0, "migrations|contract",
+     "Run the migrations alone, or the contracting ones of what is live.",
      OPT_STR(deploy_args, only)},
     {"restart-only", 0, NULL, "Restart the live release, in waves.",
      OPT_BOOL(deploy_args, restart_only)},

@@ -2,6 +2,7 @@
 
 #include "runner/base/buf.h"
 #include "runner/command/draft.h"
+#include "runner/command/release.h"
 #include "runner/report/verdicts.h"
 
 static char *reasons(struct draft *d)
@@ -85,6 +86,8 @@ static const char *what_of(struct draft *d)
     if (d->m.phases == PHASES_RESTART)
         return arena_printf(t->arena, "a restart of %zu hosts",
                             t->env->n_hosts);
+    if (d->m.phases == PHASES_CONTRACT)
+        return arena_strdup(t->arena, "its contracting migrations alone");
     if (d->m.phases == PHASES_MIGRATIONS)
         return arena_printf(t->arena, "the migrations alone (%zu in all)",
                             files);
@@ -110,6 +113,23 @@ static void read_back_replaced(struct draft *d)
                                         : ""));
 }
 
+/* What the announcement settles of contracting migrations: those whose wait is
+ * over when it opens run, the others do not. */
+static void read_back_contract(struct draft *d)
+{
+    const struct contracts_facts *all = &d->f.contract;
+
+    for (size_t i = 0; d->m.phases != PHASES_RESTART && i < all->n; i++) {
+        const struct contract_facts *c = &all->list[i];
+        int64_t due = contract_due(c);
+
+        say_row(d->t, i ? "" : "contracting",
+                due && due <= d->m.opens
+                    ? arena_printf(d->t->arena, "%s runs", c->name)
+                    : release_contract_text(d->t, c));
+    }
+}
+
 static void read_back(struct draft *d, const char *digest)
 {
     struct tidegate *t = d->t;
@@ -129,6 +149,7 @@ static void read_back(struct draft *d, const char *digest)
     say_row(t, "until", report_time(t->arena, d->zone, d->m.expires));
     say_row(t, "what", what_of(d));
     say_row(t, "commit", d->m.commit);
+    read_back_contract(d);
     for (size_t i = 0; i < GATE_COUNT; i++)
         if (d->verdicts[i].state == VERDICT_ASKED)
             say_row(t, gates[i].name, d->verdicts[i].because);

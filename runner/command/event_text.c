@@ -93,9 +93,11 @@ static char *say_epoch(struct arena *a, const struct event *event)
 static char *say_run(struct arena *a, const struct event *event)
 {
     const struct json *p = event->payload;
-    const char *from = get(p, "from");
+    const char *from = get(p, "from"), *kind = get(p, "kind");
 
-    return arena_printf(a, "%s %s of %s in %s%s%s, by %s%s", get(p, "kind"),
+    if (strcmp(get(p, "phases"), "contract") == 0)
+        kind = "finish";
+    return arena_printf(a, "%s %s of %s in %s%s%s, by %s%s", kind,
                         get(p, "run"), get(p, "release"), get(p, "environment"),
                         from[0] ? ", from " : "", from, get(p, "who"),
                         also(a, get(p, "reason")));
@@ -116,11 +118,17 @@ static char *say_ended(struct arena *a, const struct event *event)
 {
     const struct json *p = event->payload;
     const char *live = json_str(p, "live");
+    const struct json *left = json_get(p, "contract");
+    char *text =
+        arena_printf(a, "ended: %s (exit %lld)%s%s%s", get(p, "outcome"),
+                     (long long)json_int(p, "exit", 0), live ? ", live " : "",
+                     live ? live : "", also(a, get(p, "why")));
 
-    return arena_printf(a, "ended: %s (exit %lld)%s%s%s", get(p, "outcome"),
-                        (long long)json_int(p, "exit", 0),
-                        live ? ", live " : "", live ? live : "",
-                        also(a, get(p, "why")));
+    for (size_t i = 0; i < json_len(left); i++)
+        text = arena_printf(
+            a, "%s%s%s", text,
+            i ? ", " : ", contract pending: ", get(json_at(left, i), "name"));
+    return text;
 }
 
 static char *say_rehearsal(struct arena *a, const struct event *event)

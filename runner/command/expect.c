@@ -19,6 +19,7 @@ static bool args_valid(struct expect_args *a, enum phases *phases,
 {
     *phases = !a->only                             ? PHASES_ALL
               : strcmp(a->only, "migrations") == 0 ? PHASES_MIGRATIONS
+              : strcmp(a->only, "contract") == 0   ? PHASES_CONTRACT
                                                    : PHASES_RESTART;
     if (!a->lasts)
         a->lasts = DEFAULT_FOR;
@@ -161,8 +162,9 @@ static const struct opt expect_opts[] = {
      OPT_STR(expect_args, at)},
     {"for", 0, "DUR", "How long it stays open; default: 2h.",
      OPT_DURATION(expect_args, lasts)},
-    {"only", 0, "migrations|restart",
-     "Announce the migrations alone, or a restart alone.",
+    {"only", 0, "migrations|restart|contract",
+     "Announce the migrations alone, a restart alone, or the contracting "
+     "migrations of what is live.",
      OPT_STR(expect_args, only)},
     {"key", 0, "FILE", "The SSH key to sign with; default: user.signingkey.",
      OPT_STR(expect_args, key)},

@@ -15,6 +15,20 @@ static const char *outcome(const struct run_state *r)
     return r->ended == RUN_OPEN ? "unfinished" : run_ended_word(r->ended);
 }
 
+/* "0014_drop_note, 0015_drop_old"; NULL: nothing contracting waits. */
+static const char *left(struct arena *a, const struct run_state *r)
+{
+    const struct json *list = json_get(r->end, "contract");
+    const char *names = NULL;
+
+    for (size_t i = 0; i < json_len(list); i++) {
+        const char *name = json_str(json_at(list, i), "name");
+
+        names = names ? arena_printf(a, "%s, %s", names, name) : name;
+    }
+    return names;
+}
+
 static void say(struct tidegate *t, const struct run_state *runs, size_t n)
 {
     static const char *const headings[] = {
@@ -33,12 +47,14 @@ static void say(struct tidegate *t, const struct run_state *runs, size_t n)
         table_cell(&table, "%s",
                    r->ended_at ? duration_text(ms, took, sizeof took) : "-");
         table_cell(&table, "%s", r->id);
-        table_cell(&table, "%s", run_kind_word(r->kind));
+        table_cell(&table, "%s", run_word(r));
         table_cell(&table, "%s", r->from ? r->from : "-");
         table_cell(&table, "%s", r->release ? r->release : "-");
         table_cell(&table, "%s",
                    r->ended_at ? arena_printf(t->arena, "%d", r->exit) : "-");
-        table_cell(&table, "%s", outcome(r));
+        table_cell(&table, "%s%s%s", outcome(r),
+                   left(t->arena, r) ? ", contract pending: " : "",
+                   left(t->arena, r) ? left(t->arena, r) : "");
         table_cell(&table, "%s", r->who ? r->who : "-");
     }
     if (n)
@@ -59,7 +75,7 @@ static struct json *one(const struct run_state *r)
     char text[21];
 
     json_set_str(j, "run", r->id);
-    json_set_str(j, "kind", run_kind_word(r->kind));
+    json_set_str(j, "kind", run_word(r));
     json_set_str(j, "outcome", outcome(r));
     json_set_str(j, "began", clock_rfc3339(r->began, text));
     if (r->ended_at) {
@@ -73,6 +89,9 @@ static struct json *one(const struct run_state *r)
     set(j, "who", r->who);
     set(j, "why", r->why);
     set(j, "taken_over_by", r->taken_over_by);
+    if (json_len(json_get(r->end, "contract")))
+        json_set(j, "contract",
+                 json_share((struct json *)json_get(r->end, "contract")));
     return j;
 }
 

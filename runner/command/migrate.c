@@ -10,7 +10,12 @@ struct migrate_args {
     const char *verb, *release, *yes;
 };
 
-/* ---- up and down ---- */
+/* ---- up, down and finish ---- */
+
+static bool is_finish(const struct migrate_args *a)
+{
+    return strcmp(a->verb, "finish") == 0;
+}
 
 static void say_names(struct tidegate *t, const struct run *r, bool after)
 {
@@ -35,11 +40,12 @@ static bool confirm_down(void *ctx, const struct run *r, struct err *e)
     return cmd_confirm(c->t, c->yes, e);
 }
 
-static bool up(struct run *r, struct subject *s, struct release_confirm *c,
-               const char *release, struct err *e)
+static bool apply(struct run *r, struct subject *s, struct release_confirm *c,
+                  const struct migrate_args *a, struct err *e)
 {
-    const struct deploy_wish wish = {.release = release,
-                                     .phases = PHASES_MIGRATIONS,
+    const struct deploy_wish wish = {.release = a->release,
+                                     .phases = is_finish(a) ? PHASES_CONTRACT
+                                                            : PHASES_MIGRATIONS,
                                      .confirm = release_confirm,
                                      .ctx = c};
 
@@ -48,7 +54,12 @@ static bool up(struct run *r, struct subject *s, struct release_confirm *c,
 
 static void tell(struct tidegate *t, const struct run *r, const char *release)
 {
-    if (r->already)
+    if (r->already && r->s->phases == PHASES_CONTRACT)
+        output_text(t->out, "nothing contracting is pending of %s\n", release);
+    else if (r->s->phases == PHASES_CONTRACT)
+        output_text(t->out, "the contracting migrations of %s are applied\n",
+                    release);
+    else if (r->already)
         output_text(t->out, "%s %s: nothing to do\n",
                     r->down ? "nothing in the database is of"
                             : "everything is applied of",
@@ -58,6 +69,28 @@ static void tell(struct tidegate *t, const struct run *r, const char *release)
                     r->down ? "undone" : "applied", t->env->name);
 }
 
+static bool no_release(const char *verb, struct err *e)
+{
+    err_what(e, ERR_USAGE, "migrate %s: which release?", verb);
+    err_why(e, "RELEASE is missing");
+    return err_fix(e,
+                   "add the tag, as announced with: tidegate expect --only "
+                   "%s",
+                   strcmp(verb, "finish") == 0 ? "contract" : "migrations");
+}
+
+/* finish is of what is live, unless it is said. */
+static bool finishes_live(struct tidegate *t, const struct subject *s,
+                          struct migrate_args *a, struct err *e)
+{
+    if (is_finish(a) && !release_possible(t->env, PHASES_CONTRACT, e))
+        return false;
+    if (is_finish(a) && !a->release)
+        a->release = s->state.live;
+    t->release = a->release;
+    return a->release || no_release(a->verb, e);
+}
+
 static bool change(struct tidegate *t, struct migrate_args *a, struct err *e)
 {
     struct release_confirm c = {t, a->yes};
@@ -65,17 +98,19 @@ static bool change(struct tidegate *t, struct migrate_args *a, struct err *e)
     struct run r = {0};
 
     t->release = a->release;
-    if (!release_subject(t, &s, e))
+    if (!release_subject(t, &s, e) || !finishes_live(t, &s, a, e))
         return false;
-    bool ok = strcmp(a->verb, "up") == 0
-                  ? up(&r, &s, &c, a->release, e)
-                  : migrate_down(&r, &s, a->release, confirm_down, &c, e);
+    bool ok = strcmp(a->verb, "down") == 0
+                  ? migrate_down(&r, &s, a->release, confirm_down, &c, e)
+                  : apply(&r, &s, &c, a, e);
 
     t->run = r.id;
     if (!ok && !r.changed)
         release_show_gates(t, &r);
     if (ok)
         tell(t, &r, a->release);
+    if (ok && !r.down)
+        release_tell_left(t, &r);
     release_json(t, &r, e);
     subject_close(&s);
     return ok;
@@ -161,29 +196,25 @@ static bool open_ledger(struct tidegate *t, enum ledger_mode mode,
     return t->ledger != NULL;
 }
 
-static bool no_release(const char *verb, struct err *e)
-{
-    err_what(e, ERR_USAGE, "migrate %s: which release?", verb);
-    err_why(e, "RELEASE is missing");
-    return err_fix(e, "add the tag, as announced with: tidegate expect --only "
-                      "migrations");
-}
-
 static bool migrate_run(struct tidegate *t, void *args, struct err *e)
 {
     struct migrate_args *a = args;
 
     if (strcmp(a->verb, "status") == 0)
         return open_ledger(t, LEDGER_READ, e) && status(t, a, e);
-    if (!a->release)
+    if (!a->release && !is_finish(a))
         return no_release(a->verb, e);
     return open_ledger(t, LEDGER_WRITE, e) && change(t, a, e);
 }
 
 static const struct arg migrate_words[] = {
-    {"up|down|status", "Apply them, undo them, or see what is applied.",
+    {"up|down|finish|status",
+     "Apply them, undo them, apply the contracting ones, or see what is "
+     "applied.",
      ARG_ONE, ARG(migrate_args, verb)},
-    {"RELEASE", "The tag; status without it shows the database alone.",
+    {"RELEASE",
+     "The tag; finish without it is of what is live, status without it shows "
+     "the database alone.",
      ARG_MAYBE, ARG(migrate_args, release)},
     {0},
 };
@@ -199,9 +230,12 @@ const struct cmd cmd_migrate = {
     .summary = "Run the migrations of a release alone, or undo them.",
     .help = "up is deploy --only migrations. down undoes what the release "
             "applied, newest first; it is refused while the live release "
-            "needs it, and past a migration that has no down. Both are runs: "
-            "gates, lease and fence, and an announcement made with expect "
-            "--only migrations. status changes nothing.",
+            "needs it, and past a migration that has no down. finish is "
+            "deploy --only contract: it runs the contracting migrations of "
+            "the live release whose wait (after=, for=) is over. All are "
+            "runs: gates, lease and fence, and an announcement made with "
+            "expect --only migrations, or --only contract. status changes "
+            "nothing.",
     .needs = NEED_CONFIG | NEED_ENVIRONMENT | CMD_VERDICT,
     .args = migrate_words,
     .opts = migrate_opts,

@@ -2,13 +2,14 @@
 
 #include "runner/base/duration.h"
 #include "runner/command/release.h"
+#include "runner/facts/contract.h"
 #include "runner/fleet/waves.h"
 #include "runner/report/verdicts.h"
 
 #include <string.h>
 
 struct plan_args {
-    const char *release;
+    const char *release, *only;
 };
 
 /* Each line of a plan says how it is known. */
@@ -91,11 +92,20 @@ static void plan_migrations(struct tidegate *t, struct subject *s,
         const struct migration *m = s->pending.list[i];
 
         line(t, list, PROVED,
-             arena_printf(a, "pending: %s, %s the code%s%s", m->name,
-                          m->after ? "after" : "before",
+             arena_printf(a, "pending: %s, %s%s%s", m->name,
+                          m->contract ? "contracting"
+                          : m->after  ? "after the code"
+                                      : "before the code",
                           m->has_down ? "" : ", no down",
                           m->up.transaction ? "" : ", statement by statement"));
     }
+    struct contracts_facts all = contract_facts(s);
+
+    for (size_t i = 0; i < all.n; i++)
+        if (!all.list[i].runs)
+            line(t, list, PROVED,
+                 arena_printf(a, "contract pending: %s",
+                              release_contract_text(t, &all.list[i])));
     if (certified)
         line(t, list, ASSUMED,
              arena_printf(a, "in production %s to %s, by the rehearsal",
@@ -163,7 +173,8 @@ static bool plan_run(struct tidegate *t, void *args, struct err *e)
     struct run r = {0};
 
     t->release = p->release;
-    if (!release_subject(t, &s, e))
+    if (!release_only(t->env, p->only, false, &wish.phases, e) ||
+        !release_subject(t, &s, e))
         return false;
     bool ok = deploy_check(&r, &s, &wish, e);
 
@@ -177,6 +188,13 @@ static const struct arg plan_words[] = {
     {0},
 };
 
+static const struct opt plan_opts[] = {
+    {"only", 0, "migrations|contract",
+     "Plan the migrations alone, or the contracting ones.",
+     OPT_STR(plan_args, only)},
+    {0},
+};
+
 const struct cmd cmd_plan = {
     .name = "plan",
     .summary = "Show what a release would change, and change nothing.",
@@ -185,6 +203,7 @@ const struct cmd cmd_plan = {
             "what a deploy would say now.",
     .needs = NEED_CONFIG | NEED_ENVIRONMENT | NEED_LEDGER | CMD_VERDICT,
     .args = plan_words,
+    .opts = plan_opts,
     .args_size = sizeof(struct plan_args),
     .run = plan_run,
 };

@@ -7,7 +7,7 @@
 #include "runner/report/verdicts.h"
 
 struct rehearse_args {
-    const char *release;
+    const char *release, *only;
     bool sweep;
 };
 
@@ -149,11 +149,13 @@ static bool rehearse_one(struct tidegate *t, const struct rehearse_args *a,
     t->release = a->release;
     if (!release_subject(t, &s, e))
         return false;
+    if (a->only)
+        s.phases = PHASES_CONTRACT;
     bool ok = rehearse_release(&s, a->release, &r, &v, &nothing, e);
 
     if (ok && nothing) {
-        output_text(t->out, "%s adds no migrations: nothing to rehearse\n",
-                    a->release);
+        output_text(t->out, "%s adds no %smigrations: nothing to rehearse\n",
+                    a->release, a->only ? "contracting " : "");
         output_json(t->out, json_new_object());
     } else if (ok) {
         show(t, &r);
@@ -219,6 +221,10 @@ static const struct arg rehearse_words[] = {
 };
 
 static const struct opt rehearse_opts[] = {
+    {"only", 0, "contract",
+     "Rehearse the contracting migrations, for `migrate finish`; without it, "
+     "what a deploy would run.",
+     OPT_STR(rehearse_args, only)},
     {"sweep", 0, NULL, "Remove the clones that killed rehearsals left.",
      OPT_BOOL(rehearse_args, sweep)},
     {0},

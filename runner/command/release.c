@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runner/base/duration.h"
+#include "runner/facts/contract.h"
 #include "runner/release/statement.h"
 #include "runner/report/verdicts.h"
 
@@ -49,6 +50,17 @@ static void say_migrations(struct tidegate *t, const struct run *r)
         say_line(
             t, "migrations",
             arena_printf(t->arena, "%zu, never rehearsed", r->s->pending.n));
+}
+
+static void say_contract(struct tidegate *t, const struct run *r)
+{
+    const struct contracts_facts *all = &r->facts.contract;
+
+    for (size_t i = 0; i < all->n; i++)
+        say_line(t, i ? "" : "contracting",
+                 all->list[i].runs
+                     ? arena_printf(t->arena, "%s runs", all->list[i].name)
+                     : release_contract_text(t, &all->list[i]));
 }
 
 static void say_when(struct tidegate *t, const struct run *r)
@@ -107,6 +119,7 @@ bool release_confirm(void *ctx, const struct run *r, struct err *e)
     say_users(t, r);
     say_overridden(t, r);
     say_migrations(t, r);
+    say_contract(t, r);
     say_line(t, "way back",
              r->from || r->s->state.live
                  ? arena_printf(t->arena, "to %s: tidegate rollback",
@@ -136,7 +149,12 @@ bool release_confirm_back(void *ctx, const struct run *r, struct err *e)
     say_line(t, "to", r->to);
     say_line(t, "hosts", arena_printf(t->arena, "%zu", t->env->n_hosts));
     say_line(t, "database",
-             kept ? arena_printf(t->arena, "keeps %s", kept) : "unchanged");
+             r->undone_finish ? arena_printf(t->arena,
+                                             "the contracting migrations of "
+                                             "run %s are undone",
+                                             r->undone_finish)
+             : kept           ? arena_printf(t->arena, "keeps %s", kept)
+                              : "unchanged");
     if (r->s->state.frozen_by)
         say_line(t, "frozen",
                  arena_printf(t->arena,
@@ -151,6 +169,70 @@ void release_show_gates(struct tidegate *t, const struct run *r)
     if (r->facts.now > 0)
         report_verdicts(t->out, t->arena, r->verdicts, r->facts.now,
                         policy_zone(t));
+}
+
+char *release_contract_text(struct tidegate *t, const struct contract_facts *c)
+{
+    int64_t due = contract_due(c);
+    char span[32];
+
+    if (due)
+        return arena_printf(
+            t->arena, "%s, %s %s", c->name,
+            due <= clock_now() ? "may run since" : "not before",
+            report_time(t->arena, t->env->policy.window.calendar.zone, due));
+    return arena_printf(t->arena, "%s, once %s has been good for %s%s", c->name,
+                        c->release,
+                        duration_text(c->seconds * 1000, span, sizeof span),
+                        c->taken_back ? "; it was taken back" : "");
+}
+
+struct json *release_contract_json(const struct contracts_facts *all)
+{
+    struct json *list = json_new_array();
+    char at[21];
+
+    for (size_t i = 0; i < all->n; i++) {
+        const struct contract_facts *c = &all->list[i];
+        int64_t due = contract_due(c);
+        struct json *j;
+
+        if (c->runs)
+            continue;
+        j = json_new_object();
+        json_set_str(j, "name", c->name);
+        json_set_str(j, "after", c->release);
+        json_set_int(j, "for_seconds", c->seconds);
+        if (due)
+            json_set_str(j, "not_before", clock_rfc3339(due, at));
+        json_set_bool(j, "may_run", due && due <= clock_now());
+        json_append(list, j);
+    }
+    return list;
+}
+
+void release_tell_left(struct tidegate *t, const struct run *r)
+{
+    struct err ignored = {0};
+
+    subject_refresh(r->s, &ignored); /* it is good now */
+    struct contracts_facts all = contract_facts(r->s);
+
+    for (size_t i = 0; r->s->pending_known && i < all.n; i++) {
+        if (all.list[i].runs)
+            continue;
+        output_text(t->out, "%s %s\n",
+                    t->contract ? "                 " : "contract pending:",
+                    release_contract_text(t, &all.list[i]));
+        t->contract = t->contract ? arena_printf(t->arena, "%s,%s", t->contract,
+                                                 all.list[i].name)
+                                  : all.list[i].name;
+    }
+    if (t->contract)
+        output_text(t->out,
+                    "when it may run: tidegate expect %s --only contract, then "
+                    "tidegate migrate finish\n",
+                    r->s->release);
 }
 
 void release_json(struct tidegate *t, const struct run *r, const struct err *e)
@@ -174,6 +256,11 @@ void release_json(struct tidegate *t, const struct run *r, const struct err *e)
 
         if (e->code == ERR_HELD && retry > 0)
             json_set_int(j, "retry_after", retry - clock_now());
+    }
+    if (r->s && r->s->release && r->s->pending_known) {
+        struct contracts_facts all = contract_facts(r->s);
+
+        json_set(j, "contract", release_contract_json(&all));
     }
     if (e->code != ERR_NONE) {
         json_set_str(j, "what", e->what);
@@ -217,7 +304,9 @@ bool release_possible(const struct environment *env, enum phases phases,
                       struct err *e)
 {
     const char *lacks =
-        phases == PHASES_MIGRATIONS && !env->database   ? "database"
+        (phases == PHASES_MIGRATIONS || phases == PHASES_CONTRACT) &&
+                !env->database
+            ? "database"
         : phases == PHASES_RESTART && env->n_hosts == 0 ? "hosts"
                                                         : NULL;
 
@@ -235,11 +324,11 @@ bool release_only(const struct environment *env, const char *only,
     *out = restart_only ? PHASES_RESTART : PHASES_ALL;
     if (!only)
         return release_possible(env, *out, e);
-    if (restart_only || strcmp(only, "migrations") != 0) {
+    if (restart_only) {
         err_what(e, ERR_USAGE, "--only %s cannot be", only);
-        err_why(e, "deploy knows --only migrations, and --restart-only");
+        err_why(e, "there is --restart-only too, and each is something alone");
         return err_fix(e, "give one of the two");
     }
-    *out = PHASES_MIGRATIONS;
+    *out = strcmp(only, "contract") == 0 ? PHASES_CONTRACT : PHASES_MIGRATIONS;
     return release_possible(env, *out, e);
 }

@@ -24,6 +24,14 @@ void release_show_gates(struct tidegate *t, const struct run *r);
 /* {"environment", "release", "run", "gates": [...], "outcome", ...}; outcome
  * by e. Written with --format json only. */
 void release_json(struct tidegate *t, const struct run *r, const struct err *e);
+/* After a run that ended well: which contracting migrations wait, and until
+ * when; also in the verdict line. */
+void release_tell_left(struct tidegate *t, const struct run *r);
+/* "0014_x, not before Tue ...": how one of them stands. */
+char *release_contract_text(struct tidegate *t, const struct contract_facts *c);
+/* [{"name", "after", "for_seconds", "not_before", "may_run"}], those that do
+ * not run. */
+struct json *release_contract_json(const struct contracts_facts *all);
 /* Gate names of --override into a bit set; ERR_USAGE for an unknown one, one
  * that the policy does not let be lifted, or a missing --reason. */
 bool release_overrides(struct tidegate *t, const struct opt_list *names,
@@ -31,7 +39,7 @@ bool release_overrides(struct tidegate *t, const struct opt_list *names,
 /* Whether the environment has what these phases need; else ERR_CONFIG. */
 bool release_possible(const struct environment *env, enum phases phases,
                       struct err *e);
-/* "migrations" or NULL (all); ERR_USAGE otherwise, ERR_CONFIG where the
+/* "migrations", "contract" or NULL (all); ERR_USAGE otherwise, ERR_CONFIG where the
  * environment lacks what is needed. */
 bool release_only(const struct environment *env, const char *only,
                   bool restart_only, enum phases *out, struct err *e);

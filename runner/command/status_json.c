@@ -1,7 +1,9 @@
 /* How status is told to programs. */
 #include <string.h>
 
+#include "runner/command/release.h"
 #include "runner/command/status.h"
+#include "runner/facts/contract.h"
 
 static void set_time(struct json *j, const char *key, int64_t utc)
 {
@@ -50,7 +52,7 @@ static struct json *run_json(const struct status *s, const struct run_state *r)
     struct json *overrides = json_new_array(), *pending = json_new_array();
 
     json_set_str(j, "run", r->id);
-    json_set_str(j, "kind", run_kind_word(r->kind));
+    json_set_str(j, "kind", run_word(r));
     json_set_str(j, "outcome", run_ended_word(r->ended));
     json_set_bool(j, "running", s->held && strcmp(s->holder.run, r->id) == 0);
     json_set_bool(j, "changed", r->changed);
@@ -144,6 +146,7 @@ struct json *status_json(const struct status *s)
 {
     struct json *j = json_new_object(), *hosts = json_new_array();
     const struct environment_state *st = &s->state;
+    struct contracts_facts left = contract_left(s->t->arena, st);
 
     json_set_str(j, "environment", s->t->env->name);
     json_set_str(j, "is",
@@ -159,6 +162,7 @@ struct json *status_json(const struct status *s)
         json_append(hosts, host_json(&s->hosts[i]));
     json_set(j, "hosts", hosts);
     json_set(j, "announced", announced_json(s));
+    json_set(j, "contract", release_contract_json(&left));
     set_text(j, "policy", s->policy);
     set_text(j, "ledger_trouble",
              s->ledger.code == ERR_NONE ? NULL : s->ledger.what);

@@ -1,7 +1,9 @@
 /* How status is told to people. */
 #include <string.h>
 
+#include "runner/command/release.h"
 #include "runner/command/status.h"
+#include "runner/facts/contract.h"
 #include "runner/report/verdicts.h"
 
 static char *when(const struct status *s, int64_t utc)
@@ -74,10 +76,9 @@ static void say_run(const struct status *s)
         return;
     }
     line(s, STYLE_WARN, "unfinished",
-         arena_printf(a, "%s %s%s%s, by %s, begun %s", run_kind_word(r->kind),
-                      r->id, r->release ? " of " : "",
-                      r->release ? r->release : "", r->who ? r->who : "?",
-                      when(s, r->began)));
+         arena_printf(a, "%s %s%s%s, by %s, begun %s", run_word(r), r->id,
+                      r->release ? " of " : "", r->release ? r->release : "",
+                      r->who ? r->who : "?", when(s, r->began)));
     line(s, STYLE_PLAIN, "", how_it_stands(s));
     if (!running && r->rolling_back)
         line(s, STYLE_PLAIN, "", "it was going back: tidegate rollback");
@@ -93,6 +94,24 @@ static void say_run(const struct status *s)
         line(s, STYLE_WARN, "overridden",
              arena_printf(a, "%s, by %s: %s", r->overrides[i].gate,
                           r->overrides[i].person, r->overrides[i].reason));
+}
+
+/* Of the live release: what waits, and since when it may run. */
+static void say_contract(const struct status *s)
+{
+    struct contracts_facts all = contract_left(s->t->arena, &s->state);
+
+    for (size_t i = 0; i < all.n; i++)
+        line(s, STYLE_PLAIN, i ? "" : "contract",
+             release_contract_text(s->t, &all.list[i]));
+    if (all.n > 0)
+        line(s, STYLE_PLAIN, "",
+             arena_printf(s->t->arena,
+                          "when it may run: tidegate expect %s--only "
+                          "contract, then tidegate migrate finish",
+                          s->state.live
+                              ? arena_printf(s->t->arena, "%s ", s->state.live)
+                              : ""));
 }
 
 static void say_announced(const struct status *s)
@@ -116,6 +135,7 @@ static void say_rest(const struct status *s)
     const struct environment_state *st = &s->state;
     struct arena *a = s->t->arena;
 
+    say_contract(s);
     if (st->frozen_by)
         line(s, STYLE_WARN, "frozen",
              arena_printf(a, "by %s since %s: %s", st->frozen_by,

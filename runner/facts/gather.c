@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "runner/facts/contract.h"
 #include "runner/release/sign.h"
 #include "runner/release/statement.h"
 
@@ -43,9 +44,12 @@ void gather_release(struct subject *s, struct facts *f)
         .policy = s->policy_digest,
         .phases = s->phases,
         .restart_only = s->restart_only,
-        .pending = s->pending.n,
+        .pending = s->pending.n +
+                   (s->phases == PHASES_CONTRACT ? s->pending.contract_n : 0),
         .pending_read = s->pending_known,
+        .hostless = s->env->n_hosts == 0,
     };
+    f->contract = contract_facts(s);
     if (s->git)
         gather_live(s, f);
 }

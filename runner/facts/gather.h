@@ -10,8 +10,8 @@
 #include "policies/gates.h"
 #include "runner/facts/subject.h"
 
-/* Ledger, git and clock alone: now, release, live, policy, manifests with
- * their signatures checked, line, need. */
+/* Ledger, git and clock alone: now, release, contract, live, policy, manifests
+ * with their signatures checked, line, need. */
 void gather_local(struct subject *s, struct facts *f);
 /* The rest, after subject_contact: users, rehearsal, way back, backup,
  * replicas, probe, pool, clock skew, proven. `each` gives the release that

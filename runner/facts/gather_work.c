@@ -49,9 +49,10 @@ void gather_need(struct subject *s, struct facts *f)
 
     *need = (struct need_facts){0};
     need->batch = batch_time(s, &need->batch_known);
-    need->soak = s->env->rollout.soak_ms;
-    if (s->phases != PHASES_MIGRATIONS && s->env->n_hosts > 0)
-        need->batches = batch_count(s);
+    if (s->phases == PHASES_ALL || s->phases == PHASES_RESTART) {
+        need->soak = s->env->rollout.soak_ms;
+        need->batches = s->env->n_hosts > 0 ? batch_count(s) : 0;
+    }
     if (s->phases == PHASES_RESTART || !s->release ||
         (s->pending_known && s->pending.n == 0) || !subject_certificate(s, &r))
         return;

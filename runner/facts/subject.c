@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "migrations/layout.h"
+#include "runner/facts/contract.h"
 #include "runner/release/statement.h"
 
 bool subject_open(struct subject *s, struct err *e)
@@ -142,6 +143,7 @@ bool subject_read_pending(struct subject *s, struct err *e)
     if (s->release &&
         !applied_pending(&s->applied, &s->migrations, s->arena, &s->pending, e))
         return false;
+    contract_sort(s);
     s->pending_known = s->release != NULL;
     return true;
 }
@@ -236,6 +238,18 @@ void subject_close(struct subject *s)
     s->git = NULL;
 }
 
+/* Of this release, and of these phases: contracting ones are rehearsed by
+ * themselves. */
+static bool speaks_of(const struct subject *s, const struct json *event)
+{
+    const char *release = json_str(event, "release");
+    const char *phases = json_str(event, "phases");
+    bool contract = phases && strcmp(phases, "contract") == 0;
+
+    return release && s->release && strcmp(release, s->release) == 0 &&
+           contract == (s->phases == PHASES_CONTRACT);
+}
+
 bool subject_certificate(struct subject *s, struct rehearsal *out)
 {
     const struct json *all = s->state.rehearsals;
@@ -246,14 +260,12 @@ bool subject_certificate(struct subject *s, struct rehearsal *out)
     for (size_t i = json_len(all); i-- > 0;) {
         const struct json *event = json_at(all, i);
         const struct json *certificate = json_get(event, "certificate");
-        const char *release = json_str(event, "release");
         struct err ignored = {0};
 
         if (!rehearsal_from_json(out, s->arena, certificate, &ignored))
             continue;
-        if (s->pending_known
-                ? strcmp(out->digest, digest) == 0
-                : release && s->release && strcmp(release, s->release) == 0)
+        if (s->pending_known ? strcmp(out->digest, digest) == 0
+                             : speaks_of(s, event))
             return true;
     }
     return false;

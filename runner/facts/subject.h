@@ -50,7 +50,8 @@ struct subject {
     const char *pg_why;
     struct pg_identity identity;
     struct applied applied;
-    struct pending pending; /* of `migrations` */
+    struct pending pending; /* of `migrations`: what a run of these phases
+                               runs, and the contracting ones it does not */
     bool pending_known;
     bool gone_told; /* what the database keeps was said once */
 };

@@ -3,25 +3,35 @@
 #include <string.h>
 
 #include "migrations/backfill.h"
+#include "runner/facts/contract.h"
 #include "runner/flow/database.h"
 #include "runner/flow/hosts.h"
 #include "runner/flow/rollout.h"
 #include "runner/flow/serve.h"
 
-/* The run that brought r->to to the hosts, last; n_runs: not known. */
-static size_t brought(const struct run *r)
+/* Whether anything is undone but hosts that are half way. */
+static bool undoes(const struct run *r)
+{
+    return r->undone || r->undone_finish;
+}
+
+/* Whether it was this release that went to the hosts with that run. */
+static bool is_bringing(const struct run_state *run, const char *release)
+{
+    return (run->kind == RUN_DEPLOY || run->kind == RUN_ADOPT) &&
+           (run->ended == RUN_GOOD || run->ended == RUN_PENDING) &&
+           run->phases == PHASES_ALL && run->release &&
+           strcmp(run->release, release) == 0;
+}
+
+/* The run that brought a release to the hosts, last; n_runs: not known. */
+static size_t brought(const struct run *r, const char *release)
 {
     const struct environment_state *s = &r->s->state;
 
-    for (size_t i = s->n_runs; i-- > 0;) {
-        const struct run_state *run = &s->runs[i];
-
-        if ((run->kind == RUN_DEPLOY || run->kind == RUN_ADOPT) &&
-            (run->ended == RUN_GOOD || run->ended == RUN_PENDING) &&
-            run->phases == PHASES_ALL && run->release &&
-            strcmp(run->release, r->to) == 0)
+    for (size_t i = s->n_runs; i-- > 0;)
+        if (is_bringing(&s->runs[i], release))
             return i;
-    }
     return s->n_runs;
 }
 
@@ -30,14 +40,40 @@ static size_t brought(const struct run *r)
 static bool later(const struct run *r, const char *id, const char *release)
 {
     const struct environment_state *s = &r->s->state;
-    size_t base = brought(r);
+    size_t base;
 
+    if (r->undone_finish)
+        return strcmp(id, r->undone_finish) == 0;
     if (strcmp(id, r->id ? r->id : "") == 0)
         return true;
+    if (strcmp(release, r->to) == 0) /* it is what r->to brought, or finished */
+        return false;
+    base = brought(r, r->to);
     for (size_t i = 0; base < s->n_runs && i < s->n_runs; i++)
         if (strcmp(s->runs[i].id, id) == 0)
             return i > base;
     return strcmp(release, r->undone) == 0;
+}
+
+/* A contracting migration takes away what only releases before the one that it
+ * waited for need: going back to that one, or to a later, it stays. */
+static bool not_missed(const struct run *r, const struct applied_row *row)
+{
+    const struct run_state *ran = state_run(&r->s->state, row->run);
+    const char *waited = ran ? contract_waited(ran, row->name) : NULL;
+    size_t n = r->s->state.n_runs, base = brought(r, r->to), at;
+
+    if (!waited || r->undone_finish)
+        return false;
+    if (strcmp(waited, r->to) == 0)
+        return true;
+    at = brought(r, waited);
+    return at < n && base < n && at <= base;
+}
+
+static bool is_undone(const struct run *r, const struct applied_row *row)
+{
+    return later(r, row->run, row->release) && !not_missed(r, row);
 }
 
 /* Rows of one phase that came after r->to, newest first. */
@@ -50,15 +86,14 @@ static const struct applied_row **later_rows(struct run *r, bool after,
 
     *n = 0;
     /* one that is not finished is newer than all that are */
-    for (size_t i = applied->backfills_n; r->undone && i-- > 0;) {
+    for (size_t i = applied->backfills_n; undoes(r) && i-- > 0;) {
         const struct applied_row *row = &applied->backfills[i].row;
 
-        if (row->after == after && later(r, row->run, row->release))
+        if (row->after == after && is_undone(r, row))
             rows[(*n)++] = row;
     }
-    for (size_t i = applied->n; r->undone && i-- > 0;)
-        if (applied->rows[i].after == after &&
-            later(r, applied->rows[i].run, applied->rows[i].release))
+    for (size_t i = applied->n; undoes(r) && i-- > 0;)
+        if (applied->rows[i].after == after && is_undone(r, &applied->rows[i]))
             rows[(*n)++] = &applied->rows[i];
     return rows;
 }
@@ -67,9 +102,11 @@ static bool release_later(const struct run *r, const char *release)
 {
     const struct environment_state *s = &r->s->state;
 
-    if (strcmp(release, r->undone) == 0)
+    if (r->undone_finish || strcmp(release, r->undone) == 0)
         return true;
-    for (size_t i = brought(r) + 1; i < s->n_runs; i++)
+    if (strcmp(release, r->to) == 0)
+        return false;
+    for (size_t i = brought(r, r->to) + 1; i < s->n_runs; i++)
         if (s->runs[i].release && strcmp(s->runs[i].release, release) == 0)
             return true;
     return false;
@@ -79,7 +116,7 @@ static bool release_later(const struct run *r, const char *release)
  * began? */
 static bool after_begun(const struct run *r)
 {
-    for (size_t i = 0; r->undone && i < r->s->n_hosts; i++)
+    for (size_t i = 0; undoes(r) && i < r->s->n_hosts; i++)
         if (r->s->observed[i].outcome == OUTCOME_DONE &&
             *r->s->observed[i].after_begun &&
             release_later(r, r->s->observed[i].after_begun))
@@ -102,7 +139,7 @@ static bool backfills_go_back(const struct run *r, bool after, struct err *e)
         const struct backfill_row *half = &r->s->applied.backfills[i];
 
         if (half->row.after != after ||
-            !later(r, half->row.run, half->row.release) ||
+            !undoes(r) || !is_undone(r, &half->row) ||
             backfill_goes_back(half))
             continue;
         err_what(e, ERR_PARTWAY, "%s is half done", half->row.name);
@@ -138,7 +175,7 @@ bool back_possible(struct run *r, struct err *e)
 {
     size_t n;
 
-    if (!r->s->env->database || !r->undone)
+    if (!r->s->env->database || !undoes(r))
         return true;
     if (!r->s->pg) {
         if (!after_begun(r))
@@ -147,7 +184,8 @@ bool back_possible(struct run *r, struct err *e)
         err_why(e,
                 "an \"after\" migration of %s has begun; its down must run "
                 "before the old code does (%s)",
-                r->undone, r->s->pg_why ? r->s->pg_why : "not reached");
+                r->undone ? r->undone : r->to,
+                r->s->pg_why ? r->s->pg_why : "not reached");
         return err_fix(e, "bring the database back, then: tidegate rollback");
     }
     const struct applied_row **after = later_rows(r, true, &n);
@@ -206,10 +244,16 @@ const char *const *back_kept(struct run *r, bool schema)
     if (!r->s->pg)
         return kept_by_ledger(r);
     const struct applied_row **rows = later_rows(r, false, &n);
-    const char **names = arena_array(r->s->arena, n + 1, sizeof *names);
+    const struct applied *applied = &r->s->applied;
+    const char **names =
+        arena_array(r->s->arena, applied->n + 1, sizeof *names);
 
     for (size_t i = 0; i < n; i++)
         names[i] = rows[n - 1 - i]->name;
+    for (size_t i = 0; i < applied->n; i++)
+        if (later(r, applied->rows[i].run, applied->rows[i].release) &&
+            not_missed(r, &applied->rows[i]))
+            names[n++] = applied->rows[i].name;
     return names;
 }
 
@@ -232,9 +276,14 @@ bool back_complete(const struct run *r, struct err *e)
 /* The release whose "after" migrations are the newest that stay. */
 static const char *after_kept(const struct run *r)
 {
-    for (size_t i = r->s->applied.n; i-- > 0;)
-        if (r->s->applied.rows[i].after)
-            return r->s->applied.rows[i].release;
+    for (size_t i = r->s->applied.n; i-- > 0;) {
+        const struct applied_row *row = &r->s->applied.rows[i];
+        const struct run_state *ran = state_run(&r->s->state, row->run);
+        const char *waited = ran ? contract_waited(ran, row->name) : NULL;
+
+        if (row->after)
+            return waited ? waited : row->release;
+    }
     return NULL;
 }
 
@@ -242,14 +291,14 @@ static bool undo_after(struct run *r, struct err *e)
 {
     size_t n;
 
-    if (!r->s->pg || !r->undone)
+    if (!r->s->pg || !undoes(r))
         return true;
-    if (!subject_read_pending(r->s, e))
+    if (!subject_read_pending(r->s, e) || !database_settle(r, e))
         return false;
     const struct applied_row **rows = later_rows(r, true, &n);
     bool begun = after_begun(r);
 
-    return database_down_rows(r, rows, n, r->undone, e) &&
+    return database_down_rows(r, rows, n, r->undone ? r->undone : r->to, e) &&
            subject_read_pending(r->s, e) &&
            (!begun || hosts_after_begun(r, after_kept(r), e));
 }
@@ -302,6 +351,8 @@ bool back_run(struct run *r, bool schema, const char *why, struct err *e)
         return false;
     r->going_back = true;
     r->last_flip = false;
+    if (r->undone_finish)
+        return undo_after(r, e);
     tell_half(r);
     progress_stage(r->s->progress, "going back from %s to %s",
                    r->undone ? r->undone : "this release", r->to);

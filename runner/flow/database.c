@@ -4,6 +4,7 @@
 
 #include "runner/base/duration.h"
 #include "runner/base/failpoint.h"
+#include "runner/facts/contract.h"
 #include "runner/flow/ask.h"
 #include "runner/flow/expected.h"
 #include "runner/flow/hosts.h"
@@ -90,6 +91,24 @@ static void tell(struct run *r, const char *name, const char *did,
         progress_step(r->s->progress, name, "%s in %s", did, took);
 }
 
+/* Whoever is in the way is waited for before an intent says that it begins. A
+ * HOLD after the first change: what is left of "after" waits for a resume;
+ * what the code needs before has failed. */
+static bool clear(struct run *r, const struct migration *m, struct err *e)
+{
+    struct apply_expected expected = expected_up(r, m);
+
+    if (apply_clear(r->apply, m, &expected, e))
+        return true;
+    if (e->code != ERR_HELD || !r->changed)
+        return false;
+    if (m->after)
+        r->pending_after = true;
+    else
+        e->code = ERR_FAILED;
+    return false;
+}
+
 static bool up_one(struct run *r, const struct migration *m, struct err *e)
 {
     struct apply_expected expected = expected_up(r, m);
@@ -125,6 +144,32 @@ static enum hold_before hold_before(const struct migration *m)
     return m->after ? HOLD_BEFORE_AFTER : HOLD_BEFORE_MIGRATION;
 }
 
+/* What the hosts remember, so that a way back with the database down knows
+ * what it must not pass: the newest release that the old code was good
+ * before. Contracting ones take away what only older code than the release
+ * that they waited for needs. */
+static const char *after_mark(const struct run *r)
+{
+    const struct environment_state *state = &r->s->state;
+    struct contracts_facts all = contract_facts(r->s);
+    const char *mark = NULL;
+
+    if (r->s->phases != PHASES_CONTRACT)
+        return r->s->release;
+    for (size_t i = 0; i < all.n; i++)
+        if (all.list[i].runs && contract_standing(state, all.list[i].release) >
+                                    contract_standing(state, mark))
+            mark = all.list[i].release;
+    for (size_t i = 0; mark && i < r->s->n_hosts; i++) {
+        const char *has = r->s->observed[i].after_begun;
+
+        if (r->s->observed[i].outcome == OUTCOME_DONE &&
+            contract_standing(state, has) > contract_standing(state, mark))
+            mark = has;
+    }
+    return mark ? mark : r->s->release;
+}
+
 bool database_up(struct run *r, bool after, struct err *e)
 {
     size_t n = subject_count(r->s, after);
@@ -139,8 +184,10 @@ bool database_up(struct run *r, bool after, struct err *e)
     while ((m = next_pending(r, after)) != NULL) {
         if (!ask_again(r, hold_before(m), e))
             return false;
+        if (!clear(r, m, e))
+            return false;
         if (after && !r->after_begun) {
-            if (!hosts_after_begun(r, r->s->release, e))
+            if (!hosts_after_begun(r, after_mark(r), e))
                 return false;
             r->after_begun = true;
         }
@@ -151,6 +198,25 @@ bool database_up(struct run *r, bool after, struct err *e)
             err_why(e, "it ran, and its row is not in schema tidegate");
             return err_fix(e, "look at tidegate.migration in the database");
         }
+    }
+    return true;
+}
+
+bool database_settle(struct run *r, struct err *e)
+{
+    const struct run_state *was = r->before;
+
+    for (size_t i = 0; r->s->pg && was && i < was->n; i++) {
+        const struct step_state *step = &was->steps[i];
+        bool up = strcmp(step->step, "migrate") == 0;
+        bool there = applied_find(&r->s->applied, step->target) != NULL;
+
+        if ((!up && strcmp(step->step, "migrate-down") != 0) || there != up ||
+            (step->is != STEP_INTENT && step->is != STEP_UNKNOWN))
+            continue;
+        if (!run_done(r, step->step, step->target,
+                      up ? "it is there" : "it is not there", 0, true, e))
+            return false;
     }
     return true;
 }

@@ -17,6 +17,9 @@ bool database_down(struct run *r, const char *release, bool after,
 /* The downs of these rows, in this order; `of` says whose, for people. */
 bool database_down_rows(struct run *r, const struct applied_row **rows,
                         size_t n, const char *of, struct err *e);
+/* Migrations that a killed run began, and of which it could not write how they
+ * ended: what the database shows (s->applied, as read last) is written. */
+bool database_settle(struct run *r, struct err *e);
 /* What `release` applied in this phase, newest first, with backfills that it
  * began and did not finish; in r's arena. */
 const struct applied_row **

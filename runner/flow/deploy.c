@@ -25,6 +25,7 @@ struct part {
 #define ALL        (1u << PHASES_ALL)
 #define MIGRATIONS (1u << PHASES_MIGRATIONS)
 #define RESTART    (1u << PHASES_RESTART)
+#define CONTRACT   (1u << PHASES_CONTRACT)
 
 static bool before(struct run *r, struct err *e)
 {
@@ -51,12 +52,12 @@ static bool mark_good(struct run *r, struct err *e)
 }
 
 static const struct part parts[] = {
-    {"fence", hosts_fence, ALL | MIGRATIONS | RESTART},
+    {"fence", hosts_fence, ALL | MIGRATIONS | RESTART | CONTRACT},
     {"stage", hosts_stage, ALL},
     {"before", before, ALL | MIGRATIONS},
     {"waves", rollout_run, ALL | RESTART},
     {"soak", rollout_soak, ALL | RESTART},
-    {"after", after, ALL | MIGRATIONS},
+    {"after", after, ALL | MIGRATIONS | CONTRACT},
     {"good", mark_good, ALL},
 };
 
@@ -90,6 +91,7 @@ static bool end_good(struct run *r, struct err *e)
 {
     struct run_ending x = {.ended = RUN_GOOD,
                            .exit_code = 0,
+                           .left = true,
                            .live = r->s->phases == PHASES_ALL ? r->to : NULL};
 
     if (x.live && !hosts_owe(r, "not reached by the deploy", e)) {
@@ -156,7 +158,7 @@ static bool end_stopped(struct run *r, struct err *e)
     }
     if (r->pending_after) {
         x.ended = RUN_PENDING;
-        x.live = r->to;
+        x.live = r->s->phases == PHASES_CONTRACT ? NULL : r->to;
         x.pending = left_after(r);
     }
     e->code = unknown ? ERR_UNKNOWN : ERR_PARTWAY;
@@ -240,6 +242,11 @@ static bool end_undone(struct run *r, struct err *e)
     return false;
 }
 
+static bool database_alone(const struct run *r)
+{
+    return r->s->phases == PHASES_MIGRATIONS || r->s->phases == PHASES_CONTRACT;
+}
+
 /* What the policy says after a failure past the first change. */
 static bool failed(struct run *r, struct err *e)
 {
@@ -259,8 +266,8 @@ static bool failed(struct run *r, struct err *e)
         r->unknown = false;
         return end_stopped(r, e);
     }
-    if (r->s->phases == PHASES_MIGRATIONS && why.code == ERR_FAILED &&
-        !r->applied && !r->partial && !r->unknown)
+    if (database_alone(r) && why.code == ERR_FAILED && !r->applied &&
+        !r->partial && !r->unknown)
         return end_undone(r, e);
     if (r->s->phases != PHASES_ALL || why.code == ERR_INTERRUPTED ||
         r->pending_after || r->partial || !back || !r->from)
@@ -316,12 +323,12 @@ static void wish_into(struct run *r, struct subject *s,
                       const struct deploy_wish *wish)
 {
     r->s = s;
-    r->kind = wish->phases == PHASES_MIGRATIONS ? RUN_MIGRATE : RUN_DEPLOY;
     r->overridden = wish->overridden;
     r->reason = wish->reason;
     r->wait_ms = wish->wait_ms;
     s->phases = wish->phases;
     s->restart_only = wish->restart_only;
+    r->kind = database_alone(r) ? RUN_MIGRATE : RUN_DEPLOY;
 }
 
 /* A restart or a migration alone leaves the release that is live. */
@@ -417,7 +424,7 @@ static bool no_drift(struct run *r, struct err *e)
 static bool resume_forward(struct run *r, struct err *e)
 {
     r->facts.consumed = r->before->manifest;
-    if (!hosts_look(r, e) || !no_drift(r, e))
+    if (!hosts_look(r, e) || !no_drift(r, e) || !database_settle(r, e))
         return false;
     r->batches_left = r->facts.need.batches;
     r->changed = r->before->changed;

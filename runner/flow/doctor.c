@@ -222,8 +222,7 @@ static void look_line(struct doctor *d)
     else if (state->unfinished)
         doctor_warning(d, NULL, "tidegate status; then resume, or rollback",
                        "run %s (%s) has not come to its end",
-                       state->unfinished->id,
-                       run_kind_word(state->unfinished->kind));
+                       state->unfinished->id, run_word(state->unfinished));
     if (state->frozen_by)
         doctor_warning(d, NULL, "tidegate thaw, when it is over",
                        "frozen by %s: %s", state->frozen_by,

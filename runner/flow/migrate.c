@@ -15,7 +15,8 @@ const char *migrate_word(enum migrate_is is)
     static const char *const words[] = {
         [MIGRATE_APPLIED] = "applied", [MIGRATE_PENDING] = "pending",
         [MIGRATE_LATE] = "late",       [MIGRATE_EDITED] = "edited",
-        [MIGRATE_GONE] = "gone",       [MIGRATE_HALF] = "half done"};
+        [MIGRATE_GONE] = "gone",       [MIGRATE_CONTRACT] = "contract",
+        [MIGRATE_HALF] = "half done"};
 
     return words[is];
 }
@@ -108,6 +109,7 @@ struct migrate_row *migrate_compare(struct arena *a,
         list[(*n)++] = (struct migrate_row){
             .name = m->name,
             .is = half_done(applied, m->name) ? MIGRATE_HALF
+                  : m->contract               ? MIGRATE_CONTRACT
                   : m->number < max           ? MIGRATE_LATE
                                               : MIGRATE_PENDING,
             .after = m->after};
@@ -277,7 +279,8 @@ static bool undo(struct run *r, struct err *e)
 {
     const char *release = r->s->release;
 
-    return hosts_fence(r, e) && database_down(r, release, true, e) &&
+    return hosts_fence(r, e) && database_settle(r, e) &&
+           database_down(r, release, true, e) &&
            (!begun_after(r) || hosts_after_begun(r, NULL, e)) &&
            database_down(r, release, false, e);
 }

@@ -9,10 +9,11 @@
 enum migrate_is {
     MIGRATE_APPLIED,
     MIGRATE_PENDING,
-    MIGRATE_LATE,   /* pending, and its number is below an applied one */
-    MIGRATE_EDITED, /* applied, and the file is another one now */
-    MIGRATE_GONE,   /* applied, and the commit does not have it */
-    MIGRATE_HALF    /* begun statement by statement, and not ended */
+    MIGRATE_LATE,     /* pending, and its number is below an applied one */
+    MIGRATE_EDITED,   /* applied, and the file is another one now */
+    MIGRATE_GONE,     /* applied, and the commit does not have it */
+    MIGRATE_CONTRACT, /* pending, and waits for a release to be good */
+    MIGRATE_HALF      /* begun statement by statement, and not ended */
 };
 const char *migrate_word(enum migrate_is is); /* "applied", "pending", ... */
 

@@ -4,6 +4,8 @@
 
 #include "migrations/clone.h"
 #include "runner/base/file.h"
+#include "runner/facts/contract.h"
+#include "runner/release/statement.h"
 
 static bool no_rehearsal(const struct subject *s, struct err *e)
 {
@@ -60,6 +62,7 @@ static bool write_certificate(struct subject *s, const struct rehearsal *out,
 
     json_set_str(j, "environment", s->env->name);
     json_set_str(j, "release", s->release);
+    json_set_str(j, "phases", phases_word(s->phases));
     json_set(j, "certificate", rehearsal_to_json(out));
     return ledger_append(s->ledger, EVENT_REHEARSAL, j, e);
 }
@@ -90,6 +93,8 @@ bool rehearse_release(struct subject *s, const char *release,
     if (!subject_resolve(s, release, e) || !subject_contact_database(s, e) ||
         !reached(s, e))
         return false;
+    if (s->phases == PHASES_CONTRACT)
+        contract_foresee(s);
     *nothing = s->pending.n == 0;
     if (*nothing)
         return true;

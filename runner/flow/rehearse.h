@@ -7,9 +7,10 @@
 /* Folder beside the ledger for the names of clones that commands make. */
 #define CLONE_NOTES "clones"
 
-/* Rehearses the pending migrations of the release, writes the certificate to
- * the ledger, and judges it: *verdict is what the gate `rehearsal` says. True:
- * rehearsed (whatever the verdict). Nothing pending: *nothing. */
+/* Rehearses what a run of s->phases would run of the release, writes the
+ * certificate to the ledger, and judges it: *verdict is what the gate
+ * `rehearsal` says. True: rehearsed (whatever the verdict). Nothing pending:
+ * *nothing. */
 bool rehearse_release(struct subject *s, const char *release,
                       struct rehearsal *out, struct verdict *verdict,
                       bool *nothing, struct err *e);

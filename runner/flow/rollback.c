@@ -73,6 +73,21 @@ static bool goes_on(const struct run *r, const struct rollback_wish *wish)
            (!wish->schema || json_bool(open->begun, "schema", false));
 }
 
+/* A run of contracting migrations changed the database alone: they are what is
+ * undone, and the code stays as it is. */
+static void undo_finish(struct run *r, const struct rollback_wish *wish)
+{
+    const char *live = r->s->state.live;
+    const struct run_state *first = first_undone(r);
+
+    if (first->phases != PHASES_CONTRACT || !live ||
+        (wish->to && strcmp(wish->to, live) != 0))
+        return;
+    r->undone_finish = first->id;
+    r->undone = NULL;
+    r->to = live;
+}
+
 /* What is undone, and where to: of the unfinished run, else of what is
  * live. */
 static bool choose(struct run *r, const struct rollback_wish *wish,
@@ -99,6 +114,8 @@ static bool choose(struct run *r, const struct rollback_wish *wish,
     }
     if (wish->to)
         r->to = wish->to;
+    if (open)
+        undo_finish(r, wish);
     r->schema = wish->schema;
     if (!r->to)
         return nothing_before(r->s, e);
@@ -213,6 +230,9 @@ static bool end(struct run *r, bool ok, struct err *e)
         .ended = RUN_GOOD, .live = r->to, .bad = r->undone, .kept = r->kept};
     bool as_before = false;
 
+    if (r->undone_finish) /* the hosts were not touched */
+        x.live = NULL;
+
     if (ok && !r->unknown && !back_complete(r, e)) {
         x.ended = RUN_STOPPED;
         x.unverified = true;
@@ -220,7 +240,7 @@ static bool end(struct run *r, bool ok, struct err *e)
         x.why = e->what;
         return end_failed(r, &x, e);
     }
-    if (ok && !hosts_owe(r, "not reached by the rollback", e)) {
+    if (ok && x.live && !hosts_owe(r, "not reached by the rollback", e)) {
         e->code = r->changed ? run_without_ledger(r) : e->code;
         return false;
     }

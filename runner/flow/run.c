@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "runner/base/failpoint.h"
+#include "runner/facts/contract.h"
 #include "runner/release/statement.h"
 
 /* "20261122-142711-9f3a": sorts by time, and is short enough to type. */
@@ -74,6 +75,15 @@ static void set_text(struct json *j, const char *key, const char *text)
         json_set_str(j, key, text);
 }
 
+/* The contracting migrations that this run runs, or those that still wait. */
+static void set_contract(struct run *r, struct json *j, bool runs)
+{
+    struct contracts_facts all = contract_facts(r->s);
+
+    if (r->s->pending_known)
+        json_set(j, "contract", contract_json(&all, runs));
+}
+
 static void set_migrations(struct run *r, struct json *j)
 {
     struct json *list = json_new_array();
@@ -81,6 +91,7 @@ static void set_migrations(struct run *r, struct json *j)
     for (size_t i = 0; i < r->s->pending.n; i++)
         json_append(list, json_new_string(r->s->pending.list[i]->name));
     json_set(j, "pending", list);
+    set_contract(r, j, true);
 }
 
 static void set_hosts(struct run *r, struct json *j)
@@ -277,6 +288,8 @@ bool run_end(struct run *r, const struct run_ending *x, struct err *e)
     set_names(j, "kept", x->kept);
     if (x->pending)
         set_names(j, "pending", x->pending);
+    if (x->left && r->s->env->database)
+        set_contract(r, j, false);
     failpoint("end.before");
     bool ok = ledger_append(r->s->ledger, EVENT_ENDED, j, e);
 

@@ -29,7 +29,9 @@ struct run {
     const struct run_state *before; /* resumed: its state when taken over */
     const char *undoes;             /* the unfinished run's id, or NULL */
     const char *undone; /* going back: the release that is undone, or NULL */
-    bool schema;        /* and the downs of its "before" migrations too */
+    const char *undone_finish; /* or the run of contracting migrations that
+                                  is: the code stays as it is */
+    bool schema;             /* and the downs of its "before" migrations too */
     const char *const *kept; /* NULL-closed: migrations the database keeps */
 
     struct facts facts;
@@ -112,6 +114,7 @@ struct run_ending {
     const char *commit, *artifact; /* adopt: of `live`; else NULL */
     const char *const *kept;       /* migrations kept, NULL-closed; or NULL */
     const char *const *pending;    /* migrations still to run, likewise */
+    bool left;                     /* write down what contracting ones wait */
 };
 bool run_end(struct run *r, const struct run_ending *ending, struct err *e);
 /* What it means that the ledger takes nothing more: nothing was changed; or

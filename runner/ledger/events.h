@@ -21,7 +21,8 @@
  *            [from: live before it; left out: nothing was], [artifact],
  *            [migrations], [hosts], [policy] (digests), [manifest: digest of
  *            the manifest that this very append consumes], [phases:
- *            phases_word], [restart_only: bool], [takes_over: the unfinished
+ *            phases_word], [contract: as in ENDED, those that this run
+ *            runs], [restart_only: bool], [takes_over: the unfinished
  *            run that this one undoes or replaces], [reason], and whatever
  *            else the flow wants back in run_state.begun (its plan)
  * INTENT     run, step, target, change (bool: the effect changes what users
@@ -44,8 +45,11 @@
  *            on], [commit], [artifact], [migrations] (of `live`, where RUN
  *            did not know them: adopt), [pending: array of migration names
  *            still to run], [kept: array of migration names that a rollback
- *            leaves in the database]
- * REHEARSAL  environment, release, certificate (object with its own `at`)
+ *            leaves in the database], [contract: array of objects {name,
+ *            after: release, seconds (int)}: contracting migrations that
+ *            wait until that release has been good for so long]
+ * REHEARSAL  environment, release, certificate (object with its own `at`),
+ *            [phases: phases_word]
  * FREEZE     environment, who, why
  * THAW       environment, who, why
  * USERS      environment, at (int, UTC), users (int)

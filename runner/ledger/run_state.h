@@ -17,6 +17,10 @@ enum run_kind {
 /* "deploy", "rollback", "migrate", "adopt", "catch-up" */
 const char *run_kind_word(enum run_kind k);
 
+/* As people call it: "finish" for one of contracting migrations. */
+struct run_state;
+const char *run_word(const struct run_state *r);
+
 /* Open until ENDED, which carries the outcome's word. */
 enum run_ended {
     RUN_OPEN,      /* running, or killed */

@@ -56,8 +56,11 @@ struct environment_state {
     size_t n_policy_statements;
     const char *live; /* release name, or NULL */
     bool live_verified;
-    bool live_by_going_back; /* reached by a rollback */
-    const char *previous;    /* the good release before live, or NULL */
+    bool live_by_going_back;  /* reached by a rollback */
+    const char *previous;     /* the good release before live, or NULL */
+    const char *const *lives; /* live last, before it what it came after: going
+                                 back takes what is undone out */
+    size_t n_lives;
     const struct release_state *releases; /* oldest first */
     size_t n_releases;
     const struct run_state *runs; /* oldest first */

@@ -112,7 +112,7 @@ void release_ended(struct replay *r, const struct run_build *run)
 
     if (live)
         make_live(r, run, live, back);
-    else if (run->s.ended == RUN_BACK)
+    else if (run->s.ended == RUN_BACK && run->s.kind != RUN_MIGRATE)
         r->out->live_by_going_back = true;
     if (live || json_get(r->p, "verified"))
         r->out->live_verified =
@@ -134,6 +134,8 @@ void releases_finish(struct replay *r)
         if (x->is == RELEASE_GOOD && strcmp(x->name, out->live) != 0)
             out->previous = x->name;
     }
+    out->lives = r->lives.items;
+    out->n_lives = r->lives.n;
     out->releases = r->releases.items;
     out->n_releases = r->releases.n;
 }

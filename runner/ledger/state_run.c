@@ -18,12 +18,18 @@ static const char *const phase_words[] = {
     [PHASES_ALL] = "all",
     [PHASES_MIGRATIONS] = "migrations",
     [PHASES_RESTART] = "restart",
+    [PHASES_CONTRACT] = "contract",
 };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 const char *run_kind_word(enum run_kind k)
 {
     return run_kinds[k];
+}
+
+const char *run_word(const struct run_state *r)
+{
+    return r->phases == PHASES_CONTRACT ? "finish" : run_kinds[r->kind];
 }
 
 const char *run_ended_word(enum run_ended x)

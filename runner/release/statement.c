@@ -77,6 +77,7 @@ static const char *const phases_words[] = {
     [PHASES_ALL] = "all",
     [PHASES_MIGRATIONS] = "migrations",
     [PHASES_RESTART] = "restart",
+    [PHASES_CONTRACT] = "contract",
 };
 
 const char *phases_word(enum phases p)
@@ -171,7 +172,7 @@ static const char *phases_read(const struct json *value, void *field)
             *(enum phases *)field = (enum phases)i;
             return NULL;
         }
-    return "is none of all, migrations, restart";
+    return "is none of all, migrations, restart, contract";
 }
 
 /* NULL: fine. */

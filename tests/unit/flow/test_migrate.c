@@ -120,10 +120,31 @@ static void nothing_applied(void **state)
     assert_int_equal(n, 0);
 }
 
+/* One that contracts waits, however low its number. */
+static void contracting(void **state)
+{
+    struct migration list[] = {file("0001_a", 1, true, "aa"),
+                               file("0002_b", 2, false, "bb")};
+    const struct migrations files = {.list = list, .n = 2};
+    const struct applied_row rows[] = {{.name = "0002_b", .checksum = "bb"}};
+    const struct applied applied = {.rows = rows, .n = 1};
+    struct migrate_row *got;
+    size_t n;
+
+    (void)state;
+    list[0].contract = "this";
+    memcpy(list[1].checksum, "bb", 3);
+    got = migrate_compare(&arena, &applied, &files, &n);
+    assert_int_equal(n, 2);
+    assert_int_equal(got[0].is, MIGRATE_CONTRACT);
+    assert_int_equal(got[1].is, MIGRATE_APPLIED);
+}
+
 static void words(void **state)
 {
-    static const char *const want[] = {"applied", "pending", "late",
-                                       "edited",  "gone",    "half done"};
+    static const char *const want[] = {"applied",  "pending", "late",
+                                       "edited",   "gone",    "contract",
+                                       "half done"};
 
     (void)state;
     for (int i = 0; i <= MIGRATE_HALF; i++)
@@ -136,6 +157,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_state, begin, end),
         cmocka_unit_test_setup_teardown(database_alone, begin, end),
         cmocka_unit_test_setup_teardown(nothing_applied, begin, end),
+        cmocka_unit_test(contracting),
         cmocka_unit_test(words),
     };
 

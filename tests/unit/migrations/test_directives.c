@@ -64,6 +64,25 @@ static void each_is_read(void **state)
     assert_false(got.after);
 }
 
+static void contracting_says_after_what_and_for_how_long(void **state)
+{
+    (void)state;
+    assert_true(read_up("-- tidegate: after=v1.4.2 for=24h\nSELECT 1"));
+    assert_true(got.after);
+    assert_string_equal(got.contract, "v1.4.2");
+    assert_int_equal(got.contract_for, 86400);
+    assert_true(read_up("-- tidegate: for=7d\n-- tidegate: phase=after "
+                        "after=this\nSELECT 1"));
+    assert_string_equal(got.contract, CONTRACT_THIS);
+    assert_int_equal(got.contract_for, 7 * 86400);
+    assert_true(read_up("-- tidegate: after=this\nSELECT 1"));
+    assert_true(got.after);
+    assert_int_equal(got.contract_for, 0);
+    assert_true(read_up("-- tidegate: phase=after\nSELECT 1"));
+    assert_null(got.contract);
+    assert_int_equal(got.contract_for, 0);
+}
+
 static void strings_are_no_directives(void **state)
 {
     (void)state;
@@ -101,6 +120,16 @@ static void what_cannot_be_meant_is_an_error(void **state)
         {"-- tidegate: compatible", ":1: compatible", "reason"},
         {"-- tidegate: compatible=yes", ":1: compatible", "reason"},
         {"-- tidegate: forwardonly x", ":1: forwardonly", "`forward-only`"},
+        {"-- tidegate: for=24h", ": for", "after=this"},
+        {"-- tidegate: after=", ":1: after", "`this`"},
+        {"-- tidegate: after=-rf", ":1: after", "`this`"},
+        {"-- tidegate: after=a/b", ":1: after", "`this`"},
+        {"-- tidegate: after v1.4.2", ":1: after", "`this`"},
+        {"-- tidegate: after=this for=24", ":1: for", "24h"},
+        {"-- tidegate: after=this for=10ms", ":1: for", "24h"},
+        {"-- tidegate: after=this for=367d", ":1: for", "24h"},
+        {"-- tidegate: phase=before after=this", ": phase", "phase=before"},
+        {"-- tidegate: after=this phase=before", ": phase", "phase=before"},
         {"-- tidegate:", ":1:", "directive"},
         {"-- tidegate: zzzzzzzzzzz", ":1:", "known are"},
         {"SELECT 1;\n-- tidegate: phase=after", ":2:", "top"},
@@ -120,7 +149,7 @@ static void what_cannot_be_meant_is_an_error(void **state)
 static void a_down_file_has_timeouts_and_transaction_only(void **state)
 {
     static const char *const bad[] = {"phase=after", "compatible x",
-                                      "forward-only x"};
+                                      "forward-only x", "after=this"};
 
     (void)state;
     assert_true(directives_read(&got, &arena, "1_a.down.sql",
@@ -128,7 +157,7 @@ static void a_down_file_has_timeouts_and_transaction_only(void **state)
                                 "lock_timeout=1s statement_timeout=1m\n",
                                 true, &e));
     assert_true(got.no_transaction);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 4; i++)
         assert_false(directives_read(
             &got, &arena, "1_a.down.sql",
             arena_printf(&arena, "-- tidegate: %s\n", bad[i]), true, &e));
@@ -147,6 +176,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         TEST(without_any_all_is_default),
         TEST(each_is_read),
+        TEST(contracting_says_after_what_and_for_how_long),
         TEST(strings_are_no_directives),
         TEST(allow_is_passed_over_wherever_it_stands),
         TEST(what_cannot_be_meant_is_an_error),

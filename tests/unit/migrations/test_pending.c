@@ -11,8 +11,9 @@
 
 #include "migrations/applied.h"
 
-#define BEFORE "SELECT 1"
-#define AFTER  "-- tidegate: phase=after\nSELECT 1"
+#define BEFORE   "SELECT 1"
+#define AFTER    "-- tidegate: phase=after\nSELECT 1"
+#define CONTRACT "-- tidegate: after=this for=24h\nSELECT 1"
 
 static struct arena arena;
 static struct err e;
@@ -108,6 +109,28 @@ static void an_after_may_stand_below_applied_befores(void **state)
     assert_non_null(strstr(e.why, "4_d"));
 }
 
+static void contracting_ones_are_never_too_late(void **state)
+{
+    const char *const all[][2] = {{"1_a", BEFORE},   {"2_b", CONTRACT},
+                                  {"3_c", AFTER},    {"4_d", BEFORE},
+                                  {"5_e", CONTRACT}, {"6_f", BEFORE}};
+    const char *const most[][2] = {
+        {"1_a", BEFORE}, {"3_c", AFTER}, {"4_d", BEFORE}};
+    const char *const done[][2] = {
+        {"1_a", BEFORE}, {"2_b", CONTRACT}, {"3_c", AFTER}, {"4_d", BEFORE}};
+    struct migrations files = files_of(all, 6);
+    struct applied rest = applied_of(most, 3), one = applied_of(done, 4);
+
+    (void)state;
+    assert_string_equal(pending(&rest, &files), "6_f");
+    assert_int_equal(got.contract_n, 2);
+    assert_string_equal(got.contract[0]->name, "2_b");
+    assert_string_equal(got.contract[1]->name, "5_e");
+    assert_string_equal(pending(&one, &files), "6_f");
+    assert_int_equal(got.contract_n, 1);
+    assert_string_equal(got.contract[0]->name, "5_e");
+}
+
 static void a_before_may_stand_below_nothing(void **state)
 {
     const char *const all[][2] = {{"1_a", BEFORE}, {"2_b", BEFORE}};
@@ -185,6 +208,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         TEST(what_is_pending_comes_in_the_order_of_the_run),
         TEST(an_after_may_stand_below_applied_befores),
+        TEST(contracting_ones_are_never_too_late),
         TEST(a_before_may_stand_below_nothing),
         TEST(an_edited_file_shows_both_digests),
         TEST(a_renamed_file_is_not_a_new_one),

@@ -23,9 +23,9 @@ static unsigned asked(const struct verdict *out)
 static void test_table(void **state)
 {
     static const char *const names[GATE_COUNT] = {
-        "policy",   "expected", "approved",  "window",   "line",
-        "users",    "fit",      "rehearsal", "way back", "backup",
-        "replicas", "probe",    "pool",      "proven"};
+        "policy", "expected", "approved",  "window",   "line",
+        "users",  "fit",      "rehearsal", "way back", "contract",
+        "backup", "replicas", "probe",     "pool",     "proven"};
     enum gate_id id = GATE_COUNT;
 
     (void)state;
@@ -67,9 +67,9 @@ static void test_scopes(void **state)
     w->facts.consumed = HEX("1");
     w->manifests[0].used_by = "r13";
     assert_int_equal(ask(w, GATES_AGAIN, 0, out), PASS);
-    assert_int_equal(
-        asked(out),
-        all & ~(BIT(GATE_REHEARSAL) | BIT(GATE_WAY_BACK) | BIT(GATE_PROVEN)));
+    assert_int_equal(asked(out),
+                     all & ~(BIT(GATE_REHEARSAL) | BIT(GATE_WAY_BACK) |
+                             BIT(GATE_CONTRACT) | BIT(GATE_PROVEN)));
     /* what is not asked again does not speak */
     w->facts.rehearsal.present = false;
     w->facts.proven.good = false;
@@ -113,7 +113,7 @@ static void test_may_override(void **state)
     };
     static const enum gate_id never[] = {
         GATE_POLICY,   GATE_EXPECTED, GATE_APPROVED, GATE_LINE,
-        GATE_WAY_BACK, GATE_PROBE,    GATE_POOL};
+        GATE_WAY_BACK, GATE_CONTRACT, GATE_PROBE,    GATE_POOL};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         assert_false(gate_may_override(rows[i].id, p));
@@ -198,8 +198,8 @@ static void test_nothing_to_do(void **state)
 static void test_no_facts(void **state)
 {
     static const enum gate_id pass[] = {
-        GATE_LINE, GATE_REHEARSAL, GATE_WAY_BACK, GATE_PROBE,
-        GATE_POOL, GATE_FIT,       GATE_WINDOW};
+        GATE_LINE, GATE_REHEARSAL, GATE_WAY_BACK, GATE_CONTRACT,
+        GATE_POOL, GATE_PROBE,     GATE_FIT,      GATE_WINDOW};
     struct world *w = *state;
     struct verdict out[GATE_COUNT];
 
