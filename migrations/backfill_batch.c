@@ -20,8 +20,10 @@ static bool say(struct backfill *f, const struct task *bt, struct guard *g,
                 const char *sql, const struct statement *s, struct pg_result *r,
                 struct err *e)
 {
-    *g = (struct guard){
-        .t = bt, .statement = s ? 1 : 0, .deadline = CLOCK_NEVER};
+    *g = (struct guard){.t = bt,
+                        .statement = s ? 1 : 0,
+                        .deadline = CLOCK_NEVER,
+                        .limit_ms = CLOCK_NEVER};
     return guard_run(f->ap, g, sql, r, e) ||
            transaction_blame(f->ap, bt, s, g, e);
 }
@@ -37,7 +39,10 @@ static enum ended commit(struct backfill *f, const struct task *bt,
     struct pg_result r;
 
     failpoint("backfill-checkpoint");
-    *g = (struct guard){.t = bt, .deadline = CLOCK_NEVER, .uncancelled = true};
+    *g = (struct guard){.t = bt,
+                        .deadline = CLOCK_NEVER,
+                        .limit_ms = CLOCK_NEVER,
+                        .uncancelled = true};
     if (!guard_run(f->ap, g, "COMMIT", &r, e)) {
         transaction_blame(f->ap, bt, NULL, g, e);
         return pg_failed(f->ap->work)->lost ? ENDED_UNKNOWN : ENDED_ROLLED_BACK;
@@ -46,7 +51,7 @@ static enum ended commit(struct backfill *f, const struct task *bt,
     return ENDED_DONE;
 }
 
-static enum ended try_batch(struct backfill *f, const struct task *bt,
+static enum ended try_batch(struct backfill *f, struct task *bt,
                             const struct backfill_range *range, struct guard *g,
                             int64_t *changed, struct err *e)
 {
@@ -57,6 +62,8 @@ static enum ended try_batch(struct backfill *f, const struct task *bt,
     const struct statement *s = bt->script->statements;
     struct pg_result r;
 
+    bt->tried = clock_mono();
+    sight_clear(ap);
     if (!say(f, bt, g, transaction_opening(ap, bt, true, lock_ms), NULL, &r,
              e) ||
         !say(f, bt, g,

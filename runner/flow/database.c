@@ -212,6 +212,7 @@ bool database_settle(struct run *r, struct err *e)
         bool there = applied_find(&r->s->applied, step->target) != NULL;
 
         if ((!up && strcmp(step->step, "migrate-down") != 0) || there != up ||
+            applied_backfill(&r->s->applied, step->target) ||
             (step->is != STEP_INTENT && step->is != STEP_UNKNOWN))
             continue;
         if (!run_done(r, step->step, step->target,
