@@ -271,7 +271,7 @@ bool backfill_goes_back(const struct backfill_row *row)
     if (!row->row.down || row->row.forward_only)
         return false;
     arena_init(&a);
-    ok = directives_read(&said, &a, row->row.name, row->row.down, true,
+    ok = directives_read(&said, &a, row->row.name, row->row.down, 0, true,
                          &ignored) &&
          said.batch;
     arena_release(&a);
