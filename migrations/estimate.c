@@ -165,6 +165,29 @@ struct estimate estimate_statement(const struct traced_statement *s,
     out.scaled = whole(ms);
     f = factor_for(g, out.work, grows);
     spread(&out, ms, &f);
+    if (s->batches) {
+        int64_t pauses =
+            whole((double)s->batches->pauses_ms * estimate_ratio(s, &grows));
+        estimate_add(&out, &(struct estimate){.low = pauses,
+                                              .likely = pauses,
+                                              .high = pauses});
+    }
+    return out;
+}
+
+struct estimate estimate_batch(const struct traced_statement *s,
+                               const struct grounds *g)
+{
+    static const struct grounds none;
+    struct estimate out = {.work = estimate_work(s)};
+    struct factor f;
+
+    if (!g)
+        g = &none;
+    note_regime(&out, s, g);
+    out.scaled = s->batches->longest_ms;
+    f = factor_for(g, out.work, true);
+    spread(&out, (double)s->batches->longest_ms, &f);
     return out;
 }
 
