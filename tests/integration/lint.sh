@@ -50,8 +50,8 @@ has 'what to write instead' "$OUT" 'safer'
 gives 65 'a file that does not parse' t lint 0003_bad.up.sql
 has 'file, line, error' "$OUT" '0003_bad.up.sql:2: error'
 gives 0 'BEGIN and COMMIT around all of it' t lint 0004_begin.up.sql
-printf 'SELECT 1;\nBEGIN;\nSELECT 2;\nCOMMIT;\n' >0012_begin.up.sql
-gives 65 'BEGIN and COMMIT amid it' t lint 0012_begin.up.sql
+printf 'SELECT 1;\nBEGIN;\nSELECT 2;\nCOMMIT;\n' >begin.up.sql
+gives 65 'BEGIN and COMMIT amid it' t lint begin.up.sql
 gives 65 'psql commands' t lint 0006_psql.up.sql
 gives 65 'all of them' t lint 0*.up.sql
 has 'they are counted' "$OUT" '6 files: '
