@@ -21,6 +21,8 @@ bool database_open(struct run *r, struct err *e)
         .blocked_ms = r->s->env->policy.budget.on
                           ? r->s->env->policy.budget.blocked_ms
                           : 0,
+        .overrun =
+            r->s->env->policy.budget.on ? r->s->env->policy.budget.overrun : 0,
         .terminate_orphan = r->s->terminate_orphan,
     };
 

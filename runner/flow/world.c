@@ -140,7 +140,17 @@ static void look(void *ctx, struct apply_world *out)
     };
 }
 
+static bool end_orphan(void *ctx, const char *who)
+{
+    const struct subject *s = ((struct world *)ctx)->r->s;
+
+    return s->end_orphan(s->end_orphan_ctx, who);
+}
+
 struct apply_outside world_outside(struct world *w)
 {
-    return (struct apply_outside){.ctx = w, .look = look};
+    return (struct apply_outside){.ctx = w,
+                                  .look = look,
+                                  .end_orphan =
+                                      w->r->s->end_orphan ? end_orphan : NULL};
 }
