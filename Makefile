@@ -152,8 +152,8 @@ demo:
 # kill -9 at every point of whole releases: an hour or two. CI takes a sample.
 crash:
 	FLAVOUR=test CRASH_EVERY=1 tests/integration/crash.sh $(SERIES)
-# kill -9 at 100 moments of an apply with every kind of statement: a quarter
-# of an hour. CI takes six.
+# kill -9 at 100 moments of an apply with every kind of statement: half an
+# hour. CI takes six.
 kills:
 	KILLS=$(or $(KILLS),100) FLAVOUR=test tests/integration/migrations.sh \
 	    test_kills
