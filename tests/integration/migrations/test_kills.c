@@ -67,6 +67,8 @@ static const char *const files[][2] = {
                       "SELECT note('6')"},
     {"7_change.up.sql", "UPDATE big SET m = m + 10;\nDELETE FROM big WHERE n >"
                         " 29000;\nSELECT note('7')"},
+    {"8_copy.up.sql", "COPY done FROM stdin;\n8\t1\n\\.\n"
+                      "SELECT pg_catalog.pg_sleep(0.1);\n"},
 };
 #define FILES (sizeof files / sizeof *files)
 
@@ -105,6 +107,7 @@ static const struct {
     {"5_enum", 0, LABEL("best")},
     {"6_view", 0, NOTED("6")},
     {"7_change", 0, NOTED("7")},
+    {"8_copy", 0, NOTED("8")},
     {"7_change", 0, "EXISTS (SELECT FROM public.big WHERE m >= 10)"},
 };
 
@@ -165,7 +168,7 @@ static void assert_nothing_without_a_row(struct fixture *f, const char *when)
 static void assert_all_once(struct fixture *f)
 {
     assert_sql(f, "SELECT string_agg(what, ' ' ORDER BY what) FROM public.done",
-               "1 3.1 3.13 3.7 4 5 6 7");
+               "1 3.1 3.13 3.7 4 5 6 7 8");
     assert_sql(f,
                "SELECT format('%s %s %s', min(m), max(m), count(*)) FROM"
                " public.big",
@@ -181,7 +184,7 @@ static void assert_all_once(struct fixture *f)
                "good better best");
     assert_sql(f, "SELECT count(*) FROM pg_class WHERE relname ~ '^made_'",
                "5");
-    assert_sql(f, "SELECT count(*) FROM tidegate.migration", "7");
+    assert_sql(f, "SELECT count(*) FROM tidegate.migration", "8");
     assert_sql(f, "SELECT count(*) FROM tidegate.journal", "0");
 }
 
