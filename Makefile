@@ -129,8 +129,8 @@ $(B)/histories/%: $(B)/tests/histories/%.o $(link_migrations)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
 
-$(addprefix $(B)/integration/migrations/,test_back test_basis test_clones test_hazards \
-    test_leftovers test_measures test_rehearse): \
+$(addprefix $(B)/integration/migrations/,test_back test_basis test_batches \
+    test_clones test_hazards test_leftovers test_measures test_rehearse): \
     $(B)/tests/integration/migrations/rehearsing.o
 $(addprefix $(B)/integration/migrations/,test_apply test_guard test_alone test_ends): \
     $(B)/tests/integration/migrations/applying.o

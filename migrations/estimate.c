@@ -160,6 +160,28 @@ struct estimate estimate_statement(const struct traced_statement *s,
     note_regime(&out, s, g);
     out.scaled = whole(ms);
     spread(&out, ms, grows, &g->factors.of[out.work]);
+    if (s->batches) {
+        int64_t pauses =
+            whole((double)s->batches->pauses_ms * estimate_ratio(s, &grows));
+        estimate_add(&out, &(struct estimate){.low = pauses,
+                                              .likely = pauses,
+                                              .high = pauses});
+    }
+    return out;
+}
+
+struct estimate estimate_batch(const struct traced_statement *s,
+                               const struct grounds *g)
+{
+    static const struct grounds none;
+    struct estimate out = {.work = estimate_work(s)};
+
+    if (!g)
+        g = &none;
+    note_regime(&out, s, g);
+    out.scaled = s->batches->longest_ms;
+    spread(&out, (double)s->batches->longest_ms, true,
+           &g->factors.of[out.work]);
     return out;
 }
 

@@ -50,6 +50,9 @@ double estimate_ratio(const struct traced_statement *s, bool *grows);
 /* g NULL: defaults. */
 struct estimate estimate_statement(const struct traced_statement *s,
                                    const struct grounds *g);
+/* The longest of its batches, which grows with its own size alone. */
+struct estimate estimate_batch(const struct traced_statement *s,
+                               const struct grounds *g);
 void estimate_add(struct estimate *sum, const struct estimate *one);
 /* Whether this touch is work that grows with the relation, and by rows or by
  * pages. */

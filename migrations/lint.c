@@ -111,6 +111,20 @@ static void judge(struct linter *l, struct finding *f, const struct hazard *h,
         f->level = FINDING_NOTE;
 }
 
+static const char *worst_of(struct linter *l, const struct hazard *h,
+                            const struct subject *s, const struct touches *t)
+{
+    bool worst = h->worst, known = hazards_relation(s);
+
+    for (size_t i = 0; i < t->n; i++)
+        worst |= !t->list[i].named;
+    if (!l->run->catalog)
+        return worst ? "no database was asked: --database" : NULL;
+    if (*s->table && !known && h->lock && !s->fresh)
+        return arena_printf(l->a, "the database has no %s", s->table);
+    return worst && !known ? "the database does not tell" : NULL;
+}
+
 static void take_touches(struct finding *f, const struct hazard *h,
                          const struct subject *s, const struct touches *t)
 {
@@ -120,12 +134,10 @@ static void take_touches(struct finding *f, const struct hazard *h,
     f->n_touches = t->n;
     f->rewrites = h->rewrites && !s->fresh;
     f->scans = h->scans && !s->fresh;
-    f->worst = h->worst && !hazards_relation(s);
     for (size_t i = 0; i < t->n; i++) {
         lock = t->list[i].lock > lock ? t->list[i].lock : lock;
         f->rewrites |= t->list[i].rewrites;
         f->scans |= t->list[i].scans;
-        f->worst |= !t->list[i].named;
     }
     f->lock = lock ? lock_mode_name(lock) : NULL;
     f->waits = finding_wait_of(lock);
@@ -154,6 +166,7 @@ static void weigh(struct linter *l, const struct hazard *h,
         return;
     f = add(l);
     take_touches(f, h, s, &t);
+    f->worst = worst_of(l, h, s, &t);
     f->what = subject_say(l->a, s, h->what);
     f->safer = h->safer ? subject_say(l->a, s, h->safer) : NULL;
     judge(l, f, h, s);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "migrations/batch.h"
 #include "migrations/explain.h"
 #include "migrations/foreign.h"
 #include "migrations/hazards.h"
@@ -391,9 +392,10 @@ bool split_script(struct script *out, struct directives *said, struct arena *a,
     ok = no_placeholders(out, &file->how, e) && judge_all(&j) &&
          settle_transaction(out, d.no_transaction || file->how.no_transaction,
                             file->how.each_alone, e);
-    if (ok && !out->transaction && !d.no_transaction &&
+    if (ok && !d.batch && !out->transaction && !d.no_transaction &&
         (file->how.no_transaction || file->how.each_alone))
         write_directive(out, a);
+    ok = ok && batch_read(out, &d, a, e);
     arena_release(&scratch);
     return ok;
 }

@@ -129,6 +129,8 @@ static struct json *rows_json(struct tidegate *t,
 
         json_set_str(one, "name", rows[i].name);
         json_set_str(one, "is", migrate_word(rows[i].is));
+        if (rows[i].how)
+            json_set_str(one, "how", rows[i].how);
         json_set_str(one, "phase", rows[i].after ? "after" : "before");
         if (rows[i].release)
             json_set_str(one, "release", rows[i].release);
@@ -153,7 +155,8 @@ static void rows_show(struct tidegate *t, const struct migrate_row *rows,
     table_init(&table, t->arena, headings);
     for (size_t i = 0; i < n; i++) {
         table_cell(&table, "%s", rows[i].name);
-        table_cell(&table, "%s", migrate_word(rows[i].is));
+        table_cell(&table, "%s%s%s", migrate_word(rows[i].is),
+                   rows[i].how ? ": " : "", rows[i].how ? rows[i].how : "");
         table_cell(&table, "%s", rows[i].after ? "after" : "before");
         table_cell(&table, "%s", rows[i].release ? rows[i].release : "-");
         table_cell(&table, "%s",
