@@ -134,7 +134,8 @@ $(B)/histories/%: $(B)/tests/histories/%.o $(link_migrations)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
 
 $(addprefix $(B)/integration/migrations/,test_back test_basis test_batches \
-    test_clones test_hazards test_leftovers test_measures test_rehearse): \
+    test_clones test_fingerprint test_hazards test_leftovers test_measures \
+    test_rehearse): \
     $(B)/tests/integration/migrations/rehearsing.o
 $(addprefix $(B)/integration/migrations/,test_apply test_guard test_alone test_ends): \
     $(B)/tests/integration/migrations/applying.o

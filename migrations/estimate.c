@@ -119,29 +119,32 @@ static int64_t whole(double ms)
     return (int64_t)(ms + 0.5);
 }
 
-/* Low, likely and high around ms, which was measured as it is or scaled. */
-static void spread(struct estimate *out, double ms, bool grows,
-                   const struct factor *f)
+/* The default: as wide to both sides for the catalog, whose time is all load
+ * and luck. */
+static struct factor factor_for(const struct grounds *g, enum work work,
+                                bool grows)
 {
-    double floor = ms < LEARN_FLOOR ? LEARN_FLOOR : ms, high;
+    if (g->factors.of[work].runs)
+        return g->factors.of[work];
+    if (!grows)
+        return (struct factor){0, 1000000 / ESTIMATE_LOAD_METADATA, 1000,
+                               ESTIMATE_LOAD_METADATA};
+    return (struct factor){0, ESTIMATE_LOW, 1000,
+                           ESTIMATE_COLD * ESTIMATE_LOAD / 1000};
+}
+
+/* Low, likely and high around ms, which was measured as it is or scaled. What
+ * is short was held against the floor when it was learnt. */
+static void spread(struct estimate *out, double ms, const struct factor *f)
+{
+    double most = f->runs && ms < LEARN_FLOOR ? LEARN_FLOOR : ms;
+    double high = times(most, f->high);
 
     out->runs = f->runs;
-    if (f->runs) {
-        out->low = whole(ms < LEARN_FLOOR ? 0 : times(ms, f->low));
-        out->likely = whole(times(ms, f->likely));
-        high = times(floor, f->high);
-        if (out->cold)
-            high = high * ESTIMATE_COLDEST / ESTIMATE_COLD;
-    } else if (grows) {
-        out->low = whole(times(ms, ESTIMATE_LOW));
-        out->likely = whole(ms);
-        high = times(times(ms, ESTIMATE_LOAD),
-                     out->cold ? ESTIMATE_COLDEST : ESTIMATE_COLD);
-    } else {
-        out->low = ms > 1 ? whole(ms - 1) : 0;
-        out->likely = whole(ms);
-        high = times(ms + 1, ESTIMATE_LOAD_METADATA);
-    }
+    out->low = ms < LEARN_FLOOR ? 0 : whole(times(ms, f->low));
+    out->likely = whole(times(ms, f->likely));
+    if (out->cold)
+        high = high * ESTIMATE_COLDEST / ESTIMATE_COLD;
     if (out->spills)
         high = times(high, ESTIMATE_SPILL);
     out->high = whole(high < ESTIMATE_FLOOR_MS ? ESTIMATE_FLOOR_MS : high);
@@ -152,6 +155,7 @@ struct estimate estimate_statement(const struct traced_statement *s,
 {
     static const struct grounds none;
     struct estimate out = {.work = estimate_work(s)};
+    struct factor f;
     bool grows;
     double ms = (double)s->us / 1000.0 * estimate_ratio(s, &grows);
 
@@ -159,7 +163,8 @@ struct estimate estimate_statement(const struct traced_statement *s,
         g = &none;
     note_regime(&out, s, g);
     out.scaled = whole(ms);
-    spread(&out, ms, grows, &g->factors.of[out.work]);
+    f = factor_for(g, out.work, grows);
+    spread(&out, ms, &f);
     if (s->batches) {
         int64_t pauses =
             whole((double)s->batches->pauses_ms * estimate_ratio(s, &grows));
@@ -175,13 +180,14 @@ struct estimate estimate_batch(const struct traced_statement *s,
 {
     static const struct grounds none;
     struct estimate out = {.work = estimate_work(s)};
+    struct factor f;
 
     if (!g)
         g = &none;
     note_regime(&out, s, g);
     out.scaled = s->batches->longest_ms;
-    spread(&out, (double)s->batches->longest_ms, true,
-           &g->factors.of[out.work]);
+    f = factor_for(g, out.work, true);
+    spread(&out, (double)s->batches->longest_ms, &f);
     return out;
 }
 

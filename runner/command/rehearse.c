@@ -269,7 +269,8 @@ const struct cmd cmd_rehearse = {
         "Makes a clone, runs every pending migration up, down, compares "
         "the schema, and up again; measures time, locks, rewrites and "
         "scans; estimates production. The certificate is what deploy "
-        "asks for. Production is never written to. Clones that a kill -9 left "
+        "asks for, until production changes. Production is never written to. "
+        "--format json is stable: members are added, never renamed. Clones that a kill -9 left "
         "are removed first; --sweep does that alone.",
     .needs = NEED_CONFIG | NEED_ENVIRONMENT | NEED_LEDGER_WRITE | CMD_VERDICT,
     .args = rehearse_words,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "migrations/hazards_release.h"
 #include "runner/facts/gather.h"
 #include "runner/fleet/waves.h"
 
@@ -109,7 +110,7 @@ static void gather_way_back(struct subject *s, struct facts *f,
         list[i] = (struct migration_facts){
             .name = m->name,
             .after = m->after,
-            .breaks = m->breaks,
+            .breaks = hazards_release(s->arena, s->pending.list, i),
             .compatible = m->compatible,
             .has_down = m->has_down,
             .forward_only = m->forward_only,

@@ -139,9 +139,10 @@ static void a_catalog_statement_is_never_scaled(void **state)
     assert_int_equal(e.low, 0);
     assert_int_equal(e.likely, 0);
     assert_int_equal(e.high, ESTIMATE_FLOOR_MS);
-    s.us = 99000;
+    s.us = 100000;
     e = estimate_statement(&s, NULL);
-    assert_int_equal(e.likely, 99);
+    assert_int_equal(e.likely, 100);
+    assert_int_equal(e.low, 31);
     assert_int_equal(e.high, 320);
 }
 
@@ -273,7 +274,7 @@ static int scene_open(void **state)
         .script = &s->script, .statements = s->list, .n = 3};
     s->waits.arena = &s->a;
     for (int i = 0; i < 3; i++)
-        s->list[i] = statement_of(99, NULL); /* high: 320 ms */
+        s->list[i] = statement_of(100, NULL); /* high: 320 ms */
     *state = s;
     return 0;
 }
@@ -314,7 +315,7 @@ static void alone_they_last_as_long_as_the_lock(void **state)
     s->list[0].touched = &touch;
     s->list[0].n = 1;
     waits_add(&s->waits, &s->relations, &s->traced, false);
-    assert_int_equal(s->waits.list[0].readers, 320 * 33 / 99);
+    assert_int_equal(s->waits.list[0].readers, 320 * 33 / 100);
 }
 
 static void each_lock_stops_whom_it_stops(void **state)
