@@ -379,6 +379,18 @@ static void lint_pieces(struct linter *l, const struct split_pieces *pieces)
     say_unused(l);
 }
 
+/* Whether the statement is bound to its batch. */
+static void lint_batch(struct linter *l, bool down)
+{
+    struct sql_file file = {
+        .name = l->file, .bytes = l->text, .len = strlen(l->text)};
+    struct script ignored;
+    struct err e;
+
+    if (!split_script(&ignored, NULL, l->scratch, &file, down, &e))
+        add_error(l, line_of(l, &e), "batch", &e);
+}
+
 static void lint_text(struct linter *l, bool down)
 {
     struct script ignored = {.text = l->text};
@@ -391,6 +403,8 @@ static void lint_text(struct linter *l, bool down)
         add_error(l, line_of(l, &e), "directive", &e);
         d = (struct directives){0};
     }
+    if (d.batch)
+        lint_batch(l, down);
     allowances_read(&l->allowed, l->a, l->file, l->text, bad_allowance, l);
     if (!split_pieces(&pieces, l->scratch, l->file, l->text, before, &e)) {
         add_error(l, line_of(l, &e), "parse", &e);

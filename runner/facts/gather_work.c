@@ -190,8 +190,8 @@ void gather_rehearsal(struct subject *s, struct facts *f)
         out->low = r.low;
         out->likely = r.likely;
         out->high = r.high;
-        for (size_t i = 0; i < r.n; i++) /* batches are no outage */
-            out->high -= r.list[i].high - rehearsed_need(&r.list[i]);
+        for (size_t i = 0; i < r.n; i++)
+            out->pausable += r.list[i].high - rehearsed_need(&r.list[i]);
         out->failed = r.failed;
         if (!f->changing && s->pending_known)
             gather_basis(s, &r.basis, &out->basis);
