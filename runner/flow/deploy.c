@@ -12,6 +12,7 @@
 #include "runner/flow/migrate.h"
 #include "runner/flow/rollout.h"
 #include "runner/flow/serve.h"
+#include "runner/flow/takeover.h"
 #include "runner/release/statement.h"
 
 /* The parts of a deploy, in order. Each looks first at what is there, so that
@@ -469,6 +470,8 @@ bool resume(struct run *r, struct subject *s, run_confirm *confirm, void *ctx,
         return true;
     if (was->kind == RUN_CATCH_UP)
         return catch_up(r, s, NULL, 0, confirm, ctx, e);
+    if (takeover_was(was))
+        return takeover_resume(r, s, confirm, ctx, e);
     if (was->kind == RUN_ADOPT)
         return adopt(r, s, was->release, confirm, ctx, e);
     if (migrate_was_down(was))
