@@ -129,9 +129,11 @@ $(B)/histories/%: $(B)/tests/histories/%.o $(link_migrations)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
 
-$(addprefix $(B)/integration/migrations/,test_basis test_clones test_hazards \
+$(addprefix $(B)/integration/migrations/,test_back test_basis test_clones test_hazards \
     test_leftovers test_measures test_rehearse): \
     $(B)/tests/integration/migrations/rehearsing.o
+$(addprefix $(B)/integration/migrations/,test_apply test_guard test_alone test_ends): \
+    $(B)/tests/integration/migrations/applying.o
 $(B)/integration/migrations/test_door: $(B)/tests/integration/migrations/proxy.o
 
 # `make unit ROOM=policies` builds and runs one room's; scripts/unit prints

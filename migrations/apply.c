@@ -9,10 +9,12 @@
 #include "runner/base/buf.h"
 #include "runner/base/failpoint.h"
 
-#define LOCK_TIMEOUT_MS 100
-#define RETRY_FOR_MS    (2 * 60 * 1000)
-#define LOOK_UP_MS      15000
-#define LOOK_UP_EACH_MS 250
+#define LOCK_TIMEOUT_MS  100
+#define RETRY_FOR_MS     (2 * 60 * 1000)
+#define OVERRUN          3
+#define OVERRUN_LEAST_MS 5000
+#define LOOK_UP_MS       15000
+#define LOOK_UP_EACH_MS  250
 
 struct apply *apply_open(struct loop *l, struct arena *a,
                          const struct apply_settings *s,
@@ -29,6 +31,10 @@ struct apply *apply_open(struct loop *l, struct arena *a,
         ap->s.lock_timeout_ms = LOCK_TIMEOUT_MS;
     if (ap->s.retry_for_ms <= 0)
         ap->s.retry_for_ms = RETRY_FOR_MS;
+    if (ap->s.overrun <= 0)
+        ap->s.overrun = OVERRUN;
+    if (ap->s.overrun_least_ms <= 0)
+        ap->s.overrun_least_ms = OVERRUN_LEAST_MS;
     ap->stops = loop_stops(l);
     if (door_open(ap, e))
         return ap;
@@ -104,7 +110,7 @@ static bool usable(const struct apply *ap)
            pg_transaction(ap->observer) != PG_LOST;
 }
 
-static bool ready(struct apply *ap, struct err *e)
+bool apply_ready(struct apply *ap, struct err *e)
 {
     return usable(ap) || apply_reopen(ap, e);
 }
@@ -233,7 +239,7 @@ bool apply_up(struct apply *ap, const struct migration *m,
     bool ok;
 
     *out = (struct apply_result){.outcome = APPLY_ROLLED_BACK};
-    if (!ready(ap, e))
+    if (!apply_ready(ap, e))
         return false;
     was = applied_as(ap, m->name);
     if (was && strcmp(was, m->checksum) != 0)
@@ -286,7 +292,7 @@ bool apply_down(struct apply *ap, const struct applied_row *row,
     bool ok;
 
     *out = (struct apply_result){.outcome = APPLY_ROLLED_BACK};
-    if (!ready(ap, e))
+    if (!apply_ready(ap, e))
         return false;
     if (!applied_as(ap, row->name)) {
         *out = (struct apply_result){.outcome = APPLY_DONE, .already = true};

@@ -71,7 +71,12 @@ struct apply_settings {
     int64_t lock_timeout_ms; /* default 100 */
     int64_t blocked_ms;      /* cancel when somebody waited longer; 0: 2 s */
     int64_t retry_for_ms;    /* how long lock timeouts are retried; 0: 2 min */
-    bool terminate_orphan;   /* end a backend left by an earlier run */
+    int64_t alone_ms; /* deadline of a statement that runs alone and has no
+                         statement_timeout; 0: 1 h, or 3 times its high */
+    int overrun;      /* over so many times the high estimate, and still
+                         uncommitted, it is cancelled; 0: 3 */
+    int64_t overrun_least_ms;     /* never before; 0: 5 s */
+    bool terminate_orphan;        /* end a backend left by an earlier run */
     struct apply_outside outside; /* all NULL: nothing is known of it */
 };
 
@@ -107,6 +112,14 @@ struct apply_result {
     const int64_t *statement_ms;
     size_t statements;
 };
+
+/* Before anything says that it begins: waits, up to retry_for_ms, for old
+ * transactions, dumps and prepared transactions that hold a lock in the way of
+ * those that `expected` lists. ERR_HELD names pid, user, application and age;
+ * nothing was done. Those that a concurrent build will wait for, and where
+ * nothing was rehearsed the oldest of all, are named as warnings. */
+bool apply_clear(struct apply *ap, const struct migration *m,
+                 const struct apply_expected *expected, struct err *e);
 
 /* expected (from the rehearsal; NULL: not rehearsed) feeds the live line and
  * the limits. A stop signal cancels the statement; the answer says what that

@@ -240,9 +240,10 @@ static struct pg *open_as(struct apply *ap, const char *what, struct err *e)
                    e);
 }
 
-static bool checks_client(struct apply *ap, struct err *e)
+/* What this server and these rights allow. */
+static bool abilities(struct apply *ap, struct err *e)
 {
-    char *setting;
+    char *setting, *files;
 
     if (!ask(ap->work, ap->a,
              "SELECT coalesce(pg_catalog.current_setting("
@@ -250,12 +251,18 @@ static bool checks_client(struct apply *ap, struct err *e)
              &setting, e))
         return false;
     ap->checks_client = strcmp(setting, "0") != 0;
+    if (!ask(ap->observer, ap->a,
+             "SELECT pg_catalog.has_function_privilege("
+             "'pg_catalog.pg_stat_file(text, boolean)', 'EXECUTE')",
+             &files, e))
+        return false;
+    ap->sees_files = *files == 't';
     return true;
 }
 
 bool door_open(struct apply *ap, struct err *e)
 {
-    ap->look = LOOK_NONE;
+    ap->sight = (struct sight){.pace = {-1, ""}};
     ap->idle = open_as(ap, "lock", e);
     if (!ap->idle || !direct(ap, e) || !primary(ap, e) || !lock(ap, e))
         return false;
@@ -263,7 +270,7 @@ bool door_open(struct apply *ap, struct err *e)
      * orphans */
     ap->work = open_as(ap, "work", e);
     ap->observer = ap->work ? open_as(ap, "watch", e) : NULL;
-    return ap->observer && checks_client(ap, e) &&
+    return ap->observer && abilities(ap, e) &&
            applied_prepare(ap->idle, ap->a, e) && door_orphans(ap, e) &&
            fence(ap, e) && applied_read(ap->idle, ap->a, &ap->applied, e);
 }

@@ -1,33 +1,26 @@
-/* The observer's side of one command: who waits behind it, and when it must
- * end. */
+#include "migrations/guard.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "migrations/work.h"
-#include "runner/base/buf.h"
-#include "runner/base/duration.h"
 
 #define LOOK_FIRST_MS 25
 #define LOOK_EVERY_MS 100
 #define LIVE_EVERY_MS 500
 #define BLOCKED_MS    2000
 #define TERMINATE_MS  2000
-#define MOST_WAITING  128
 
-struct waiting {
-    long pid;
-    int64_t since;
-};
-
+/* One command under way. */
 struct watch {
     struct apply *ap;
     struct guard *g;
-    int64_t next_look, next_live;
+    int64_t began, next_look;
+    int64_t at_others; /* ms that it waited for others' transactions */
+    int64_t seen_at;   /* when that was last added to */
     int64_t cancelled; /* when we asked, 0: not yet */
-    bool terminated, blind;
-    struct waiting list[MOST_WAITING];
-    size_t n;
+    bool terminated;
 };
 
 bool guard_stopped(const struct apply *ap)
@@ -35,92 +28,51 @@ bool guard_stopped(const struct apply *ap)
     return loop_stops(ap->loop) != ap->stops;
 }
 
-/* pg_blocking_pids knows those in the queue before us, too; a lock that we
- * only wait for makes those behind us wait as well. */
-static const char look_sql[] =
-    "SELECT 'behind', a.pid, NULL FROM pg_catalog.pg_stat_activity a"
-    " WHERE a.wait_event_type = 'Lock'"
-    " AND %d = ANY (pg_catalog.pg_blocking_pids(a.pid))"
-    " UNION ALL SELECT 'ahead', b.pid, pg_catalog.format('pid %%s, user %%s,"
-    " %%s, in its transaction for %%s s', b.pid, b.usename,"
-    " coalesce(nullif(b.application_name, ''), 'no application name'),"
-    " pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()"
-    " - b.xact_start)::int8)"
-    " FROM pg_catalog.pg_stat_activity b"
-    " WHERE b.pid = ANY (pg_catalog.pg_blocking_pids(%d))";
+/* ---- must it end ---- */
 
-static void look_send(struct watch *w, int64_t now)
+/* At the next look it would be too late. */
+static bool crowded(const struct apply *ap)
 {
-    int pid = pg_backend_pid(w->ap->work);
-    char sql[sizeof look_sql + 32];
-    struct err ignored;
+    int64_t limit = ap->s.blocked_ms ? ap->s.blocked_ms : BLOCKED_MS;
 
-    snprintf(sql, sizeof sql, look_sql, pid, pid);
-    if (pg_send(w->ap->observer, sql, &ignored))
-        w->ap->look = LOOK_SENT;
-    else
-        w->blind = true;
-    w->next_look = now + LOOK_EVERY_MS;
+    return ap->sight.waiting > 0 &&
+           ap->sight.longest_ms > limit - 2 * LOOK_EVERY_MS;
 }
 
-static int64_t since_of(const struct watch *w, long pid, int64_t now)
+static int64_t worked(const struct watch *w, int64_t now)
 {
-    for (size_t i = 0; i < w->n; i++)
-        if (w->list[i].pid == pid)
-            return w->list[i].since;
-    return now;
+    return w->g->passed_ms + (now - w->began) - w->at_others;
 }
 
-static void look_weigh(struct watch *w, const struct pg_result *r, int64_t now)
+static void judge(struct watch *w, int64_t now)
 {
-    struct waiting list[MOST_WAITING];
-    int64_t limit = w->ap->s.blocked_ms ? w->ap->s.blocked_ms : BLOCKED_MS;
-    int64_t longest = 0;
-    size_t n = 0;
+    struct guard *g = w->g;
 
-    for (int i = 0; i < r->rows && n < MOST_WAITING; i++) {
-        long pid = strtol(r->cell[i][1], NULL, 10);
-        if (strcmp(r->cell[i][0], "ahead") == 0) {
-            snprintf(w->ap->blocker, sizeof w->ap->blocker, "%s",
-                     r->cell[i][2] ? r->cell[i][2] : "");
-            continue;
-        }
-        list[n] = (struct waiting){pid, since_of(w, pid, now)};
-        if (now - list[n].since > longest)
-            longest = now - list[n].since;
-        n++;
-    }
-    memcpy(w->list, list, n * sizeof *list);
-    w->n = n;
-    if (longest < limit || w->g->why != GUARD_LET || w->g->patient)
+    if (g->why != GUARD_LET || g->uncancelled)
         return;
-    w->g->why = GUARD_CROWDED;
-    w->g->waiting = (int)n;
-    w->g->waited_ms = longest;
-}
-
-static void look_take(struct watch *w, int64_t now)
-{
-    struct arena a;
-    struct pg_result r;
-    struct err ignored;
-
-    arena_init(&a);
-    if (!pg_take(w->ap->observer, &a, &r, &ignored))
-        w->blind = pg_transaction(w->ap->observer) == PG_LOST;
-    else if (w->ap->look == LOOK_SENT)
-        look_weigh(w, &r, now);
-    w->ap->look = LOOK_NONE;
-    arena_release(&a);
+    g->waiting = w->ap->sight.waiting;
+    g->waited_ms = w->ap->sight.longest_ms;
+    if (guard_stopped(w->ap)) {
+        g->why = GUARD_STOPPED;
+    } else if (!g->patient && crowded(w->ap)) {
+        g->why = GUARD_CROWDED;
+    } else if (g->limit_ms != CLOCK_NEVER && worked(w, now) > g->limit_ms) {
+        g->why = GUARD_OVERRUN;
+        g->waited_ms = worked(w, now);
+    } else if (now >= g->deadline) {
+        g->why = GUARD_LATE;
+        g->waited_ms = now - w->began;
+    }
 }
 
 /* pg_cancel_backend, and two seconds later pg_terminate_backend. */
 static void cancel_send(struct watch *w, int64_t now)
 {
+    struct sight *s = &w->ap->sight;
     char sql[80];
     struct err ignored;
 
-    if (w->blind) {
+    if (s->blind) {
         pg_cancel(w->ap->work); /* has steps of its own */
         w->cancelled = w->cancelled ? w->cancelled : now;
         w->terminated = true;
@@ -130,21 +82,23 @@ static void cancel_send(struct watch *w, int64_t now)
              w->cancelled ? "pg_terminate_backend" : "pg_cancel_backend",
              pg_backend_pid(w->ap->work));
     if (!pg_send(w->ap->observer, sql, &ignored)) {
-        w->blind = true;
+        s->blind = true;
         return;
     }
-    w->ap->look = LOOK_CANCEL;
+    s->asked = SIGHT_CANCELS;
     w->terminated = w->cancelled;
     w->cancelled = w->cancelled ? w->cancelled : now;
 }
 
 static bool cancel_due(const struct watch *w, int64_t now)
 {
-    if (w->g->why == GUARD_LET || w->g->uncancelled)
+    if (w->g->why == GUARD_LET)
         return false;
     return !w->cancelled ||
            (!w->terminated && now >= w->cancelled + TERMINATE_MS);
 }
+
+/* ---- the live line ---- */
 
 static struct apply_world outside(const struct apply *ap)
 {
@@ -155,61 +109,126 @@ static struct apply_world outside(const struct apply *ap)
     return world;
 }
 
-static void add_world(struct buf *line, const struct apply_world *world)
+static struct live facts(const struct apply *ap, const struct guard *g,
+                         int64_t began)
 {
-    char left[40];
+    const struct sight *s = &ap->sight;
+    const struct task *t = g->t;
+    int64_t now = clock_mono();
 
-    if (world->window_left_ms >= 0) {
-        duration_text(world->window_left_ms, left, sizeof left);
-        buf_printf(line, ", window closes in %s", left);
-    }
-    if (world->users >= 0)
-        buf_printf(line, ", %lld users on", (long long)world->users);
-    if (world->users >= 0 && world->users_limit >= 0)
-        buf_printf(line, " (limit %lld)", (long long)world->users_limit);
+    return (struct live){
+        .expected = t->expected,
+        .name = t->name,
+        .down = t->down,
+        .committing = g->uncancelled,
+        .journaled = !t->script->transaction,
+        .done = t->there,
+        .statement = g->statement,
+        .n = (int)t->script->n,
+        .elapsed_ms = now - t->began,
+        .statement_ms = now - began,
+        .pace = s->pace,
+        .waits_for = *s->waits_for ? s->waits_for
+                     : s->held     ? s->ahead
+                                   : "",
+        .waiting = s->waiting,
+        .world = outside(ap),
+    };
 }
 
-static void say_live(struct watch *w, int64_t now)
+/* What is not merely another number, so that a log shows it at once. */
+static bool is_news(struct apply *ap, const struct live *l, const char *doing)
 {
-    const struct apply_span *all = &w->g->t->expected->all;
-    struct apply_world world = outside(w->ap);
-    int64_t ms = now - w->g->t->began;
-    char text[40];
+    char key[sizeof ap->sight.said];
+
+    snprintf(key, sizeof key, "%s|%d|%d|%.60s|%.60s|%.20s", l->name,
+             l->committing, l->waiting > 0, l->pace.phase, l->waits_for, doing);
+    if (strcmp(key, ap->sight.said) == 0)
+        return false;
+    memcpy(ap->sight.said, key, sizeof key);
+    return true;
+}
+
+static void say(struct apply *ap, const struct live *l, const char *doing)
+{
     struct buf line;
 
-    w->next_live = now + LIVE_EVERY_MS;
     buf_init(&line);
-    duration_text(ms, text, sizeof text);
-    buf_printf(&line, "%s elapsed", text);
-    if (all->likely) {
-        duration_text(all->likely > ms ? all->likely - ms : 0, text,
-                      sizeof text);
-        buf_printf(&line, ", about %s left", text);
-    }
-    buf_printf(&line, ", %zu waiting behind", w->n);
-    add_world(&line, &world);
-    progress_live(w->ap->progress, w->g->t->name, ms, all->likely, "%s",
-                  line.data);
+    live_text(l, &line);
+    if (*doing)
+        buf_printf(&line, "; %s", doing);
+    if (is_news(ap, l, doing))
+        progress_news(ap->progress, l->name, "%s", line.data);
+    else
+        progress_live(ap->progress, l->name, 0, 0, "%s", line.data);
     buf_release(&line);
+    ap->sight.next_live = clock_mono() + LIVE_EVERY_MS;
+}
+
+void guard_say(struct apply *ap, const struct guard *g, const char *doing)
+{
+    struct live l = facts(ap, g, clock_mono());
+
+    l.waits_for = "";
+    say(ap, &l, doing);
+}
+
+/* ---- the watch ---- */
+
+/* A concurrent build waits for old transactions as long as they last: that is
+ * none of its own work. */
+static void add_waits(struct watch *w, int64_t now)
+{
+    if (w->ap->sight.waits)
+        w->at_others += now - w->seen_at;
+    w->seen_at = now;
+}
+
+static void ask(struct watch *w, int64_t now)
+{
+    struct apply *ap = w->ap;
+
+    if (cancel_due(w, now)) {
+        cancel_send(w, now);
+    } else if (ap->sight.blind) {
+        return;
+    } else if (now >= w->next_look) {
+        sight_look(ap);
+        w->next_look = now + LOOK_EVERY_MS;
+    } else if (now >= ap->sight.next_live) {
+        sight_measure(ap, w->g);
+    }
 }
 
 static void watch_turn(struct watch *w)
 {
+    struct sight *s = &w->ap->sight;
     int64_t now = clock_mono();
-    bool running = pg_busy(w->ap->work);
+    bool measured = false;
 
-    if (w->ap->look != LOOK_NONE && !pg_busy(w->ap->observer))
-        look_take(w, now);
-    if (!running)
+    if (s->asked != SIGHT_IDLE && !pg_busy(w->ap->observer)) {
+        measured = s->asked == SIGHT_MEASURES;
+        sight_take(w->ap, now, w->began);
+    }
+    if (!pg_busy(w->ap->work))
         return;
-    if (w->g->why == GUARD_LET && guard_stopped(w->ap))
-        w->g->why = GUARD_STOPPED;
-    if (w->ap->look == LOOK_NONE && cancel_due(w, now))
-        cancel_send(w, now);
-    else if (w->ap->look == LOOK_NONE && !w->blind && now >= w->next_look)
-        look_send(w, now);
-    if (now >= w->next_live)
-        say_live(w, now);
+    add_waits(w, now);
+    judge(w, now);
+    if (s->asked == SIGHT_IDLE)
+        ask(w, now);
+    if (measured || (s->blind && now >= s->next_live)) {
+        struct live l = facts(w->ap, w->g, w->began);
+        say(w->ap, &l, "");
+    }
+}
+
+static int64_t next_turn(const struct watch *w)
+{
+    int64_t now = clock_mono(), until = w->next_look;
+
+    if (w->ap->sight.next_live < until)
+        until = w->ap->sight.next_live;
+    return until > now ? until : now + LOOK_EVERY_MS;
 }
 
 /* A look that is still under way when the command ends is left to the next
@@ -220,20 +239,21 @@ bool guard_run(struct apply *ap, struct guard *g, const char *sql,
     int64_t now = clock_mono();
     struct watch w = {.ap = ap,
                       .g = g,
-                      .next_look = now + LOOK_FIRST_MS,
-                      .next_live = now + LIVE_EVERY_MS};
+                      .began = now,
+                      .seen_at = now,
+                      .next_look = now + LOOK_FIRST_MS};
 
     g->why = GUARD_LET;
-    pg_deadline(ap->work, g->deadline);
+    ap->sight.pace = (struct live_pace){-1, ""};
+    ap->sight.waits_for[0] = '\0';
+    ap->sight.held = ap->sight.waits = false;
+    if (ap->sight.next_live == 0)
+        ap->sight.next_live = now + LIVE_EVERY_MS;
     if (!pg_send_run(ap->work, sql, e))
         return false;
-    while (pg_busy(ap->work) || ap->look == LOOK_CANCEL) {
-        int64_t until = w.next_look < w.next_live ? w.next_look : w.next_live;
-        if (until <= clock_mono())
-            until = clock_mono() + LOOK_EVERY_MS;
-        loop_turn(ap->loop, until);
+    while (pg_busy(ap->work) || ap->sight.asked == SIGHT_CANCELS) {
+        loop_turn(ap->loop, next_turn(&w));
         watch_turn(&w);
     }
-    pg_deadline(ap->work, CLOCK_NEVER);
     return pg_take(ap->work, g->t->a, out, e);
 }

@@ -265,12 +265,14 @@ static bool prepare(struct journal *j, const struct statement *s, struct err *e)
         &r, e);
 }
 
-static int64_t deadline_of(const struct task *t)
+static int64_t deadline_of(const struct apply *ap, const struct task *t)
 {
     int64_t ms = t->expected->all.high * 3;
 
     if (t->script->statement_timeout_ms > 0)
         return CLOCK_NEVER; /* the server has it */
+    if (ap->s.alone_ms > 0)
+        return clock_mono() + ap->s.alone_ms;
     return clock_mono() + (ms > ALONE_MS ? ms : ALONE_MS);
 }
 
@@ -362,11 +364,15 @@ static bool after_loss(struct journal *j, int i, struct err *e)
 static bool try_alone(struct journal *j, int i, struct guard *g, struct err *e)
 {
     const struct statement *s = &j->t->script->statements[i];
+    struct part part = {s, 1, i + 1, NULL};
     struct pg_result r;
 
+    j->t->tried = clock_mono();
+    sight_clear(j->ap);
     *g = (struct guard){.t = j->t,
                         .statement = i + 1,
-                        .deadline = deadline_of(j->t),
+                        .deadline = deadline_of(j->ap, j->t),
+                        .limit_ms = transaction_limit(j->ap, j->t, &part),
                         .patient = is_concurrent(s)};
     return prepare(j, s, e) && guard_run(j->ap, g, s->text, &r, e);
 }
@@ -445,6 +451,7 @@ static bool run_line(struct journal *j, int i, struct err *e)
         err_fix(e, "see what stands where: tidegate status");
         return stop_at(j, i);
     }
+    j->t->there = j->done;
     if (!enter(j, i, e))
         return stop_at(j, i);
     if (j->lines[i].begun) {

@@ -63,7 +63,8 @@ static bool all_up(struct passes *p, struct err *e)
         struct pass *at = &p->list[i];
         if (is_edge(p, i) && !schema(p, &at->up_before, e))
             return false;
-        if (!trace_script(&p->trace, &at->migration->up, &at->up, e))
+        if (!data_before(&p->data, at->migration, &at->before, e) ||
+            !trace_script(&p->trace, &at->migration->up, &at->up, e))
             return false;
         say(p, at->migration, "up", &at->up);
         p->failed = at->up.failed;
@@ -72,11 +73,55 @@ static bool all_up(struct passes *p, struct err *e)
     return p->failed || schema(p, &p->top, e);
 }
 
+/* A later migration that does not go down may have changed the table: what
+ * stands there then says nothing about this one. */
+struct later {
+    const struct passes *passes;
+    size_t from;
+};
+
+static bool is_later(void *arg, uint32_t oid)
+{
+    const struct later *l = arg;
+
+    for (size_t i = l->from; i < l->passes->n; i++) {
+        const struct pass *at = &l->passes->list[i];
+        for (size_t k = 0; !at->down_ran && k < at->up.n; k++)
+            for (size_t m = 0; m < at->up.statements[k].n; m++) {
+                const struct traced_touch *t = &at->up.statements[k].touched[m];
+                if (t->relation->oid == oid && t->lock >= LOCK_ROW_EXCLUSIVE)
+                    return true;
+            }
+    }
+    return false;
+}
+
+/* What came of the rows, once the down of i has run. */
+static bool down_data(struct passes *p, size_t i, struct err *e)
+{
+    struct pass *at = &p->list[i];
+    struct later later = {p, i + 1};
+
+    return data_after(&p->data, &at->before, is_later, &later, &at->data, e) &&
+           loses_after(&p->loses, p->trace.work, &at->down, &at->loses,
+                       &at->n_loses, e);
+}
+
 static void add_differs(struct passes *p, struct pass *at, const char *lines)
 {
     at->down_ok = false;
     at->differs = arena_printf(p->trace.arena, "%s%s",
                                at->differs ? at->differs : "", lines);
+}
+
+/* Values where there were none are told, and undo nothing. */
+static void add_data(struct passes *p, struct pass *at)
+{
+    bool ok = at->down_ok && !at->data.lost;
+
+    if (at->data.lines)
+        add_differs(p, at, at->data.lines);
+    at->down_ok = ok;
 }
 
 /* Judges the block that begins at i; before: the schema above it. */
@@ -93,6 +138,7 @@ static void judge_block(struct passes *p, size_t i,
             continue;
         p->list[j].down_ok = !c.lines || c.order_only;
         p->list[j].differs = c.lines;
+        add_data(p, &p->list[j]);
     }
 }
 
@@ -130,6 +176,8 @@ static bool all_down(struct passes *p, bool *whole, struct err *e)
                 give_up(p, i);
                 return true;
             }
+            if (!down_data(p, i, e))
+                return false;
         }
         if (goes_down(p, i)) {
             if (!schema(p, &at->down_after, e))
@@ -204,8 +252,10 @@ bool passes_run(struct passes *p, struct err *e)
     if (!all_up(p, e))
         return false;
     if (!p->failed &&
-        (!all_down(p, &whole, e) || (whole && !again(p, &whole, e))))
+        (!loses_read(&p->loses, p->trace.arena, p->trace.work, e) ||
+         !all_down(p, &whole, e) || (whole && !again(p, &whole, e))))
         return false;
+    data_say_left_out(&p->data);
     if (!p->keep_clean)
         return true;
     if (p->failed || whole)

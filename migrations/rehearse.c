@@ -96,6 +96,15 @@ static bool run(struct rehearse *r, struct err *e)
                    r->passes.n, r->passes.n == 1 ? "" : "s", c->label);
     if (!target_open(r, e) || !not_applied(r, e) || !trace_open(t, e))
         return false;
+    r->passes.data = (struct data){
+        .loop = c->loop,
+        .arena = c->arena,
+        .watch = t->watch,
+        .known = &t->relations,
+        .exact = r->settings->data_exact ? r->settings->data_exact : DATA_EXACT,
+        .progress = c->progress,
+        .warnings = &r->warnings,
+        .stops = t->stops};
     basis_memory(t->work, t->arena, &r->passes.grounds.clone);
     /* by ratios to empty tables anything would take for ever */
     if (c->production && c->settings->how != CLONE_BY_SCHEMA)

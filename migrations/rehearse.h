@@ -37,6 +37,8 @@ struct rehearse_settings {
                                   command makes are kept while they may be
                                   there; NULL: none is kept */
     int64_t lock_wait_ms;      /* on the clone; default 5 s */
+    int64_t data_exact;        /* bytes of a table up to which every row is
+                                  compared; default 64 MiB */
     const struct factors *factors; /* learnt there; NULL: defaults */
 };
 

@@ -150,6 +150,10 @@ static void fill_down(struct rehearsed *out, struct arena *a,
     escape_tables(a, &waits);
     out->down_waits = waits.list;
     out->n_down_waits = waits.n;
+    for (size_t i = 0; i < at->n_loses; i++)
+        at->loses[i] = escape(a, at->loses[i]);
+    out->loses = at->loses;
+    out->n_loses = at->n_loses;
 }
 
 static struct rehearsed rehearsed_of(const struct passes *p,

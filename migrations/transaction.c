@@ -104,24 +104,53 @@ bool transaction_blame_own(struct apply *ap, const struct pg *pg,
     return false;
 }
 
-static void blame_cancelled(const struct apply *ap, const char *where,
-                            const struct guard *g, struct err *e)
+/* What the guard had against it. */
+static void blame_cancelled(const struct apply *ap, const struct task *t,
+                            const char *where, const struct guard *g,
+                            struct err *e)
 {
-    char waited[40];
+    char ran[40], high[40];
+    const struct apply_expected *x = t->expected;
+    bool one = g->statement > 0 && (size_t)g->statement <= x->n &&
+               !t->script->transaction;
 
-    if (g->why == GUARD_STOPPED) {
+    duration_text(g->waited_ms, ran, sizeof ran);
+    switch (g->why) {
+    case GUARD_LET:
+        break;
+    case GUARD_STOPPED:
         err_what(e, ERR_INTERRUPTED, "%s: interrupted", where);
         err_why(e, "signal %d asked us to stop; the statement was cancelled",
                 loop_stop_signal(ap->loop));
         err_fix(e, "see what stands where: tidegate status");
         return;
+    case GUARD_CROWDED:
+        err_what(e, ERR_FAILED, "%s: cancelled, because others had to wait",
+                 where);
+        err_why(e, "%d sessions were waiting behind it, the longest for %s",
+                g->waiting, ran);
+        err_fix(e, "do the slow part first or in a migration of its own, or "
+                   "run it when fewer users are on");
+        return;
+    case GUARD_OVERRUN:
+        duration_text(one ? x->each[g->statement - 1].high : x->all.high, high,
+                      sizeof high);
+        err_what(e, ERR_FAILED, "%s: cancelled, far over its estimate", where);
+        err_why(e,
+                "it ran for %s; rehearsed it takes up to %s, and overrun = "
+                "%d",
+                ran, high, ap->s.overrun);
+        err_fix(e, "rehearse on a clone that is more like production, or "
+                   "raise overrun in [budget]");
+        return;
+    case GUARD_LATE:
+        err_what(e, ERR_FAILED, "%s: cancelled at its deadline", where);
+        err_why(e, "it had %s%s%s", ran,
+                *ap->sight.ahead ? "; it waited for " : "", ap->sight.ahead);
+        err_fix(e, "run it when no old transaction is open, or give it "
+                   "another deadline: -- tidegate: statement_timeout=2h");
+        return;
     }
-    duration_text(g->waited_ms, waited, sizeof waited);
-    err_what(e, ERR_FAILED, "%s: cancelled, because others had to wait", where);
-    err_why(e, "%d sessions were waiting behind it, the longest for %s",
-            g->waiting, waited);
-    err_fix(e, "do the slow part first or in a migration of its own, or run "
-               "it when fewer users are on");
 }
 
 bool transaction_blame(struct apply *ap, const struct task *t,
@@ -134,21 +163,21 @@ bool transaction_blame(struct apply *ap, const struct task *t,
                                          line_at(s, f->position), s->kind)
                           : t->script->file;
 
+    if (g->why != GUARD_LET && (f->lost || strcmp(f->sqlstate, "57014") == 0)) {
+        blame_cancelled(ap, t, where, g, e);
+        return false;
+    }
     if (f->lost) {
         err_what(e, old.code, "%s: the connection was lost", where);
         err_why(e, "%s", old.why);
         return err_fix(e, "%s", old.fix);
     }
-    if (g->why != GUARD_LET && strcmp(f->sqlstate, "57014") == 0) {
-        blame_cancelled(ap, where, g, e);
-        return false;
-    }
     if (transaction_blame_own(ap, ap->work, t->script->file, e))
         return false;
     err_what(e, ERR_FAILED, "%s failed", where);
-    if (strcmp(f->sqlstate, "55P03") == 0 && ap->blocker[0])
+    if (strcmp(f->sqlstate, "55P03") == 0 && ap->sight.ahead[0])
         err_why(e, "%s; it was held by %s; tried %d times", old.why,
-                ap->blocker, t->out->retries + 1);
+                ap->sight.ahead, t->out->retries + 1);
     else
         err_why(e, "%s", old.why);
     return err_fix(e, "%s", old.fix);
@@ -156,9 +185,31 @@ bool transaction_blame(struct apply *ap, const struct task *t,
 
 /* ---- one try ---- */
 
-static struct guard watch(const struct task *t)
+int64_t transaction_limit(const struct apply *ap, const struct task *t,
+                          const struct part *part)
 {
-    return (struct guard){.t = t, .deadline = CLOCK_NEVER};
+    const struct apply_expected *x = t->expected;
+    size_t last = (size_t)part->first - 1 + part->n;
+    int64_t high = 0, limit;
+
+    if (t->script->transaction)
+        high = x->all.high;
+    else
+        for (size_t i = (size_t)part->first - 1; i < last && i < x->n; i++)
+            high += x->each[i].high;
+    if (high <= 0)
+        return CLOCK_NEVER;
+    limit = high * ap->s.overrun;
+    return limit > ap->s.overrun_least_ms ? limit : ap->s.overrun_least_ms;
+}
+
+static struct guard watch(const struct apply *ap, const struct task *t,
+                          const struct part *part)
+{
+    return (struct guard){.t = t,
+                          .deadline = CLOCK_NEVER,
+                          .limit_ms = transaction_limit(ap, t, part),
+                          .passed_ms = clock_mono() - t->tried};
 }
 
 static void undo(struct apply *ap, struct task *t)
@@ -199,7 +250,7 @@ static bool run_statements(struct apply *ap, struct task *t,
 
     for (size_t i = 0; i < part->n; i++) {
         const struct statement *s = &part->list[i];
-        struct guard g = watch(t);
+        struct guard g = watch(ap, t, part);
         int64_t began = clock_mono();
         t->out->statement = g.statement = part->first + (int)i;
         if (stopped_between(ap, t, e))
@@ -215,9 +266,10 @@ static bool run_statements(struct apply *ap, struct task *t,
     return true;
 }
 
-static enum ended commit(struct apply *ap, struct task *t, struct err *e)
+static enum ended commit(struct apply *ap, struct task *t,
+                         const struct part *part, struct err *e)
 {
-    struct guard g = watch(t);
+    struct guard g = watch(ap, t, part);
     struct pg_result r;
 
     g.uncancelled = true;
@@ -244,9 +296,12 @@ static enum ended try_once(struct apply *ap, struct task *t,
                           ? t->script->lock_timeout_ms
                           : ap->s.lock_timeout_ms;
     char *opening = transaction_opening(ap, t, true, lock_ms);
-    struct guard g = watch(t);
+    struct guard g;
     struct pg_result r;
 
+    t->tried = clock_mono();
+    g = watch(ap, t, part);
+    sight_clear(ap);
     for (size_t i = 0; i < part->n; i++)
         t->ms[part->first - 1 + (int)i] = -1;
     if (!guard_run(ap, &g, opening, &r, e)) {
@@ -259,16 +314,27 @@ static enum ended try_once(struct apply *ap, struct task *t,
             return ENDED_UNKNOWN;
         return pg_failed(ap->work)->lost ? ENDED_LOST : ENDED_ROLLED_BACK;
     }
-    g = watch(t);
+    g = watch(ap, t, part);
     if (!guard_run(ap, &g, part->record, &r, e)) {
         transaction_blame(ap, t, NULL, &g, e);
         return pg_failed(ap->work)->lost ? ENDED_LOST : ENDED_ROLLED_BACK;
     }
     failpoint("apply-recorded");
-    return commit(ap, t, e);
+    return commit(ap, t, part, e);
 }
 
 /* ---- again and again ---- */
+
+static void say_waits(struct apply *ap, const struct task *t)
+{
+    struct guard g = {.t = t};
+    char doing[280];
+
+    snprintf(doing, sizeof doing, "waits for its lock, try %d%s%s",
+             t->out->retries + 1, ap->sight.ahead[0] ? ", held by " : "",
+             ap->sight.ahead);
+    guard_say(ap, &g, doing);
+}
 
 /* Half to one and a half of a span that doubles: two runners and a reader do
  * not stay in step. */
@@ -284,17 +350,14 @@ bool transaction_pause(struct apply *ap, struct task *t)
     if (clock_mono() + span >= t->give_up)
         return false;
     t->out->retries++;
-    progress_live(ap->progress, t->name, clock_mono() - t->began,
-                  t->expected->all.likely, "waits for its lock, try %d%s%s",
-                  t->out->retries + 1, ap->blocker[0] ? ": held by " : "",
-                  ap->blocker);
+    say_waits(ap, t);
     return loop_sleep(ap->loop, span) && !guard_stopped(ap);
 }
 
 enum ended transaction_run(struct apply *ap, struct task *t,
                            const struct part *part, struct err *e)
 {
-    ap->blocker[0] = '\0';
+    ap->sight.ahead[0] = '\0';
     for (;;) {
         int64_t began = clock_mono();
         struct pg_failure why;

@@ -1,11 +1,12 @@
 /* work: what apply.c, guard.c, transaction.c and journal.c share.
  *
- * Not for other rooms: see migrations/apply.h.
+ * Not for other rooms: see migrations/apply.h; watching is in guard.h.
  */
 #ifndef MIGRATIONS_WORK_H
 #define MIGRATIONS_WORK_H
 
 #include "migrations/apply.h"
+#include "migrations/guard.h"
 
 struct done {
     const char *name, *checksum;
@@ -25,10 +26,9 @@ struct apply {
     struct applied applied; /* as read when the connections were opened */
     struct done *done;      /* what this run has changed since */
     size_t done_n, done_cap;
-    int stops; /* stop signals seen when the task began */
-    /* guard.c */
-    enum { LOOK_NONE, LOOK_SENT, LOOK_CANCEL } look;
-    char blocker[200]; /* who held us up when we last looked */
+    int stops;       /* stop signals seen when the task began */
+    bool sees_files; /* the observer may ask how large a file is */
+    struct sight sight;
 };
 
 /* One script to run, and the row that says so. */
@@ -41,32 +41,14 @@ struct task {
     int64_t *ms;        /* of each statement: out->statement_ms */
     const char *record; /* SQL of the last statement, literals in it */
     int64_t began;      /* monotonic */
+    int64_t tried;      /* monotonic: the transaction, or the statement that
+                           runs alone, began */
+    int there;          /* journaled: statements that are there */
     int64_t give_up;    /* monotonic: no retry of lock timeouts after */
     bool entered;       /* journal: the session is fit, keep its settings */
     struct arena *a;    /* for the task */
     struct apply_result *out;
 };
-
-/* ---- guard.c ---- */
-
-enum guard_why { GUARD_LET, GUARD_STOPPED, GUARD_CROWDED };
-
-/* How one command is watched. */
-struct guard {
-    const struct task *t;
-    int statement;      /* 1-based; 0: one of our own */
-    int64_t deadline;   /* monotonic, or CLOCK_NEVER */
-    bool uncancelled;   /* COMMIT: let it end */
-    bool patient;       /* nobody that waits behind it matters */
-    enum guard_why why; /* out: why it was cancelled */
-    int waiting;        /* out: sessions behind us then */
-    int64_t waited_ms;
-};
-
-/* Runs one command on ap->work while the observer looks. */
-bool guard_run(struct apply *ap, struct guard *g, const char *sql,
-               struct pg_result *out, struct err *e);
-bool guard_stopped(const struct apply *ap);
 
 /* ---- transaction.c ---- */
 
@@ -103,11 +85,16 @@ bool transaction_blame_own(struct apply *ap, const struct pg *pg,
                            const char *file, struct err *e);
 /* A lock timeout, a deadlock and their kin: worth another try. */
 bool transaction_again(const struct pg_failure *f);
+/* How long the part's own work may take; CLOCK_NEVER: not rehearsed. */
+int64_t transaction_limit(const struct apply *ap, const struct task *t,
+                          const struct part *part);
 /* Sleeps with jitter; false when it is time to give up, or a signal came. */
 bool transaction_pause(struct apply *ap, struct task *t);
 
 /* ---- apply.c ---- */
 
+/* Opens the connections again when one was lost. */
+bool apply_ready(struct apply *ap, struct err *e);
 /* Closes and opens all connections, for at most 15 s while the server cannot
  * be reached; waits for orphans, so that what it then reads is the end. */
 bool apply_reopen(struct apply *ap, struct err *e);

@@ -73,3 +73,14 @@ void progress_live(struct progress *p, const char *subject, int64_t done,
          fmt, args);
     va_end(args);
 }
+
+void progress_news(struct progress *p, const char *subject, const char *fmt,
+                   ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    tell(p, (struct progress_note){.kind = PROGRESS_NEWS, .subject = subject},
+         fmt, args);
+    va_end(args);
+}

@@ -12,6 +12,8 @@ enum progress_kind {
     PROGRESS_STAGE,  /* a new part of the run begins: "wave 2 of 3" */
     PROGRESS_STEP,   /* one thing was done */
     PROGRESS_LIVE,   /* replaces the last LIVE line: elapsed, remaining */
+    PROGRESS_NEWS,   /* a LIVE line that tells of something new: shown at once
+                        where LIVE ones are shown now and then */
     PROGRESS_WARN,   /* something the reader should know */
     PROGRESS_DETAIL, /* for --verbose: what begins, and what came of it */
 };
@@ -39,5 +41,7 @@ void progress_detail(struct progress *p, const char *subject, const char *fmt,
 void progress_live(struct progress *p, const char *subject, int64_t done,
                    int64_t total, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
+void progress_news(struct progress *p, const char *subject, const char *fmt,
+                   ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -88,6 +88,24 @@ static void tell(struct run *r, const char *name, const char *did,
         progress_step(r->s->progress, name, "%s in %s", did, took);
 }
 
+/* Whoever is in the way is waited for before an intent says that it begins. A
+ * HOLD after the first change: what is left of "after" waits for a resume;
+ * what the code needs before has failed. */
+static bool clear(struct run *r, const struct migration *m, struct err *e)
+{
+    struct apply_expected expected = expected_up(r, m);
+
+    if (apply_clear(r->apply, m, &expected, e))
+        return true;
+    if (e->code != ERR_HELD || !r->changed)
+        return false;
+    if (m->after)
+        r->pending_after = true;
+    else
+        e->code = ERR_FAILED;
+    return false;
+}
+
 static bool up_one(struct run *r, const struct migration *m, struct err *e)
 {
     struct apply_expected expected = expected_up(r, m);
@@ -155,6 +173,8 @@ bool database_up(struct run *r, bool after, struct err *e)
         return false;
     while ((m = next_pending(r, after)) != NULL) {
         if (!ask_again(r, after ? HOLD_BEFORE_AFTER : HOLD_BEFORE_MIGRATION, e))
+            return false;
+        if (!clear(r, m, e))
             return false;
         if (after && !r->after_begun) {
             if (!hosts_after_begun(r, after_mark(r), e))

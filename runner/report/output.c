@@ -13,6 +13,8 @@
 #include "runner/base/escape.h"
 #include "runner/base/file.h"
 
+/* Of the live line, at most. */
+#define LIVE_ROWS   3
 #define STOP_INDENT "         "
 
 static const char *const codes[STYLE_COUNT] = {
@@ -59,6 +61,16 @@ static void put(struct output *o, int fd, const char *bytes, size_t len)
     }
 }
 
+/* Clears the live line, the cursor then stands where it began. */
+static void put_aside(struct output *o, struct buf *out)
+{
+    if (o->live > 1)
+        buf_printf(out, "\033[%dA\r\033[J", o->live - 1);
+    else if (o->live)
+        buf_str(out, "\r\033[K");
+    o->live = 0;
+}
+
 static void put_styled(struct output *o, int fd, enum style style,
                        const char *fmt, va_list args)
 {
@@ -70,10 +82,8 @@ static void put_styled(struct output *o, int fd, enum style style,
     buf_init(&raw);
     buf_init(&out);
     buf_vprintf(&raw, fmt, args);
-    if (fd == STDERR_FILENO && o->live) {
-        buf_str(&out, "\r\033[K");
-        o->live = false;
-    }
+    if (fd == STDERR_FILENO)
+        put_aside(o, &out);
     /* a style ends before the newline, or the next line begins in it */
     for (len = raw.len; styled && len > 0 && raw.data[len - 1] == '\n';)
         len--;
@@ -115,21 +125,40 @@ void output_note(struct output *o, enum style style, const char *fmt, ...)
     va_end(args);
 }
 
+/* As many bytes of text as fill so many columns; *columns: how many it has. */
+static size_t fit_columns(const char *text, int max, int *columns)
+{
+    size_t len = 0;
+
+    *columns = 0;
+    for (; text[len]; len++) {
+        bool begins = ((unsigned char)text[len] & 0xc0) != 0x80;
+        if (begins && *columns == max)
+            break; /* not in the middle of a letter */
+        *columns += begins;
+    }
+    return len;
+}
+
 void output_live(struct output *o, const char *text)
 {
-    struct buf out;
-    size_t len = strlen(text), max = (size_t)o->width - 1;
+    struct buf out, escaped;
+    int columns;
+    size_t len;
 
-    if (len > max) {
-        for (len = max; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80;)
-            len--; /* not in the middle of a letter */
-    }
     buf_init(&out);
-    buf_str(&out, "\r\033[K");
-    escape_to(&out, text, len, false);
+    buf_init(&escaped);
+    escape_to(&escaped, text, strlen(text), false);
+    len = fit_columns(escaped.data, LIVE_ROWS * o->width - 1, &columns);
+    if (o->live)
+        put_aside(o, &out);
+    else
+        buf_str(&out, "\r\033[K");
+    buf_add(&out, escaped.data, len);
     put(o, STDERR_FILENO, out.data, out.len);
+    buf_release(&escaped);
     buf_release(&out);
-    o->live = true;
+    o->live = columns > 0 ? (columns + o->width - 1) / o->width : 1;
 }
 
 void output_json(struct output *o, struct json *j)

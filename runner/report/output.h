@@ -37,7 +37,7 @@ struct output {
     int patience;  /* ms to wait for a reader that is stuck; -1: for ever */
     bool stuck[2]; /* stdout, stderr: waited for in vain */
     bool answered; /* the document was written */
-    bool live;     /* a live line stands on stderr */
+    int live;      /* rows of the live line on stderr; 0: none stands */
 };
 
 /* Patience is -1; a run that changes something sets its own, so that a full
@@ -52,7 +52,8 @@ void output_style(struct output *o, enum style style, const char *fmt, ...)
 /* Text for stderr, the live line put aside. */
 void output_note(struct output *o, enum style style, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* Replaces the live line on a terminal; see report_sink. */
+/* Replaces the live line on a terminal, three rows at most; see report_sink.
+ */
 void output_live(struct output *o, const char *text);
 /* The one document of --format json; takes j over. Without json: nothing. */
 void output_json(struct output *o, struct json *j);
@@ -94,7 +95,7 @@ void table_cell(struct table *t, const char *fmt, ...)
 void table_print(struct output *o, const struct table *t);
 
 /* The sink of progress on stderr: stages, steps and warnings as lines; a live
- * line on a terminal, else one plain line each 10 s. */
+ * line on a terminal, else one plain line each 30 s and for what is new. */
 struct report_sink {
     struct progress progress; /* first: its address is the sink's */
     struct output *out;

@@ -4,7 +4,7 @@
 #include "runner/base/clock.h"
 #include "runner/report/output.h"
 
-#define PLAIN_LIVE_MS 10000
+#define PLAIN_LIVE_MS 30000
 
 static void add_subject(struct buf *line, const struct progress_note *n)
 {
@@ -16,13 +16,13 @@ static void add_subject(struct buf *line, const struct progress_note *n)
                    (long long)n->total);
 }
 
-static void live(struct report_sink *s, const char *text)
+static void live(struct report_sink *s, const char *text, bool news)
 {
     int64_t now = clock_mono();
 
     if (s->out->err_terminal) {
         output_live(s->out, text);
-    } else if (now >= s->next_live) {
+    } else if (news || now >= s->next_live) {
         output_note(s->out, STYLE_PLAIN, "    %s\n", text);
         s->next_live = now + PLAIN_LIVE_MS;
     }
@@ -49,8 +49,9 @@ static void note(struct progress *p, const struct progress_note *n)
         if (s->out->verbose > 0)
             output_note(s->out, STYLE_DIM, "    %s\n", line.data);
         break;
+    case PROGRESS_NEWS:
     case PROGRESS_LIVE:
-        live(s, line.data);
+        live(s, line.data, n->kind == PROGRESS_NEWS);
         break;
     }
     buf_release(&line);

@@ -46,6 +46,9 @@ static void each_kind_reaches_the_sink(void **state)
     assert_int_equal(l.note.kind, PROGRESS_LIVE);
     assert_int_equal(l.note.done, 3);
     assert_int_equal(l.note.total, 10);
+    progress_news(&l.progress, "0013", "waits for pid %d", 7);
+    assert_int_equal(l.note.kind, PROGRESS_NEWS);
+    assert_string_equal(l.text, "waits for pid 7");
 }
 
 static void a_long_text_is_cut(void **state)
@@ -65,6 +68,7 @@ static void nobody_may_listen(void **state)
     progress_warn(NULL, NULL, "x");
     progress_detail(NULL, NULL, "x");
     progress_live(NULL, NULL, 0, 0, "x");
+    progress_news(NULL, NULL, "x");
 }
 
 int main(void)

@@ -168,11 +168,12 @@ static void test_sink_without_terminal(void **state)
     o.verbose = 1;
     progress_detail(p, "web1", "flip begins");
     progress_live(p, NULL, 1, 3, "hosts");
-    progress_live(p, NULL, 2, 3, "hosts"); /* within 10 s: not said again */
+    progress_live(p, NULL, 2, 3, "hosts"); /* within 30 s: not said again */
+    progress_news(p, NULL, "hosts wait");
     capture_end(&c);
     assert_string_equal(c.err, "==> wave 2\n    web1: flipped\n"
                                "warning: slow\\x1b\n    web1: flip begins\n"
-                               "    hosts (1 of 3)\n");
+                               "    hosts (1 of 3)\n    hosts wait\n");
     assert_string_equal(c.out, "");
 }
 
@@ -189,10 +190,14 @@ static void test_live_line(void **state)
     o.err_terminal = true;
     o.width = 6;
     p = report_sink_init(&sink, &o);
-    progress_live(p, NULL, 0, 0, "abcdefgh");
+    progress_live(p, NULL, 0, 0, "abcd");
+    progress_live(p, NULL, 0, 0, "abcdefgh\xc3\xa4jklmnopq\xc3\xa4z");
+    progress_news(p, NULL, "ab");
     progress_step(p, NULL, "done");
     capture_end(&c);
-    assert_string_equal(c.err, "\r\033[Kabcde\r\033[K    done\n");
+    /* three rows, the last one without its last column */
+    assert_string_equal(c.err, "\r\033[Kabcd\r\033[Kabcdefgh\xc3\xa4jklmnopq"
+                               "\033[2A\r\033[Jab\r\033[K    done\n");
 }
 
 /* A reader that is gone, and one that is stuck, end nothing. */

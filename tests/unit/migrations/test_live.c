@@ -1,0 +1,198 @@
+/* The line that is shown while a migration runs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "migrations/live.h"
+
+static const struct apply_span each[] = {{10000, 20000, 40000},
+                                         {1000, 2000, 4000}};
+static const struct apply_expected two = {
+    .all = {11000, 22000, 44000}, .each = each, .n = 2, .back_high = 30000};
+static const struct apply_expected unknown = {.back_high = -1};
+
+/* In the first statement of two, 5 s after both began. */
+static struct live first(void)
+{
+    return (struct live){.expected = &two,
+                         .name = "0012_x",
+                         .statement = 1,
+                         .n = 2,
+                         .elapsed_ms = 5000,
+                         .statement_ms = 5000,
+                         .pace = {-1, ""},
+                         .waits_for = "",
+                         .world = {-1, -1, -1}};
+}
+
+static void assert_line(const struct live *l, const char *want)
+{
+    struct buf b;
+
+    buf_init(&b);
+    live_text(l, &b);
+    assert_string_equal(b.data, want);
+    buf_release(&b);
+}
+
+static void assert_left(const struct live *l, int64_t low, int64_t high)
+{
+    struct apply_span left = live_left(l);
+
+    assert_int_equal(left.low, low);
+    assert_int_equal(left.high, high);
+}
+
+static void what_is_left_is_what_was_foretold(void **state)
+{
+    struct live l = first();
+
+    (void)state;
+    assert_left(&l, 6000, 39000);
+    l.statement_ms = 15000; /* beyond its low estimate */
+    assert_left(&l, 1000, 29000);
+    l.statement_ms = 41000; /* beyond the high one */
+    assert_left(&l, -2, -2);
+    l.statement = 2;
+    l.statement_ms = 1000;
+    assert_left(&l, 0, 3000);
+    l.expected = &unknown;
+    assert_left(&l, -1, -1);
+}
+
+static void a_down_has_one_number(void **state)
+{
+    const struct apply_expected down = {.all = {0, 9000, 9000},
+                                        .back_high = -1};
+    struct live l = first();
+
+    (void)state;
+    l.expected = &down;
+    assert_left(&l, 0, 4000);
+    l.elapsed_ms = 9001;
+    assert_left(&l, -2, -2);
+}
+
+static void its_own_pace_counts(void **state)
+{
+    struct live l = first();
+
+    (void)state;
+    l.pace.per_mille = 500; /* 5 s more, half of that either way */
+    assert_left(&l, 1000 + 3750, 4000 + 7500);
+    l.pace.per_mille = 990;
+    l.statement_ms = 99000; /* far over its estimate, and nearly there */
+    assert_left(&l, 1000 + 995, 4000 + 1010);
+    l.pace.per_mille = 10; /* too early to tell */
+    l.statement_ms = 5000;
+    assert_left(&l, 6000, 39000);
+    l.pace.per_mille = 500;
+    l.statement_ms = 900;
+    assert_left(&l, 10100, 43100);
+    l.expected = &unknown;
+    l.n = 1;
+    l.statement_ms = 4000;
+    assert_left(&l, 3000, 6000);
+}
+
+static void an_index_build_has_phases(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        live_index_share("building index: scanning table", false, 50, 100),
+        225);
+    assert_int_equal(
+        live_index_share("building index: loading tuples in tree", false, 9, 9),
+        1000);
+    assert_int_equal(
+        live_index_share("building index: loading tuples in tree", true, 9, 9),
+        600);
+    assert_int_equal(
+        live_index_share("index validation: scanning table", true, 5, 10), 860);
+    assert_int_equal(
+        live_index_share("building index: scanning table", false, 5, 0), 0);
+    assert_int_equal(live_index_share("waiting for old snapshots", true, 1, 2),
+                     -1);
+}
+
+static void the_line(void **state)
+{
+    struct live l = first();
+
+    (void)state;
+    assert_line(&l, "5 s elapsed, 6 s to 39 s left; stop now costs seconds, it "
+                    "rolls back; point of no return: none; 0 waiting behind; "
+                    "statement 1 of 2");
+    l.world = (struct apply_world){7200000, 12, 50};
+    l.waiting = 3;
+    l.pace = (struct live_pace){425, "building index: scanning table"};
+    l.waits_for = "pid 7, user u, app, in its transaction for 9 s";
+    assert_line(&l,
+                "5 s elapsed, 5.8 s to 15 s left; stop now costs seconds, it "
+                "rolls back; point of no return: none; window closes in 2 h; "
+                "12 users on (limit 50); 3 waiting behind; statement 1 of 2; "
+                "building index: scanning table, 42 %; waits for pid 7, user "
+                "u, app, in its transaction for 9 s");
+    l = first();
+    l.expected = &unknown;
+    l.world.window_left_ms = 0;
+    l.committing = true;
+    l.statement = 0;
+    assert_line(&l, "5 s elapsed, time left unknown; it commits, and cannot be "
+                    "stopped now; point of no return: none; the window is "
+                    "closed; 0 waiting behind");
+}
+
+static void what_stopping_costs(void **state)
+{
+    struct apply_expected x = two;
+    struct live l = first();
+
+    (void)state;
+    l.expected = &x;
+    x.committed_back = 40000;
+    x.no_return = "0012_x";
+    l.statement = 2;
+    l.statement_ms = 5000;
+    assert_line(&l, "5 s elapsed, over its estimate of up to 4 s; stop now "
+                    "costs seconds, it rolls back, and up to 40 s for what is "
+                    "committed; point of no return: its COMMIT; 0 waiting "
+                    "behind; statement 2 of 2");
+    l.journaled = true;
+    l.done = 1;
+    x.committed_back = 0;
+    x.no_return = NULL;
+    assert_line(&l, "5 s elapsed, over its estimate of up to 4 s; stop now "
+                    "leaves 1 of 2 statements, undoing them costs up to 30 s; "
+                    "point of no return: none; 0 waiting behind; statement 2 "
+                    "of 2");
+    x.no_return = "0012_x";
+    x.back_high = -1;
+    assert_line(&l, "5 s elapsed, over its estimate of up to 4 s; stop now "
+                    "leaves 1 of 2 statements; point of no return: passed; 0 "
+                    "waiting behind; statement 2 of 2");
+    l.done = 0;
+    x.no_return = "0014_z";
+    l.down = true;
+    assert_line(&l, "5 s elapsed, over its estimate of up to 4 s; stop now "
+                    "costs seconds, it rolls back; 0 waiting behind; "
+                    "statement 2 of 2");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_left_is_what_was_foretold),
+        cmocka_unit_test(a_down_has_one_number),
+        cmocka_unit_test(its_own_pace_counts),
+        cmocka_unit_test(an_index_build_has_phases),
+        cmocka_unit_test(the_line),
+        cmocka_unit_test(what_stopping_costs),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
