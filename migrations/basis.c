@@ -10,6 +10,7 @@
 #define FACTS_LIMIT 8192
 #define SHOWN       3 /* facts of a changed schema that are named */
 #define SHOWN_BYTES 80
+#define ORDER_LINE  "column order "
 
 /* Settings that change how long a statement takes, what it locks, or what it
  * means; those of the session are tidegate's own (lock_timeout and its kin) or
@@ -193,11 +194,17 @@ static bool had(const struct basis *was, const char *line)
                    by_bytes) != NULL;
 }
 
-/* "now column public.orders.x: integer; 2 facts are gone" */
+/* The order of a table's columns follows from the columns themselves. */
+static bool is_order(const char *line)
+{
+    return strncmp(line, ORDER_LINE, strlen(ORDER_LINE)) == 0;
+}
+
+/* "new: column public.orders.x: integer; 2 facts of it are gone" */
 static const char *schema_words(struct arena *a, const struct basis *was,
                                 const struct fingerprint *now)
 {
-    size_t before = strlen(was->lines) / MARK, fresh = 0, gone;
+    size_t before = strlen(was->lines) / MARK, fresh = 0, orders = 0, gone;
     struct buf b;
 
     if (strcmp(was->schema, now->digest) == 0)
@@ -205,16 +212,24 @@ static const char *schema_words(struct arena *a, const struct basis *was,
     if (!before)
         return "it is another one (too large to say where)";
     buf_init(&b);
-    for (size_t i = 0; i < now->n; i++)
-        if (!had(was, now->lines[i]) && ++fresh <= SHOWN)
+    for (size_t i = 0; i < now->n; i++) {
+        if (had(was, now->lines[i]))
+            continue;
+        if (is_order(now->lines[i]))
+            orders++;
+        else if (++fresh <= SHOWN)
             buf_printf(&b, "%snew: %.*s", b.len ? "; " : "", SHOWN_BYTES,
                        escape(a, now->lines[i]));
+    }
     if (fresh > SHOWN)
         buf_printf(&b, "; and %zu more", fresh - SHOWN);
+    /* each new order has taken the place of another */
     gone = before + fresh > now->n ? before + fresh - now->n : 0;
     if (gone)
         buf_printf(&b, "%s%zu fact%s of it %s gone", b.len ? "; " : "", gone,
                    gone == 1 ? "" : "s", gone == 1 ? "is" : "are");
+    if (orders && !b.len)
+        buf_str(&b, "the order of columns is another one");
     return buf_into(&b, a);
 }
 
@@ -243,7 +258,10 @@ static bool read_tables(struct pg *pg, struct arena *a, const struct basis *was,
         !ask(pg, a,
              "SELECT CASE c.relkind WHEN 'i' THEN pg_catalog.pg_relation_size("
              "c.oid) ELSE pg_catalog.pg_table_size(c.oid) END, "
-             "c.reltuples::bigint FROM pg_catalog.json_array_elements_text("
+             "CASE WHEN c.relpages > 0 AND c.relkind IN ('r', 'm') THEN "
+             "(c.reltuples * (pg_catalog.pg_relation_size(c.oid) / 8192.0) / "
+             "c.relpages)::bigint ELSE c.reltuples::bigint END FROM "
+             "pg_catalog.json_array_elements_text("
              "$1::json) WITH ORDINALITY AS u(name, at) LEFT JOIN "
              "pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(u.name) "
              "ORDER BY u.at",

@@ -1,52 +1,65 @@
-/* Indexes, and objects that go or get another name. */
+/* Objects that go, or become another. */
 #include <string.h>
 
 #include "migrations/hazards.h"
 
-#define AEL "ACCESS EXCLUSIVE"
-#define SUE "SHARE UPDATE EXCLUSIVE"
+#define AEL LOCK_ACCESS_EXCLUSIVE
 #define DROP(kind)             \
     {                          \
         "DropStmt", kind, NULL \
     }
-#define RENAME(kind)             \
-    {                            \
-        "RenameStmt", kind, NULL \
+#define AFTER "-- tidegate: phase=after\n{statement};"
+/* What the same file makes again is not missed. */
+#define GOES(kind, lock_, words)                            \
+    {                                                       \
+        DROP(kind), HAZARD_ERROR, "breaks-old-code", lock_, \
+            .breaks = true, .survives = hazards_made_again, \
+            .what = "DROP " words " {name}", .safer = AFTER \
     }
-#define BREAKS(lock, what_) \
-    HAZARD_ERROR, "breaks-old-code", lock, .breaks = true, .what = what_
+#define PART(kind, words)                                                \
+    {                                                                    \
+        DROP(kind), HAZARD_NOTE, "lock", AEL,                            \
+            .alone = true,                                               \
+            .what = "DROP " words " {name} locks {table} for an instant" \
+    }
+#define LEAVES(kind, words, level_, rule_)                            \
+    {                                                                 \
+        DROP(kind), level_, rule_, LOCK_NONE, .what = words " {name}" \
+    }
 
 /* ---- what rows ask ---- */
 
-static bool concurrent(const struct subject *s)
+static const char *kind_of(const struct subject *s)
 {
-    return node_bool(s->stmt, "concurrent");
+    return subject_word_in(node_enum(s->stmt, "remove_type"),
+                           "OBJECT_FUNCTION OBJECT_PROCEDURE OBJECT_ROUTINE")
+               ? "function"
+           : subject_word_in(node_enum(s->stmt, "remove_type"),
+                             "OBJECT_TYPE OBJECT_DOMAIN")
+               ? "type"
+               : "relation";
 }
 
-static bool not_concurrent(const struct subject *s)
+static bool has_dependents(const struct subject *s)
 {
-    return !node_bool(s->stmt, "concurrent");
+    static const char kinds[] =
+        "OBJECT_TABLE OBJECT_VIEW OBJECT_MATVIEW OBJECT_FOREIGN_TABLE "
+        "OBJECT_SEQUENCE OBJECT_FUNCTION OBJECT_PROCEDURE OBJECT_TYPE "
+        "OBJECT_DOMAIN";
+
+    return s->catalog &&
+           subject_word_in(node_enum(s->stmt, "remove_type"), kinds) &&
+           catalog_dependents(s->catalog, kind_of(s), s->name, NULL);
 }
 
-static bool index_only(const struct subject *s)
+static bool policy_missed(const struct subject *s)
 {
-    return !concurrent(s) && !node_bool(node_get(s->stmt, "relation"), "inh");
+    return !subject_makes(s->made, "policy-on", s->table);
 }
 
-static bool index_build(const struct subject *s)
+static bool policy_replaced(const struct subject *s)
 {
-    return !concurrent(s) && !index_only(s);
-}
-
-static bool reindex_plain(const struct subject *s)
-{
-    return !subject_option(s->stmt, "params", "concurrently");
-}
-
-static bool vacuum_full(const struct subject *s)
-{
-    return node_bool(s->stmt, "is_vacuumcmd") &&
-           subject_option(s->stmt, "options", "full");
+    return !policy_missed(s);
 }
 
 static bool enum_renames(const struct subject *s)
@@ -59,159 +72,160 @@ static bool enum_adds(const struct subject *s)
     return !enum_renames(s);
 }
 
-static bool revokes(const struct subject *s)
-{
-    return !node_bool(s->stmt, "is_grant");
-}
-
 static bool domain_checked(const struct subject *s)
 {
     return !node_bool(node_get(s->stmt, "def"), "skip_validation");
 }
 
+static bool replaces(const struct subject *s)
+{
+    return node_bool(s->stmt, "replace");
+}
+
+/* Functions of that name there are, but none that takes these arguments. */
+static bool overloads(const struct subject *s)
+{
+    struct arena scratch;
+    bool does;
+
+    if (!s->catalog)
+        return false;
+    arena_init(&scratch);
+    does = catalog_overloads(
+        s->catalog, s->name,
+        subject_arguments(&scratch, s->stmt, "parameters", CATALOG_COMMA));
+    arena_release(&scratch);
+    return does;
+}
+
 /* ---- the rows ---- */
 
 const struct hazard hazards_objects[] = {
-    /* indexes */
-    {{"IndexStmt", NULL, index_build},
-     HAZARD_WARNING,
-     "scan",
-     "SHARE",
-     .scans = true,
-     .what = "CREATE INDEX blocks writes to {table} while it builds",
-     .safer = "{concurrently}; -- in a file with transaction=none; a "
-              "partitioned table: ON ONLY, then CONCURRENTLY for each "
-              "partition, then ATTACH"},
-    {{"IndexStmt", NULL, index_only},
+    {DROP("OBJECT_TABLE"), HAZARD_ERROR, "breaks-old-code", AEL, .breaks = true,
+     .what = "DROP TABLE {name}; tables that reference each other are locked "
+             "together",
+     .safer = AFTER, .also = {{WHOSE_KEYS, AEL}}},
+    GOES("OBJECT_FOREIGN_TABLE", AEL, "FOREIGN TABLE"),
+    GOES("OBJECT_VIEW", AEL, "VIEW"),
+    GOES("OBJECT_MATVIEW", AEL, "MATERIALIZED VIEW"),
+    GOES("OBJECT_FUNCTION", LOCK_NONE, "FUNCTION"),
+    GOES("OBJECT_PROCEDURE", LOCK_NONE, "PROCEDURE"),
+    GOES("OBJECT_ROUTINE", LOCK_NONE, "ROUTINE"),
+    GOES("OBJECT_AGGREGATE", LOCK_NONE, "AGGREGATE"),
+    GOES("OBJECT_OPERATOR", LOCK_NONE, "OPERATOR"),
+    GOES("OBJECT_TYPE", LOCK_NONE, "TYPE"),
+    GOES("OBJECT_DOMAIN", LOCK_NONE, "DOMAIN"),
+    GOES("OBJECT_SEQUENCE", AEL, "SEQUENCE"),
+    GOES("OBJECT_SCHEMA", LOCK_NONE, "SCHEMA"),
+    GOES("OBJECT_EXTENSION", LOCK_NONE, "EXTENSION"),
+    GOES("OBJECT_CAST", LOCK_NONE, "CAST"),
+    GOES("OBJECT_COLLATION", LOCK_NONE, "COLLATION"),
+    GOES("OBJECT_LANGUAGE", LOCK_NONE, "LANGUAGE"),
+    GOES("OBJECT_OPCLASS", LOCK_NONE, "OPERATOR CLASS"),
+    GOES("OBJECT_OPFAMILY", LOCK_NONE, "OPERATOR FAMILY"),
+    GOES("OBJECT_TSCONFIGURATION", LOCK_NONE, "TEXT SEARCH CONFIGURATION"),
+    GOES("OBJECT_TSDICTIONARY", LOCK_NONE, "TEXT SEARCH DICTIONARY"),
+    GOES("OBJECT_FOREIGN_SERVER", LOCK_NONE, "SERVER"),
+    LEAVES("OBJECT_PUBLICATION",
+           "whoever subscribes to it gets no more changes: DROP PUBLICATION",
+           HAZARD_WARNING, "rights"),
+    {{"DropOwnedStmt"},
+     HAZARD_ERROR,
+     "breaks-old-code",
+     AEL,
+     .breaks = true,
+     .what = "DROP OWNED",
+     .safer = AFTER},
+    {{"DropRoleStmt"},
+     HAZARD_ERROR,
+     "breaks-old-code",
+     LOCK_NONE,
+     .breaks = true,
+     .what = "DROP ROLE {name}",
+     .safer = AFTER},
+    {{"DropStmt", NULL, has_dependents},
+     HAZARD_ERROR,
+     "dependents",
+     LOCK_NONE,
+     .what = "{dependents} depend on {name}: without CASCADE it fails, with it "
+             "they go too",
+     .safer = "drop or change them first, in the same migration"},
+    {DROP("OBJECT_TRIGGER"), HAZARD_WARNING, "lock", AEL, .alone = true,
+     .what = "DROP TRIGGER {name} locks {table}; what it did for the old code "
+             "is done no more"},
+    {{"DropStmt", "OBJECT_POLICY", policy_missed},
+     HAZARD_ERROR,
+     "breaks-old-code",
+     AEL,
+     .alone = true,
+     .breaks = true,
+     .what = "DROP POLICY {name} of {table}: rows that it showed are hidden",
+     .safer = "make the policy that replaces it in the same migration, or "
+              "drop it with phase=after"},
+    {{"DropStmt", "OBJECT_POLICY", policy_replaced},
      HAZARD_NOTE,
      "lock",
-     "SHARE",
-     .what = "CREATE INDEX ON ONLY {table} builds nothing; it blocks writes "
-             "for an instant"},
-    {{"IndexStmt", NULL, concurrent},
-     HAZARD_NOTE,
-     "scan",
-     SUE,
-     .scans = true,
-     .what = "CREATE INDEX CONCURRENTLY reads {table} twice, and waits for "
-             "every transaction that is older"},
-    {{"DropStmt", "OBJECT_INDEX", not_concurrent},
-     HAZARD_WARNING,
-     "lock",
      AEL,
-     .what = "DROP INDEX {name} locks its table",
-     .safer = "{concurrently}; -- in a file with transaction=none"},
-    {{"ReindexStmt", NULL, reindex_plain},
-     HAZARD_WARNING,
-     "rewrite",
-     "SHARE",
-     .rewrites = true,
-     .scans = true,
-     .what = "REINDEX blocks writes, and reads that plan with the index",
-     .safer = "REINDEX ... CONCURRENTLY (12 and later), in a file with "
-              "transaction=none"},
-    {{"ClusterStmt", NULL, NULL},
-     HAZARD_WARNING,
-     "rewrite",
-     AEL,
-     .rewrites = true,
-     .scans = true,
-     .what = "CLUSTER rewrites {table} under lock",
-     .safer = "pg_repack"},
-    {{"VacuumStmt", NULL, vacuum_full},
-     HAZARD_WARNING,
-     "rewrite",
-     AEL,
-     .rewrites = true,
-     .scans = true,
-     .what = "VACUUM FULL rewrites the table under lock",
-     .safer = "VACUUM without FULL, or pg_repack"},
-    {{"RefreshMatViewStmt", NULL, not_concurrent},
-     HAZARD_WARNING,
-     "rewrite",
-     AEL,
-     .rewrites = true,
-     .scans = true,
-     .what = "REFRESH MATERIALIZED VIEW blocks readers of {table}",
-     .safer = "REFRESH MATERIALIZED VIEW CONCURRENTLY {table}; -- needs a "
-              "unique index, and is slower"},
-    {{"RefreshMatViewStmt", NULL, concurrent},
-     HAZARD_NOTE,
-     "scan",
-     "EXCLUSIVE",
-     .scans = true,
-     .what = "REFRESH MATERIALIZED VIEW CONCURRENTLY lets readers of {table} "
-             "go on"},
-    /* objects that go */
-    {DROP("OBJECT_TABLE"),
-     BREAKS(AEL, "DROP TABLE {name}; tables that reference each other are "
-                 "locked together"),
-     .safer = "drop it in a migration with phase=after"},
-    {DROP("OBJECT_FOREIGN_TABLE"), BREAKS(AEL, "DROP FOREIGN TABLE {name}")},
-    {DROP("OBJECT_VIEW"), BREAKS(AEL, "DROP VIEW {name}"),
-     .safer = "CREATE OR REPLACE VIEW, or drop it with phase=after"},
-    {DROP("OBJECT_MATVIEW"), BREAKS(AEL, "DROP MATERIALIZED VIEW {name}")},
-    {DROP("OBJECT_FUNCTION"), BREAKS(NULL, "DROP FUNCTION {name}"),
-     .safer = "keep the old signature until phase=after"},
-    {DROP("OBJECT_PROCEDURE"), BREAKS(NULL, "DROP PROCEDURE {name}")},
-    {DROP("OBJECT_ROUTINE"), BREAKS(NULL, "DROP ROUTINE {name}")},
-    {DROP("OBJECT_AGGREGATE"), BREAKS(NULL, "DROP AGGREGATE {name}")},
-    {DROP("OBJECT_OPERATOR"), BREAKS(NULL, "DROP OPERATOR {name}")},
-    {DROP("OBJECT_TYPE"), BREAKS(NULL, "DROP TYPE {name}")},
-    {DROP("OBJECT_DOMAIN"), BREAKS(NULL, "DROP DOMAIN {name}")},
-    {DROP("OBJECT_SEQUENCE"), BREAKS(AEL, "DROP SEQUENCE {name}")},
-    {DROP("OBJECT_SCHEMA"), BREAKS(NULL, "DROP SCHEMA {name}")},
-    {DROP("OBJECT_EXTENSION"), BREAKS(NULL, "DROP EXTENSION {name}")},
-    {{"DropOwnedStmt"}, BREAKS(AEL, "DROP OWNED")},
-    {DROP("OBJECT_TRIGGER"), HAZARD_WARNING, "lock", AEL,
-     .what = "DROP TRIGGER {name} locks its table"},
-    {DROP("OBJECT_POLICY"), HAZARD_NOTE, "lock", AEL,
-     .what = "DROP POLICY {name} locks its table for an instant"},
-    {DROP("OBJECT_RULE"), HAZARD_NOTE, "lock", AEL,
-     .what = "DROP RULE {name} locks its table for an instant"},
-    /* objects that get another name */
-    {RENAME("OBJECT_TABLE"), BREAKS(AEL, "RENAME of table {table}"),
-     .safer = "keep the old name as a view until phase=after"},
-    {RENAME("OBJECT_COLUMN"), BREAKS(AEL, "RENAME of column {name} of {table}"),
-     .safer = "add a column with the new name, write both, drop the old one "
-              "with phase=after"},
-    {RENAME("OBJECT_VIEW"), BREAKS(AEL, "RENAME of view {name}")},
-    {RENAME("OBJECT_MATVIEW"),
-     BREAKS(AEL, "RENAME of materialized view {name}")},
-    {RENAME("OBJECT_FUNCTION"), BREAKS(NULL, "RENAME of function {name}")},
-    {RENAME("OBJECT_PROCEDURE"), BREAKS(NULL, "RENAME of procedure {name}")},
-    {RENAME("OBJECT_TYPE"), BREAKS(NULL, "RENAME of type {name}")},
-    {RENAME("OBJECT_DOMAIN"), BREAKS(NULL, "RENAME of domain {name}")},
-    {RENAME("OBJECT_ATTRIBUTE"), BREAKS(NULL, "RENAME of attribute {name}")},
-    {RENAME("OBJECT_SCHEMA"), BREAKS(NULL, "RENAME of schema {name}")},
-    {RENAME("OBJECT_SEQUENCE"), BREAKS(AEL, "RENAME of sequence {name}")},
-    {{"AlterObjectSchemaStmt"}, BREAKS(AEL, "SET SCHEMA of {table} to {name}")},
+     .alone = true,
+     .what = "DROP POLICY {name} locks {table} for an instant"},
+    PART("OBJECT_RULE", "RULE"),
+    /* types */
     {{"AlterEnumStmt", NULL, enum_renames},
-     BREAKS(NULL, "RENAME VALUE of an enum")},
+     HAZARD_ERROR,
+     "breaks-old-code",
+     LOCK_NONE,
+     .breaks = true,
+     .what = "RENAME VALUE of an enum",
+     .safer = "ALTER TYPE ... ADD VALUE the new one, and write both until "
+              "phase=after"},
     {{"AlterEnumStmt", NULL, enum_adds},
      HAZARD_NOTE,
      "enum",
-     NULL,
+     LOCK_NONE,
      .what = "the new enum value cannot be used in the same transaction"},
     {{"AlterDomainStmt", "C", domain_checked},
      HAZARD_WARNING,
      "scan",
-     "SHARE",
+     LOCK_NONE,
      .scans = true,
-     .what = "a new domain constraint reads every table that uses it",
-     .safer = "{statement} NOT VALID, then ALTER DOMAIN ... VALIDATE "
-              "CONSTRAINT"},
+     .what = "a new constraint of domain {name} reads every table that uses "
+             "it, their writers waiting",
+     .safer = "{statement} NOT VALID;\n-- in a migration of its own:\n"
+              "ALTER DOMAIN {name} VALIDATE CONSTRAINT {constraint};",
+     .also = {{WHOSE_USERS, LOCK_SHARE, .scans = true}}},
+    {{"AlterDomainStmt", "V", NULL},
+     HAZARD_NOTE,
+     "scan",
+     LOCK_NONE,
+     .scans = true,
+     .what = "VALIDATE CONSTRAINT of domain {name} reads every table that uses "
+             "it, their writers waiting",
+     .also = {{WHOSE_USERS, LOCK_SHARE, .scans = true}}},
     {{"AlterDomainStmt", "O", NULL},
      HAZARD_WARNING,
      "scan",
-     "SHARE",
+     LOCK_NONE,
      .scans = true,
      .breaks = true,
-     .what = "SET NOT NULL of a domain reads every table that uses it"},
-    {{"GrantStmt", NULL, revokes},
+     .what = "SET NOT NULL of domain {name} reads every table that uses it",
+     .safer = "ALTER DOMAIN {name} ADD CONSTRAINT present CHECK (VALUE IS NOT "
+              "NULL) NOT VALID;\n-- in a migration of its own:\n"
+              "ALTER DOMAIN {name} VALIDATE CONSTRAINT present;",
+     .also = {{WHOSE_USERS, LOCK_SHARE, .scans = true}}},
+    /* functions and views */
+    {{"CreateFunctionStmt", NULL, overloads},
      HAZARD_WARNING,
-     "rights",
-     NULL,
-     .what = "REVOKE: what the old code may do shows only in the catalog"},
+     "overload",
+     LOCK_NONE,
+     .what = "{name} stays beside {functions}: other arguments make another "
+             "function, and calls that fit both fail as ambiguous",
+     .safer = "keep the arguments, or drop the old function with phase=after"},
+    {{"ViewStmt", NULL, replaces},
+     HAZARD_NOTE,
+     "lock",
+     AEL,
+     .alone = true,
+     .what = "CREATE OR REPLACE VIEW {table}: if it is there, its readers wait "
+             "for an instant"},
     {{NULL}},
 };

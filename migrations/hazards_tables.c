@@ -1,77 +1,58 @@
-/* Constraints, and whole tables. */
+/* Whole tables: storage, settings, triggers' switches, partitions. */
 #include <string.h>
 
 #include "migrations/hazards.h"
 
-#define AEL "ACCESS EXCLUSIVE"
-#define SRE "SHARE ROW EXCLUSIVE"
-#define SUE "SHARE UPDATE EXCLUSIVE"
+#define AEL LOCK_ACCESS_EXCLUSIVE
+#define SRE LOCK_SHARE_ROW_EXCLUSIVE
+#define SUE LOCK_SHARE_UPDATE_EXCLUSIVE
 #define ALTER(sub, when)            \
     {                               \
         "AlterTableStmt", sub, when \
     }
-#define LATER                                                              \
-    "{statement} NOT VALID; then, in a migration of its own: ALTER TABLE " \
-    "{table} VALIDATE CONSTRAINT {name}"
+#define INSTANT(sub, lock_, what_)                                   \
+    {                                                                \
+        ALTER(sub, NULL), HAZARD_NOTE, "lock", lock_, .alone = true, \
+                                                      .what = what_  \
+    }
+#define COPIES(sub, what_)                                                    \
+    {                                                                         \
+        ALTER(sub, in_table), HAZARD_WARNING, "rewrite", AEL,                 \
+            .rewrites = true, .scans = true, .alone = true, .what = what_,    \
+            .safer = "CREATE TABLE {own:new} (LIKE {table} INCLUDING ALL);\n" \
+                     "ALTER TABLE {own:new} {clause};\n"                      \
+                     "-- write both, fill it in batches, then swap the "      \
+                     "names"                                                  \
+    }
 
 /* ---- what rows ask ---- */
 
 static bool in_table(const struct subject *s)
 {
-    const char *of = node_enum(s->stmt, "objtype");
-
-    return strcmp(of, "OBJECT_TABLE") == 0 ||
-           strcmp(of, "OBJECT_FOREIGN_TABLE") == 0;
+    return subject_word_in(node_enum(s->stmt, "objtype"),
+                           "OBJECT_TABLE OBJECT_FOREIGN_TABLE "
+                           "OBJECT_MATVIEW");
 }
 
-static bool is_constraint(const struct subject *s, const char *contype)
+static bool in_view(const struct subject *s)
 {
-    return strcmp(node_enum(s->constraint, "contype"), contype) == 0;
+    return strcmp(node_enum(s->stmt, "objtype"), "OBJECT_VIEW") == 0;
 }
 
-static bool add_check(const struct subject *s)
+static bool in_index(const struct subject *s)
 {
-    return is_constraint(s, "CONSTR_CHECK") &&
-           !node_bool(s->constraint, "skip_validation");
+    return strcmp(node_enum(s->stmt, "objtype"), "OBJECT_INDEX") == 0;
 }
 
-static bool add_check_later(const struct subject *s)
+/* Policies of the file say what the old code sees. */
+static bool has_policies(const struct subject *s)
 {
-    return is_constraint(s, "CONSTR_CHECK") &&
-           node_bool(s->constraint, "skip_validation");
+    return subject_makes(s->made, "policy-on", s->table);
 }
 
-static bool add_foreign(const struct subject *s)
+static bool attach(const struct subject *s)
 {
-    return is_constraint(s, "CONSTR_FOREIGN") &&
-           !node_bool(s->constraint, "skip_validation");
-}
-
-static bool add_foreign_later(const struct subject *s)
-{
-    return is_constraint(s, "CONSTR_FOREIGN") &&
-           node_bool(s->constraint, "skip_validation");
-}
-
-static bool is_key(const struct subject *s)
-{
-    return is_constraint(s, "CONSTR_UNIQUE") ||
-           is_constraint(s, "CONSTR_PRIMARY");
-}
-
-static bool add_key(const struct subject *s)
-{
-    return is_key(s) && !*node_str(s->constraint, "indexname");
-}
-
-static bool add_key_using(const struct subject *s)
-{
-    return is_key(s) && *node_str(s->constraint, "indexname");
-}
-
-static bool add_exclude(const struct subject *s)
-{
-    return is_constraint(s, "CONSTR_EXCLUSION");
+    return !in_index(s);
 }
 
 static bool detach_plain(const struct subject *s)
@@ -79,94 +60,141 @@ static bool detach_plain(const struct subject *s)
     return !node_bool(node_get(s->cmd, "def"), "concurrent");
 }
 
+static bool detach_concurrent(const struct subject *s)
+{
+    return !detach_plain(s);
+}
+
 /* ---- the rows ---- */
 
 const struct hazard hazards_tables[] = {
-    /* constraints */
-    {ALTER("AT_AddConstraint", add_check), HAZARD_WARNING, "scan", AEL,
-     .scans = true,
-     .what = "new CHECK {name} of {table}: every row is read under lock",
-     .safer = LATER},
-    {ALTER("AT_AddConstraint", add_check_later), HAZARD_NOTE, "lock", AEL,
-     .what = "CHECK {name} of {table} NOT VALID is instant once it has the "
-             "lock"},
-    {ALTER("AT_AddConstraint", add_foreign), HAZARD_WARNING, "scan", SRE,
-     .scans = true,
-     .what = "new foreign key {name} of {table}: both tables are locked "
-             "against writes while both are read",
-     .safer = LATER},
-    {ALTER("AT_AddConstraint", add_foreign_later), HAZARD_NOTE, "lock", SRE,
-     .what = "foreign key {name} of {table} NOT VALID locks both tables for an "
-             "instant"},
-    {ALTER("AT_AddConstraint", add_key), HAZARD_WARNING, "scan", AEL,
-     .scans = true,
-     .what = "constraint {name} of {table} builds its index under lock",
-     .safer = "CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} (...); then "
-              "ALTER TABLE {table} ADD CONSTRAINT {name} UNIQUE USING INDEX "
-              "{name}"},
-    {ALTER("AT_AddConstraint", add_key_using), HAZARD_NOTE, "lock", AEL,
-     .what = "constraint {name} of {table} takes over its index at once; a "
-             "PRIMARY KEY over columns without NOT NULL reads every row"},
-    {ALTER("AT_AddConstraint", add_exclude), HAZARD_WARNING, "scan", AEL,
-     .scans = true,
-     .what = "exclusion constraint {name} of {table} builds a slow index under "
-             "lock",
-     .safer = "a new table with the constraint, filled in batches, then "
-              "swapped"},
-    {ALTER("AT_ValidateConstraint", NULL), HAZARD_NOTE, "scan", SUE,
-     .scans = true,
-     .what = "VALIDATE CONSTRAINT {name} reads {table} and blocks nobody but "
-             "VACUUM and DDL"},
-    {ALTER("AT_DropConstraint", NULL), HAZARD_NOTE, "lock", AEL,
-     .what = "DROP CONSTRAINT {name} of {table}; a foreign key locks both "
-             "tables"},
-    /* the whole table */
-    {ALTER("AT_SetLogged", NULL), HAZARD_WARNING, "rewrite", AEL,
-     .rewrites = true, .scans = true,
-     .what = "SET LOGGED rewrites {table} under lock",
-     .safer = "a new table, filled in batches, then swapped"},
-    {ALTER("AT_SetUnLogged", NULL), HAZARD_WARNING, "rewrite", AEL,
-     .rewrites = true, .scans = true,
-     .what = "SET UNLOGGED rewrites {table} under lock; a crash empties it",
-     .safer = "a new table, filled in batches, then swapped"},
-    {ALTER("AT_SetAccessMethod", NULL), HAZARD_WARNING, "rewrite", AEL,
-     .rewrites = true, .scans = true,
-     .what = "SET ACCESS METHOD rewrites {table} under lock",
-     .safer = "a new table, filled in batches, then swapped"},
-    {ALTER("AT_SetTableSpace", NULL), HAZARD_WARNING, "rewrite", AEL,
-     .rewrites = true, .scans = true,
-     .what = "SET TABLESPACE copies {table} under lock",
-     .safer = "a new table in that tablespace, filled in batches, then "
-              "swapped"},
-    {ALTER("AT_SetStatistics", NULL), HAZARD_NOTE, "lock", SUE,
-     .what = "SET STATISTICS of {table} blocks nobody but VACUUM and DDL"},
+    COPIES("AT_SetLogged", "SET LOGGED rewrites {table} under lock"),
+    COPIES("AT_SetUnLogged",
+           "SET UNLOGGED rewrites {table} under lock; a crash empties it"),
+    COPIES("AT_SetAccessMethod", "SET ACCESS METHOD rewrites {table} under "
+                                 "lock (15 and later)"),
+    COPIES("AT_SetTableSpace", "SET TABLESPACE copies {table} under lock"),
+    {ALTER("AT_SetTableSpace", in_index), HAZARD_WARNING, "rewrite", AEL,
+     .rewrites = true, .alone = true,
+     .what = "SET TABLESPACE copies index {table} under lock: whoever plans "
+             "with it waits",
+     .safer = "REINDEX (TABLESPACE ...) INDEX CONCURRENTLY {table};  -- 14 and "
+              "later, with transaction=none"},
+    INSTANT("AT_SetStatistics", SUE,
+            "SET STATISTICS of {table} blocks nobody but VACUUM and DDL"),
+    INSTANT("AT_SetOptions", SUE,
+            "column options of {table} block nobody but VACUUM and DDL"),
+    INSTANT("AT_ResetOptions", SUE,
+            "column options of {table} block nobody but VACUUM and DDL"),
+    INSTANT("AT_ClusterOn", SUE,
+            "CLUSTER ON of {table} blocks nobody but VACUUM and DDL"),
+    INSTANT("AT_DropCluster", SUE,
+            "SET WITHOUT CLUSTER of {table} blocks nobody but VACUUM and DDL"),
     {ALTER("AT_SetRelOptions", in_table), HAZARD_NOTE, "lock", SUE,
+     .alone = true,
      .what = "storage parameters of {table} change without blocking readers "
              "or writers"},
+    {ALTER("AT_ResetRelOptions", in_table), HAZARD_NOTE, "lock", SUE,
+     .alone = true,
+     .what = "storage parameters of {table} change without blocking readers "
+             "or writers"},
+    {ALTER("AT_SetRelOptions", in_view), HAZARD_NOTE, "lock", AEL,
+     .alone = true,
+     .what = "options of view {table} change at once when it has the lock"},
     {ALTER("AT_SetStorage", NULL), HAZARD_NOTE, "lock", AEL,
      .what = "SET STORAGE of {table} is instant once it has the lock"},
-    {ALTER("AT_ReplicaIdentity", NULL), HAZARD_NOTE, "lock", AEL,
-     .what = "REPLICA IDENTITY of {table} is instant once it has the lock"},
-    {ALTER("AT_ChangeOwner", NULL), HAZARD_NOTE, "lock", AEL,
-     .what = "OWNER TO on {table} is instant once it has the lock"},
-    {ALTER("AT_EnableRowSecurity", NULL), HAZARD_WARNING, "lock", AEL,
-     .what = "row level security on {table}: without policies the old code "
-             "sees no row"},
-    {ALTER("AT_DisableRowSecurity", NULL), HAZARD_NOTE, "lock", AEL,
-     .what = "row level security off for {table}, instant once it has the "
-             "lock"},
-    {ALTER("AT_EnableTrig", NULL), HAZARD_NOTE, "lock", SRE,
-     .what = "ENABLE TRIGGER blocks writes to {table} for an instant"},
-    {ALTER("AT_AttachPartition", NULL), HAZARD_WARNING, "scan", SUE,
-     .scans = true,
-     .what = "ATTACH PARTITION reads the new partition, and the default one "
-             "under " AEL,
-     .safer = "first ADD CONSTRAINT ... CHECK (the bound) NOT VALID and "
-              "VALIDATE it on the new partition; the opposite on the default "
-              "one"},
+    {ALTER("AT_SetCompression", NULL), HAZARD_NOTE, "lock", AEL,
+     .what = "SET COMPRESSION of {table} is instant once it has the lock"},
+    INSTANT("AT_ReplicaIdentity", AEL,
+            "REPLICA IDENTITY of {table} is instant once it has the lock"),
+    {ALTER("AT_ChangeOwner", NULL), HAZARD_WARNING, "rights", AEL,
+     .alone = true,
+     .what = "OWNER TO on {table}: code that runs as the old owner keeps no "
+             "right of it",
+     .safer = "GRANT ALL ON {table} TO OLD_OWNER;  -- in the same migration"},
+    {ALTER("AT_EnableRowSecurity", NULL), HAZARD_WARNING, "breaks-old-code",
+     AEL, .alone = true, .breaks = true, .survives = has_policies,
+     .what = "row level security on {table}: who is not its owner sees no row "
+             "but those that policies show",
+     .safer = "CREATE POLICY {own:all} ON {table} USING (true) WITH CHECK "
+              "(true);\n{statement};"},
+    {ALTER("AT_ForceRowSecurity", NULL), HAZARD_WARNING, "breaks-old-code", AEL,
+     .alone = true, .breaks = true, .survives = has_policies,
+     .what = "row level security on {table} for its owner as well: it sees no "
+             "row but those that policies show",
+     .safer = "CREATE POLICY {own:all} ON {table} USING (true) WITH CHECK "
+              "(true);\n{statement};"},
+    INSTANT("AT_DisableRowSecurity", AEL,
+            "row level security off for {table}, instant once it has the "
+            "lock"),
+    INSTANT("AT_NoForceRowSecurity", AEL,
+            "row level security not forced for {table}, instant once it has "
+            "the lock"),
+    INSTANT("AT_EnableTrig", SRE,
+            "ENABLE TRIGGER blocks writes to {table} for an instant"),
+    INSTANT("AT_EnableAlwaysTrig", SRE,
+            "ENABLE TRIGGER blocks writes to {table} for an instant"),
+    INSTANT("AT_EnableReplicaTrig", SRE,
+            "ENABLE TRIGGER blocks writes to {table} for an instant"),
+    INSTANT("AT_EnableTrigAll", SRE,
+            "ENABLE TRIGGER blocks writes to {table} for an instant"),
+    INSTANT("AT_EnableTrigUser", SRE,
+            "ENABLE TRIGGER blocks writes to {table} for an instant"),
+    INSTANT("AT_DisableTrig", SRE,
+            "DISABLE TRIGGER blocks writes to {table} for an instant"),
+    INSTANT("AT_DisableTrigAll", SRE,
+            "DISABLE TRIGGER blocks writes to {table} for an instant"),
+    INSTANT("AT_DisableTrigUser", SRE,
+            "DISABLE TRIGGER blocks writes to {table} for an instant"),
+    INSTANT("AT_EnableRule", AEL,
+            "ENABLE RULE of {table} is instant once it has the lock"),
+    INSTANT("AT_DisableRule", AEL,
+            "DISABLE RULE of {table} is instant once it has the lock"),
+    INSTANT("AT_AddOf", AEL, "OF on {table} is instant once it has the lock"),
+    INSTANT("AT_DropOf", AEL,
+            "NOT OF on {table} is instant once it has the lock"),
+    INSTANT("AT_GenericOptions", AEL,
+            "OPTIONS of {table} change at once when it has the lock"),
+    /* partitions and children */
+    {ALTER("AT_AddInherit", NULL), HAZARD_NOTE, "lock", AEL, .alone = true,
+     .what = "INHERIT of {table} is instant once it has the locks",
+     .also = {{WHOSE_PARENT, SUE}}},
+    {ALTER("AT_DropInherit", NULL), HAZARD_WARNING, "lock", AEL, .alone = true,
+     .what = "NO INHERIT of {table}: whoever reads its parent no longer sees "
+             "its rows",
+     .also = {{WHOSE_PARENT, LOCK_ACCESS_SHARE}}},
+    {ALTER("AT_AttachPartition", attach), HAZARD_WARNING, "scan", SUE,
+     .alone = true, .worst = true,
+     .what = "ATTACH PARTITION reads {partition}, and the default partition, "
+             "both under ACCESS EXCLUSIVE",
+     .safer =
+         "-- each in a migration of its own, BOUND being what {bound} says:\n"
+         "ALTER TABLE {partition} ADD CONSTRAINT {own:bound} CHECK (BOUND) NOT "
+         "VALID;\n"
+         "ALTER TABLE {partition} VALIDATE CONSTRAINT {own:bound};\n"
+         "-- and the opposite of BOUND on the default partition; then\n"
+         "{statement};",
+     .also = {{WHOSE_PARTITION, AEL, .scans = true},
+              {WHOSE_DEFAULT, AEL, .scans = true}}},
+    {ALTER("AT_AttachPartition", in_index), HAZARD_NOTE, "lock", AEL,
+     .alone = true,
+     .what = "ATTACH PARTITION of index {partition} is instant once it has the "
+             "locks",
+     .also = {{WHOSE_PARTITION, AEL}}},
     {ALTER("AT_DetachPartition", detach_plain), HAZARD_WARNING, "lock", AEL,
-     .what = "DETACH PARTITION locks {table} and all that comes from it",
-     .safer = "{statement} CONCURRENTLY (14 and later, without a default "
-              "partition, in a file with transaction=none)"},
+     .alone = true,
+     .what = "DETACH PARTITION locks {table} and {partition}; whoever reads "
+             "{table} no longer sees its rows",
+     .safer = "{statement} CONCURRENTLY;  -- 14 and later, without a default "
+              "partition, with transaction=none",
+     .also = {{WHOSE_PARTITION, AEL}, {WHOSE_DEFAULT, AEL}}},
+    {ALTER("AT_DetachPartition", detach_concurrent), HAZARD_NOTE, "lock", SUE,
+     .alone = true,
+     .what = "DETACH PARTITION CONCURRENTLY waits for whoever uses {table}, "
+             "and locks {partition} at its end",
+     .also = {{WHOSE_PARTITION, AEL}}},
+    {ALTER("AT_DetachPartitionFinalize", NULL), HAZARD_NOTE, "lock", SUE,
+     .alone = true, .what = "DETACH PARTITION FINALIZE locks {partition}",
+     .also = {{WHOSE_PARTITION, AEL}}},
     {{NULL}},
 };

@@ -4,22 +4,27 @@
 
 #include "migrations/hazards.h"
 #include "migrations/lexer.h"
+#include "migrations/lint_allow.h"
+#include "migrations/lint_touch.h"
 #include "migrations/refusals.h"
 #include "migrations/split.h"
 
 struct linter {
     struct arena *a;       /* findings */
     struct arena *scratch; /* trees */
+    struct lint_run *run;
     const char *file, *text;
     bool together; /* the file is one transaction */
     bool survive;  /* the old code must live through it */
     struct finding *list;
     size_t n, cap;
     struct fresh fresh;
+    struct allowances allowed;
     /* the statement in hand */
     const struct node *stmt;
     int line;
-    size_t counted; /* lines are counted up to here */
+    size_t counted;      /* lines are counted up to here */
+    size_t from, begins; /* after the statement before, and where it begins */
     /* the first strong lock of the file, 0: none yet */
     int held_line;
     const char *held;
@@ -64,35 +69,114 @@ static int line_of(const struct linter *l, const struct err *e)
     return line ? line : 1;
 }
 
+enum finding_wait finding_wait_of(enum lock_mode lock)
+{
+    if (lock == LOCK_ACCESS_EXCLUSIVE)
+        return WAIT_READERS;
+    return lock >= LOCK_SHARE ? WAIT_WRITERS : WAIT_NOBODY;
+}
+
 /* ---- one statement ---- */
 
-/* What breaks the old code is an error where the old code still runs. */
-static enum finding_level level_of(const struct linter *l,
-                                   const struct hazard *h)
+/* A comment with a reason makes a note of it. */
+static void allow(struct linter *l, struct finding *f)
 {
-    if (h->breaks && l->survive)
-        return FINDING_ERROR;
-    if (strcmp(h->rule, "breaks-old-code") == 0)
-        return h->lock ? FINDING_WARNING : FINDING_NOTE;
-    return (enum finding_level)h->level;
+    struct allowance *w =
+        allowances_find(&l->allowed, f->rule, l->from, l->begins);
+
+    if (!w)
+        return;
+    w->used = true;
+    f->level = FINDING_NOTE;
+    f->allowed = w->reason;
+}
+
+/* What breaks the old code is an error where the old code still runs. */
+static void judge(struct linter *l, struct finding *f, const struct hazard *h,
+                  const struct subject *s)
+{
+    bool goes = strcmp(h->rule, "breaks-old-code") == 0;
+
+    f->rule = h->rule;
+    f->level = (enum finding_level)h->level;
+    if (hazards_breaking(h, s) && l->survive) {
+        f->level = FINDING_ERROR;
+        f->rule = "breaks-old-code";
+    } else if (goes) {
+        f->level = f->lock ? FINDING_WARNING : FINDING_NOTE;
+        f->rule = f->lock ? "lock" : "gone";
+        if (h->safer && strncmp(h->safer, "-- tidegate:", 12) == 0)
+            f->safer = NULL; /* it is a later phase already */
+    }
+    if (s->fresh && f->level > FINDING_NOTE)
+        f->level = FINDING_NOTE;
+}
+
+static void take_touches(struct finding *f, const struct hazard *h,
+                         const struct subject *s, const struct touches *t)
+{
+    enum lock_mode lock = h->lock;
+
+    f->touches = t->list;
+    f->n_touches = t->n;
+    f->rewrites = h->rewrites && !s->fresh;
+    f->scans = h->scans && !s->fresh;
+    f->worst = h->worst && !hazards_relation(s);
+    for (size_t i = 0; i < t->n; i++) {
+        lock = t->list[i].lock > lock ? t->list[i].lock : lock;
+        f->rewrites |= t->list[i].rewrites;
+        f->scans |= t->list[i].scans;
+        f->worst |= !t->list[i].named;
+    }
+    f->lock = lock ? lock_mode_name(lock) : NULL;
+    f->waits = finding_wait_of(lock);
+}
+
+/* Of what the file itself made, only what it does to others counts. */
+static bool is_idle(const struct hazard *h, const struct subject *s,
+                    const struct touches *t)
+{
+    bool others = h->also[0].whose != WHOSE_NOBODYS && h->lock == LOCK_NONE;
+
+    for (size_t i = 0; i < t->n; i++)
+        if (t->list[i].named)
+            return false;
+    return s->fresh || (others && !t->n);
+}
+
+static void weigh(struct linter *l, const struct hazard *h,
+                  const struct subject *s)
+{
+    struct touches t;
+    struct finding *f;
+
+    touches_of(&t, l->a, s, h);
+    if (is_idle(h, s, &t))
+        return;
+    f = add(l);
+    take_touches(f, h, s, &t);
+    f->what = subject_say(l->a, s, h->what);
+    f->safer = h->safer ? subject_say(l->a, s, h->safer) : NULL;
+    judge(l, f, h, s);
+    allow(l, f);
+}
+
+/* A file before it made the table, and the database does not have it yet. */
+static bool is_coming(const struct linter *l, const struct subject *s)
+{
+    return l->run->catalog && *s->table &&
+           subject_made(&l->run->earlier, "relation", s->table) &&
+           !catalog_relation(l->run->catalog, s->table);
 }
 
 static void match(const struct subject *s, void *arg)
 {
     struct linter *l = arg;
+    struct subject copy = *s;
 
-    if (s->fresh)
-        return;
-    for (const struct hazard *h = NULL; (h = hazards_next(s, h));) {
-        struct finding *f = add(l);
-        f->level = level_of(l, h);
-        f->rule = h->breaks && l->survive ? "breaks-old-code" : h->rule;
-        f->what = subject_say(l->a, s, h->what);
-        f->lock = h->lock;
-        f->rewrites = h->rewrites;
-        f->scans = h->scans;
-        f->safer = h->safer ? subject_say(l->a, s, h->safer) : NULL;
-    }
+    copy.fresh |= is_coming(l, s);
+    for (const struct hazard *h = NULL; (h = hazards_next(&copy, h));)
+        weigh(l, h, &copy);
 }
 
 static const char *strongest(const struct linter *l, size_t from)
@@ -127,7 +211,9 @@ static void weigh_held(struct linter *l, size_t from)
                                "to the end of the transaction",
                                l->held_line);
         f->lock = l->held;
+        f->waits = WAIT_READERS;
         f->safer = "put this first, or into a migration of its own";
+        allow(l, f);
     }
     if (lock && !l->held_line) {
         l->held_line = l->line;
@@ -144,6 +230,7 @@ static void lint_statement(struct linter *l, const struct parsed_statement *p)
     struct err e;
 
     l->stmt = p->tree;
+    l->begins = p->offset + skip;
     l->line +=
         lexer_line(l->text + l->counted, p->offset + skip - l->counted) - 1;
     l->counted = p->offset + skip;
@@ -161,10 +248,13 @@ static void lint_statement(struct linter *l, const struct parsed_statement *p)
                                  "-- tidegate: transaction=none"
                                : NULL;
     }
-    subject_each(l->scratch, p->tree, text, &l->fresh, match, l);
+    subject_each_with(l->a, p->tree, text, &l->fresh, l->run->catalog, match,
+                      l);
     if (l->together)
         weigh_held(l, from);
     subject_remember(l->scratch, p->tree, &l->fresh);
+    subject_remember(l->a, p->tree, &l->run->earlier);
+    l->from = l->begins + len;
 }
 
 /* ---- one file ---- */
@@ -179,6 +269,38 @@ static bool all_alone(struct linter *l, const struct parsed *parsed)
     return parsed->n > 0;
 }
 
+static void bad_allowance(void *arg, int line, const struct err *e)
+{
+    add_error(arg, line, "directive", e);
+}
+
+static void say_unused(struct linter *l)
+{
+    for (size_t i = 0; i < l->allowed.n; i++) {
+        const struct allowance *w = &l->allowed.list[i];
+        struct finding *f;
+        if (w->used)
+            continue;
+        f = add(l);
+        f->line = w->line;
+        f->level = FINDING_NOTE;
+        f->rule = "allow-unused";
+        f->what = arena_printf(
+            l->a, "allows %s, which the statement below does not show",
+            w->rule);
+        f->safer = "delete the line, or put it right above its statement";
+    }
+}
+
+static void lint_parsed(struct linter *l, const struct parsed *parsed)
+{
+    if (l->together)
+        subject_foresee(l->scratch, parsed, &l->fresh);
+    for (size_t i = 0; i < parsed->n; i++)
+        lint_statement(l, &parsed->list[i]);
+    say_unused(l);
+}
+
 static void lint_text(struct linter *l, bool down)
 {
     struct parse_failure failure;
@@ -190,6 +312,7 @@ static void lint_text(struct linter *l, bool down)
         add_error(l, line_of(l, &e), "directive", &e);
         d = (struct directives){0};
     }
+    allowances_read(&l->allowed, l->a, l->file, l->text, bad_allowance, l);
     if (!parser_parse(l->scratch, l->text, &parsed, &failure)) {
         split_explain(l->file, l->text, &failure, &e);
         add_error(l, lexer_line(l->text, failure.offset), "parse", &e);
@@ -197,8 +320,19 @@ static void lint_text(struct linter *l, bool down)
     }
     l->survive = !down && !d.after && !d.compatible;
     l->together = !d.no_transaction && !all_alone(l, &parsed);
-    for (size_t i = 0; i < parsed.n; i++)
-        lint_statement(l, &parsed.list[i]);
+    lint_parsed(l, &parsed);
+}
+
+/* By lines; of one line in the order found. Nearly sorted already. */
+static void sort_findings(struct linter *l)
+{
+    for (size_t i = 1; i < l->n; i++) {
+        struct finding f = l->list[i];
+        size_t at = i;
+        for (; at > 0 && l->list[at - 1].line > f.line; at--)
+            l->list[at] = l->list[at - 1];
+        l->list[at] = f;
+    }
 }
 
 static bool is_down(const char *name)
@@ -209,10 +343,10 @@ static bool is_down(const char *name)
 }
 
 struct finding *lint_file(struct arena *a, const struct sql_file *file,
-                          size_t *n)
+                          struct lint_run *run, size_t *n)
 {
     struct arena scratch;
-    struct linter l = {.a = a, .scratch = &scratch};
+    struct linter l = {.a = a, .scratch = &scratch, .run = run};
     struct err e;
 
     arena_init(&scratch);
@@ -224,6 +358,7 @@ struct finding *lint_file(struct arena *a, const struct sql_file *file,
     else
         add_error(&l, line_of(&l, &e), "bytes", &e);
     arena_release(&scratch);
+    sort_findings(&l);
     *n = l.n;
     return l.list;
 }

@@ -1,10 +1,33 @@
-/* lint: hazards that the text alone shows. */
+/* lint: what migrations would do to a busy database: hazards that the text
+ * shows and, where a database is given, its catalog.
+ *
+ * Without a database a finding says the worst case, and says that it is
+ * (worst). Findings can be allowed by a comment with a reason right above
+ * their statement (see lint_allow.h).
+ */
 #ifndef MIGRATIONS_LINT_H
 #define MIGRATIONS_LINT_H
 
+#include "migrations/catalog.h"
 #include "migrations/migration.h"
+#include "migrations/relations.h"
+#include "migrations/subject.h"
 
 enum finding_level { FINDING_NOTE, FINDING_WARNING, FINDING_ERROR };
+
+/* Who waits: readers need ACCESS SHARE, writers ROW EXCLUSIVE. Where readers
+ * wait, writers do as well. */
+enum finding_wait { WAIT_NOBODY, WAIT_WRITERS, WAIT_READERS };
+enum finding_wait finding_wait_of(enum lock_mode lock);
+
+/* What a statement does to one relation that others use. */
+struct finding_touch {
+    const char *relation; /* its name, or words: "its default partition" */
+    bool named;           /* false: words, since only a catalog knows it */
+    enum lock_mode lock;
+    bool rewrites, scans;
+    int64_t bytes, rows; /* -1: unknown */
+};
 
 struct finding {
     const char *file;
@@ -12,15 +35,27 @@ struct finding {
     enum finding_level level;
     const char *rule; /* "rewrite", "not-in-transaction", "breaks-old-code" */
     const char *what; /* one sentence */
-    const char *lock; /* "ACCESS EXCLUSIVE", or NULL */
+    const char *lock; /* the strongest, "ACCESS EXCLUSIVE", or NULL */
     bool rewrites, scans;
-    const char *safer; /* what to write instead, or NULL */
+    enum finding_wait waits;
+    bool worst;          /* a database may say that it is less */
+    const char *safer;   /* what to write instead, of several lines, or NULL */
+    const char *allowed; /* the reason, where a comment allows it; a note */
+    struct finding_touch *touches;
+    size_t n_touches;
 };
 
-/* Findings for one file, in order of lines; a file that does not parse has
- * one FINDING_ERROR with the parser's message. Lives in a. */
+/* Files of one call, in order. All zero, or with a catalog: then what a file
+ * makes and the database does not have is nobody's hazard in later files. */
+struct lint_run {
+    struct catalog *catalog; /* or NULL */
+    struct fresh earlier;
+};
+
+/* Findings for one file, in order of lines. Lives in a, as does what run
+ * remembers. */
 struct finding *lint_file(struct arena *a, const struct sql_file *file,
-                          size_t *n);
+                          struct lint_run *run, size_t *n);
 /* The safe alternative for one statement, or NULL. */
 const char *lint_safer(struct arena *a, const struct statement *s);
 

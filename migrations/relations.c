@@ -83,13 +83,13 @@ struct relation *relations_put(struct relations *r, uint32_t oid)
 
 /* ---- reading ---- */
 
-/* %s: how the bytes of a relation with storage are found. A table's TOAST
- * counts as the table. */
+/* The first %s: how the rows are found, the second: the bytes of a relation
+ * with storage. A table's TOAST counts as the table. */
 #define SIZES_SQL                                                           \
     "SELECT c.oid, pg_catalog.quote_ident(n.nspname) || '.' || "            \
     "pg_catalog.quote_ident(c.relname), c.relkind, "                        \
     "coalesce(i.indrelid, 0), coalesce(c.relfilenode, 0), "                 \
-    "c.reltuples::bigint, "                                                 \
+    "%s, "                                                                  \
     "CASE WHEN c.relkind IN ('r', 'm', 'i') THEN %s ELSE 0 END "            \
     "FROM pg_catalog.pg_class c "                                           \
     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "             \
@@ -102,6 +102,14 @@ struct relation *relations_put(struct relations *r, uint32_t oid)
     "coalesce(CASE WHEN c.relkind = 'i' THEN pg_catalog.pg_relation_size(" \
     "c.oid) ELSE pg_catalog.pg_table_size(c.oid) END, 0)"
 #define BYTES_BY_PAGES "c.relpages::bigint * 8192"
+
+/* As many rows on a page as when they were counted last, on the pages of
+ * today: what the planner does. */
+#define ROWS_BY_FILE                                                          \
+    "CASE WHEN c.relpages > 0 AND c.relkind IN ('r', 'm') THEN (c.reltuples " \
+    "* (coalesce(pg_catalog.pg_relation_size(c.oid), 0) / 8192.0) / "         \
+    "c.relpages)::bigint ELSE c.reltuples::bigint END"
+#define ROWS_AS_COUNTED "c.reltuples::bigint"
 
 /* rows: -1 where PostgreSQL has not counted (0 and pages, before 14). */
 static int64_t rows_known(int64_t rows, int64_t bytes)
@@ -129,7 +137,8 @@ bool relations_read(struct relations *r, struct arena *a, struct pg *pg,
     *r = (struct relations){.arena = a, .production_bytes = -1};
     arena_init(&scratch);
     ok =
-        pg_query(pg, &scratch, arena_printf(&scratch, SIZES_SQL, BYTES_BY_FILE),
+        pg_query(pg, &scratch,
+                 arena_printf(&scratch, SIZES_SQL, ROWS_BY_FILE, BYTES_BY_FILE),
                  NULL, 0, &got, e);
     for (int i = 0; ok && i < got.rows; i++) {
         char **cell = got.cell[i];
@@ -184,11 +193,13 @@ bool relations_sizes(struct pg *production, struct arena *a,
 {
     if (!pg_run(production, a, "SET lock_timeout = '2s'", out, e))
         return false;
-    if (pg_query(production, a, arena_printf(a, SIZES_SQL, BYTES_BY_FILE), NULL,
+    if (pg_query(production, a,
+                 arena_printf(a, SIZES_SQL, ROWS_BY_FILE, BYTES_BY_FILE), NULL,
                  0, out, e))
         return true;
     return strcmp(pg_failed(production)->sqlstate, "55P03") == 0 &&
-           pg_query(production, a, arena_printf(a, SIZES_SQL, BYTES_BY_PAGES),
+           pg_query(production, a,
+                    arena_printf(a, SIZES_SQL, ROWS_AS_COUNTED, BYTES_BY_PAGES),
                     NULL, 0, out, e);
 }
 

@@ -331,6 +331,25 @@ static bool check_reused(const struct question *q, struct verdict *v)
     return true;
 }
 
+/* A name that was live before stands for what it stood for then: hosts may
+ * still have that to go back to. */
+static bool check_renamed(const struct question *q, struct verdict *v)
+{
+    const struct release_facts *r = &q->f->release;
+    bool commit = r->was_commit && !same(r->was_commit, r->commit);
+    bool artifact = r->was_artifact && !same(r->was_artifact, r->artifact);
+
+    if (!commit && !artifact)
+        return false;
+    *v = verdict_stop("expected.reused",
+                      "%s was live here with %s %s, and now it is %s",
+                      named(r->release), commit ? "commit" : "artifact",
+                      say_digest(commit ? r->was_commit : r->was_artifact).text,
+                      say_digest(commit ? r->commit : r->artifact).text);
+    verdict_fix(v, "give the new content a tag of its own");
+    return true;
+}
+
 /* A release that was used and is not live went back: trying it a second time
  * is said, not repeated by habit. */
 static bool check_again(const struct question *q, struct verdict *v)
@@ -392,9 +411,9 @@ static bool check_notice(const struct question *q, struct verdict *v)
  * HOLD, and what is wrong with the announcement before what it binds. */
 static check *const checks[] = {
     check_used,      check_withdrawn, check_replaced, check_expired,
-    check_signature, check_reused,    check_bound,    check_phases,
-    check_live,      check_older,     check_ancestry, check_again,
-    check_early,     check_notice,    NULL,
+    check_signature, check_reused,    check_renamed,  check_bound,
+    check_phases,    check_live,      check_older,    check_ancestry,
+    check_again,     check_early,     check_notice,   NULL,
 };
 /* Once something has changed. */
 static check *const checks_again[] = {

@@ -30,6 +30,8 @@ struct release_facts {
     const char *project, *environment, *release;
     const char *commit;
     const char *artifact, *migrations, *hosts, *policy; /* digests */
+    /* What this name stood for when it was live here, or NULL: it never was. */
+    const char *was_commit, *was_artifact;
     enum phases phases;
     bool restart_only;
     size_t pending;    /* migrations of these phases, not applied yet */

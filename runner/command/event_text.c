@@ -162,6 +162,29 @@ static char *say_owing(struct arena *a, const struct event *event)
                         release, also(a, get(event->payload, "why")));
 }
 
+static char *say_measured(struct arena *a, const struct event *event)
+{
+    const struct json *list = json_get(event->payload, "statements");
+    int64_t likely = 0, took = 0;
+    char text[2][32];
+    size_t known = 0;
+
+    for (size_t i = 0; i < json_len(list); i++) {
+        const struct json *o = json_at(list, i);
+
+        took += json_int(o, "took_ms", 0);
+        likely += json_int(o, "likely_ms", 0);
+        known += json_get(o, "likely_ms") != NULL;
+    }
+    duration_text(took, text[0], sizeof text[0]);
+    duration_text(likely, text[1], sizeof text[1]);
+    return arena_printf(
+        a, "%s%s took %s%s%s%s", get(event->payload, "target"),
+        json_bool(event->payload, "down", false) ? ", its down," : "", text[0],
+        known ? ", predicted " : "", known ? text[1] : "",
+        known && known < json_len(list) ? " for a part of it" : "");
+}
+
 static char *say_recovered(struct arena *a, const struct event *event)
 {
     return arena_printf(a, "a torn record of %lld bytes was set aside: %s",
@@ -189,6 +212,7 @@ static char *(*const says[EVENT_KINDS])(struct arena *a,
     [EVENT_USERS] = say_users,
     [EVENT_OWING] = say_owing,
     [EVENT_RECOVERED] = say_recovered,
+    [EVENT_MEASURED] = say_measured,
 };
 
 /* Never cut within a character. */

@@ -20,6 +20,7 @@ struct linted {
     struct tidegate *t;
     struct json *list;
     size_t counts[3]; /* by level */
+    struct lint_run run;
 };
 
 static const char *reach(const struct finding *f)
@@ -96,7 +97,7 @@ static bool lint_one(struct linted *l, const char *path, struct err *e)
     if (!file_read(path, MIGRATION_LIMIT, ERR_INPUT, a, &bytes, &file.len, e))
         return false;
     file.bytes = bytes;
-    found = lint_file(a, &file, &n);
+    found = lint_file(a, &file, &l->run, &n);
     for (size_t i = 0; i < n; i++) {
         l->counts[found[i].level]++;
         show(l->t, &found[i]);

@@ -3,12 +3,13 @@
 #include <string.h>
 
 #include "runner/base/duration.h"
+#include "runner/command/estimate_text.h"
 #include "runner/flow/rehearse.h"
 #include "runner/report/verdicts.h"
 
 struct rehearse_args {
     const char *release, *only;
-    bool sweep;
+    bool sweep, compare;
 };
 
 static const char *short_time(struct arena *a, int64_t ms)
@@ -90,6 +91,7 @@ static void show(struct tidegate *t, const struct rehearsal *r)
     output_text(t->out, "in production: %s to %s, likely %s\n",
                 short_time(t->arena, r->low), short_time(t->arena, r->high),
                 short_time(t->arena, r->likely));
+    estimate_text_grounds(t->out, r);
 }
 
 /* What to write instead of each statement that broke a budget. */
@@ -120,6 +122,30 @@ static bool judge(struct tidegate *t, const struct rehearsal *r,
                              "new release, rehearse that");
 }
 
+/* Against the last one; NULL: not asked for. */
+static struct json *compare(struct tidegate *t, struct subject *s,
+                            const struct rehearsal *now)
+{
+    struct rehearsal before;
+    const char *release;
+    struct versus v;
+    struct json *j;
+
+    if (!rehearse_previous(s, now, &before, &release)) {
+        output_text(t->out,
+                    "nothing to compare with: neither %s nor these "
+                    "migrations were rehearsed before\n",
+                    s->release);
+        return json_new_null();
+    }
+    versus(&v, t->arena, &before, now);
+    estimate_text_versus(t->out, t->arena, &v, release, before.at);
+    j = versus_to_json(&v);
+    json_set_str(j, "release", release);
+    json_set_int(j, "at", before.at);
+    return j;
+}
+
 static bool rehearse_one(struct tidegate *t, const struct rehearse_args *a,
                          struct err *e)
 {
@@ -140,10 +166,12 @@ static bool rehearse_one(struct tidegate *t, const struct rehearse_args *a,
                     a->release, a->only ? "contracting " : "");
         output_json(t->out, json_new_object());
     } else if (ok) {
-        show(t, &r);
-        ok = judge(t, &r, &v, e);
         struct json *j = rehearsal_to_json(&r);
 
+        show(t, &r);
+        if (a->compare)
+            json_set(j, "compared", compare(t, &s, &r));
+        ok = judge(t, &r, &v, e);
         json_set_str(j, "verdict", verdict_word(v.is));
         json_set_str(j, "because", v.because);
         output_json(t->out, j);
@@ -203,6 +231,10 @@ static const struct arg rehearse_words[] = {
 };
 
 static const struct opt rehearse_opts[] = {
+    {"compare", 0, NULL,
+     "Tell what has changed since the last rehearsal of this release, or of "
+     "the same migrations.",
+     OPT_BOOL(rehearse_args, compare)},
     {"only", 0, "contract",
      "Rehearse the contracting migrations, for `migrate finish`; without it, "
      "what a deploy would run.",

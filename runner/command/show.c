@@ -3,6 +3,7 @@
 
 #include "runner/command/cmd.h"
 #include "runner/command/event_text.h"
+#include "runner/command/measured_text.h"
 
 struct show_args {
     const char *run;
@@ -50,6 +51,7 @@ struct showing {
     const char *run;
     struct table table;
     struct json *events;
+    struct measured_text measured;
 };
 
 static bool show_one(void *ctx, const struct event *event)
@@ -65,6 +67,8 @@ static bool show_one(void *ctx, const struct event *event)
     table_cell(&s->table, "%lld", (long long)event->epoch);
     table_cell(&s->table, "%s", event_text(s->t->arena, event));
     json_append(s->events, event_json(event, false));
+    if (event->kind == EVENT_MEASURED)
+        measured_text_add(&s->measured, event->payload);
     return true;
 }
 
@@ -82,14 +86,18 @@ static bool show_run(struct tidegate *t, void *p, struct err *e)
                     ledger_trouble(t->ledger));
     table_init(&s.table, t->arena, headings);
     s.events = json_new_array();
+    measured_text_init(&s.measured, t->arena);
     if (!ledger_each(t->ledger, show_one, &s, e)) {
         json_free(s.events);
+        json_free(s.measured.json);
         return false;
     }
     table_print(t->out, &s.table);
+    measured_text_print(&s.measured, t->out);
     all = json_new_object();
     json_set_str(all, "run", s.run);
     json_set(all, "events", s.events);
+    json_set(all, "statements", s.measured.json);
     output_json(t->out, all);
     return true;
 }
@@ -103,7 +111,9 @@ const struct cmd cmd_show = {
     .name = "show",
     .summary = "Tell everything that one run did.",
     .help = "Every event of the run in the order in which it became durable: "
-            "intents before effects, what came of them, decisions, the end.",
+            "intents before effects, what came of them, decisions, the end. "
+            "Then what each statement of its migrations took, against what "
+            "its rehearsal had predicted.",
     .needs = NEED_CONFIG | NEED_LEDGER,
     .args = show_words,
     .args_size = sizeof(struct show_args),

@@ -31,6 +31,18 @@ static void gather_live(struct subject *s, struct facts *f)
     f->live.why = "it was taken over without a commit";
 }
 
+/* An adopted tree has a digest of its own: only its commit is compared. */
+static void gather_name(struct subject *s, struct release_facts *out)
+{
+    const struct release_state *was =
+        s->release ? state_release(&s->state, s->release) : NULL;
+
+    if (!was || was->is == RELEASE_STAGED)
+        return;
+    out->was_commit = was->commit && *was->commit ? was->commit : NULL;
+    out->was_artifact = was->adopted ? NULL : was->artifact;
+}
+
 void gather_release(struct subject *s, struct facts *f)
 {
     f->release = (struct release_facts){
@@ -49,6 +61,7 @@ void gather_release(struct subject *s, struct facts *f)
         .pending_read = s->pending_known,
         .hostless = s->env->n_hosts == 0,
     };
+    gather_name(s, &f->release);
     f->contract = contract_facts(s);
     if (s->git)
         gather_live(s, f);

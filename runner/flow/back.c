@@ -143,8 +143,8 @@ static bool none_half(const struct run *r, struct err *e)
                 "%d of its %d statements are done, and the old code may not "
                 "run with them",
                 half->statements_done, half->statements);
-        return err_fix(e, "finish it: tidegate resume; or undo its statements "
-                          "by hand");
+        return err_fix(e, "finish it: tidegate resume; then tidegate rollback "
+                          "undoes it whole");
     }
     return true;
 }

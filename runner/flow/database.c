@@ -8,6 +8,7 @@
 #include "runner/flow/ask.h"
 #include "runner/flow/expected.h"
 #include "runner/flow/hosts.h"
+#include "runner/flow/measured.h"
 #include "runner/flow/world.h"
 
 bool database_open(struct run *r, struct err *e)
@@ -119,11 +120,14 @@ static bool up_one(struct run *r, const struct migration *m, struct err *e)
     bool ok = apply_up(r->apply, m, &expected, &got, e);
 
     failpoint("migrate.after");
-    if (!record(r, "migrate", m->name, &got, e) || !ok)
-        return false;
-    r->applied = true;
-    tell(r, m->name, "applied", &got);
-    return true;
+    bool recorded = record(r, "migrate", m->name, &got, e);
+
+    if (recorded && ok) {
+        r->applied = true;
+        tell(r, m->name, "applied", &got);
+    }
+    measured_keep(r, m->name, false, expected_of(r, m->name), &got);
+    return recorded && ok;
 }
 
 static const struct migration *next_pending(const struct run *r, bool after)
@@ -238,11 +242,14 @@ static bool down_one(struct run *r, const struct applied_row *row,
     bool ok = apply_down(r->apply, row, &expected, &got, e);
 
     failpoint("down.after");
-    if (!record(r, "migrate-down", row->name, &got, e) || !ok)
-        return false;
-    r->applied = true;
-    tell(r, row->name, "undone", &got);
-    return true;
+    bool recorded = record(r, "migrate-down", row->name, &got, e);
+
+    if (recorded && ok) {
+        r->applied = true;
+        tell(r, row->name, "undone", &got);
+    }
+    measured_keep(r, row->name, true, expected_of(r, row->name), &got);
+    return recorded && ok;
 }
 
 bool database_down_rows(struct run *r, const struct applied_row **rows,

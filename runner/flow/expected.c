@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-static const struct rehearsed *rehearsed_as(const struct run *r,
-                                            const char *name)
+const struct rehearsed *expected_of(const struct run *r, const char *name)
 {
     for (size_t i = 0; r->certified && i < r->certificate.n; i++)
         if (strcmp(r->certificate.list[i].name, name) == 0)
@@ -95,7 +94,7 @@ static void add_each(const struct run *r, const struct rehearsed *as,
 struct apply_expected expected_up(const struct run *r,
                                   const struct migration *m)
 {
-    const struct rehearsed *as = rehearsed_as(r, m->name);
+    const struct rehearsed *as = expected_of(r, m->name);
     struct apply_expected x = {.back_high = -1};
 
     x.committed_back = committed_back(r);
@@ -112,7 +111,7 @@ struct apply_expected expected_up(const struct run *r,
 struct apply_expected expected_down(const struct run *r,
                                     const struct applied_row *row)
 {
-    const struct rehearsed *as = rehearsed_as(r, row->name);
+    const struct rehearsed *as = expected_of(r, row->name);
     struct apply_expected x = {.back_high = -1};
 
     if (as && as->down_high > 0)

@@ -6,6 +6,8 @@
 #include "migrations/apply.h"
 #include "runner/flow/run.h"
 
+/* What the certificate says of the migration of that name, or NULL. */
+const struct rehearsed *expected_of(const struct run *r, const char *name);
 /* Not in the certificate: its times are 0. In r's arena. */
 struct apply_expected expected_up(const struct run *r,
                                   const struct migration *m);

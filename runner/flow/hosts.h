@@ -29,6 +29,10 @@ bool hosts_step(struct run *r, const struct host_step *step,
                 const size_t *hosts, size_t n, struct step_result *outs,
                 struct err *e);
 
+/* The same on all hosts this run changes. Going back, a host that does not do
+ * it is left behind, and owes r->to. */
+bool hosts_step_all(struct run *r, const struct host_step *step, struct err *e);
+
 /* Does this host have r->to by now, as far as is known? */
 bool hosts_has(const struct run *r, size_t host);
 /* The hosts this run changes: all but those left out. In r's arena. */
@@ -48,7 +52,8 @@ void hosts_look_again(struct run *r);
  * were not owe nothing any more. */
 bool hosts_owe(struct run *r, const char *why, struct err *e);
 
-/* The steps every run begins with. */
+/* The steps of a whole run (hosts_steps.c). Every run begins with the fence.
+ */
 bool hosts_fence(struct run *r, struct err *e);
 /* Artifact written once, sent, verified, prepared on every host. */
 bool hosts_stage(struct run *r, struct err *e);

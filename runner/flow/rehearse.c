@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "migrations/versus.h"
+
 #include "migrations/clone.h"
 #include "runner/base/file.h"
 #include "runner/facts/contract.h"
@@ -83,6 +85,28 @@ static bool reached(const struct subject *s, struct err *e)
     return err_fix(e, "correct `database`, then run: tidegate doctor");
 }
 
+bool rehearse_previous(struct subject *s, const struct rehearsal *now,
+                       struct rehearsal *out, const char **release)
+{
+    const struct json *all = s->state.rehearsals;
+
+    for (size_t i = json_len(all); i-- > 0;) {
+        const struct json *event = json_at(all, i);
+        struct err ignored;
+
+        *release = json_str(event, "release");
+        if (i + 1 == json_len(all) || !*release ||
+            !rehearsal_from_json(out, s->arena, json_get(event, "certificate"),
+                                 &ignored))
+            continue;
+        if (strcmp(*release, s->release) == 0 || versus_same_names(out, now)) {
+            *release = arena_strdup(s->arena, *release);
+            return true;
+        }
+    }
+    return false;
+}
+
 bool rehearse_release(struct subject *s, const char *release,
                       struct rehearsal *out, struct verdict *verdict,
                       bool *nothing, struct err *e)
@@ -102,7 +126,10 @@ bool rehearse_release(struct subject *s, const char *release,
         return no_rehearsal(s, e);
     nonce_hex(name, 8);
     struct rehearse_settings settings = settings_of(s, name);
+    struct factors factors;
 
+    learn(&factors, s->state.past, s->state.n_past);
+    settings.factors = &factors;
     if (!rehearse_run(s->loop, s->arena, &settings, s->pending.list,
                       s->pending.n, s->progress, out, e) ||
         !write_certificate(s, out, e) || !subject_refresh(s, e))

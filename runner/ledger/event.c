@@ -24,6 +24,7 @@ static const struct {
     [EVENT_USERS] = {"users", false},
     [EVENT_OWING] = {"owing", true},
     [EVENT_RECOVERED] = {"recovered", true},
+    [EVENT_MEASURED] = {"measured", false},
 };
 
 const char *event_word(enum event_kind k)

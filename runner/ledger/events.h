@@ -54,6 +54,10 @@
  * THAW       environment, who, why
  * USERS      environment, at (int, UTC), users (int)
  * OWING      environment, host, release ("": paid), why
+ * MEASURED   run, environment, target (a migration), down (bool), statements
+ *            (array of objects {number, took_ms, [line, low_ms, likely_ms,
+ *            high_ms, scaled_ms: ints, and work: work_word; what had been
+ *            predicted]}), [left_out: int, how many more ran]
  * RECOVERED  bytes (int), sha256, file: a torn tail was set aside there;
  *            written by ledger_open alone
  */
@@ -89,6 +93,7 @@ enum event_kind {
     EVENT_USERS,
     EVENT_OWING,
     EVENT_RECOVERED,
+    EVENT_MEASURED,
     EVENT_KINDS
 };
 /* "created", "policy", ...; "?" for a number that is no kind. */

@@ -59,6 +59,7 @@ struct replay {
     struct list owed;          /* struct owing_state */
     struct list batches;       /* int64_t */
     struct list rehearsals;    /* const struct json * */
+    struct list past;          /* struct past */
     struct step_slot *slots;
     size_t n_slots, used_slots;
 };

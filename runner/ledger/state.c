@@ -68,6 +68,22 @@ static void replay_rehearsal(struct replay *r)
     *one = r->p;
 }
 
+/* Only what had been predicted teaches anything. */
+static void replay_measured(struct replay *r)
+{
+    const struct json *list = json_get(r->p, "statements");
+
+    for (size_t i = 0; i < json_len(list); i++) {
+        const struct json *o = json_at(list, i);
+        struct past one = {.scaled = json_int(o, "scaled_ms", -1),
+                           .took = json_int(o, "took_ms", -1)};
+
+        if (work_find(json_str(o, "work"), &one.work) && one.scaled >= 0 &&
+            one.took >= 0)
+            *(struct past *)list_add(r->a, &r->past, sizeof one) = one;
+    }
+}
+
 /* By kind: what to do, and whether the payload names the environment (the
  * others name a run). */
 static const struct {
@@ -91,6 +107,7 @@ static const struct {
     [EVENT_THAW] = {replay_thaw, true, false},
     [EVENT_USERS] = {replay_users, true, true},
     [EVENT_OWING] = {replay_owing, true, false},
+    [EVENT_MEASURED] = {replay_measured, true, true},
 };
 
 static bool replay_one(void *ctx, const struct event *event)
@@ -177,6 +194,8 @@ bool state_read(struct environment_state *out, struct arena *a,
     owing_finish(&r);
     batches_finish(&r);
     rehearsals_finish(&r);
+    out->past = r.past.items;
+    out->n_past = r.past.n;
     return true;
 }
 

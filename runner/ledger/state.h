@@ -26,6 +26,7 @@
 #ifndef RUNNER_LEDGER_STATE_H
 #define RUNNER_LEDGER_STATE_H
 
+#include "migrations/learn.h"
 #include "policies/facts.h"
 #include "runner/ledger/ledger.h"
 #include "runner/ledger/run_state.h"
@@ -85,8 +86,10 @@ struct environment_state {
     const struct json *rehearsal;  /* the newest REHEARSAL payload, or NULL */
     const struct json *rehearsals; /* array of REHEARSAL payloads, newest
                                       last, at most 20 */
-    const char *unreadable;        /* first statement that this program cannot
-                                      read, in words; NULL: none */
+    const struct past *past;       /* what statements took, oldest first */
+    size_t n_past;
+    const char *unreadable; /* first statement that this program cannot
+                               read, in words; NULL: none */
 };
 
 bool state_read(struct environment_state *out, struct arena *a,

@@ -192,4 +192,41 @@ is 'it ran once' "$(site_sql "SELECT count(*) FROM tidegate.migration
 gives 0 'status is whole' t status
 is 'no host was restarted for it' "$(cat "$SITE"/hosts/*/shop/shared/log/restarts |
     grep -c releases/p1)" 3
+
+echo '# resumed when the announcement is over'
+up 0002_after '-- tidegate: phase=after
+ALTER TABLE orders ADD COLUMN later text;'
+down 0002_after 'ALTER TABLE orders DROP COLUMN later;'
+release p2
+announce p2
+gives 0 'rehearsed' t rehearse p2
+meanwhile '[ "$(grep -l releases/p2 '"$SITE"'/hosts/*/shop/shared/log/restarts | wc -l)" = 3 ] ||
+    { : >'"$SITE"'/next; exit 0; }
+users 100'
+gives 12 'all hosts on it, and the migration waits' t deploy p2 $yes
+gives 0 'withdrawn meanwhile' t withdraw p2 --why over --key "$SITE/jaak"
+site_users 5
+gives 12 'resume does not run it' t resume $yes
+has 'since the announcement is over' "$OUT" 'withdrawn by jaak'
+has 'only the way back is left' "$OUT" \
+    'then: tidegate rollback, for what is announced anew (expect --again)'
+gives 0 'back' t rollback $yes
+is 'every host is back' "$(releases)" releases/p1
+announce p2 --again
+gives 0 'announced anew it goes out whole' t deploy p2 $yes
+hold finish 15m
+live=p2
+n=$((n + 1))
+release "r$n"
+announce "r$n"
+meanwhile "kill -9 \$(cat $SITE/runner)"
+(cd "$SITE/repo" && exec "$TIDEGATE" deploy "r$n" $yes) >"$SITE/killed.log" 2>&1 &
+echo $! >"$SITE/runner"
+wait $!
+is 'killed in its first wave' $? 137
+gives 0 'and withdrawn' t withdraw "r$n" --why over --key "$SITE/jaak"
+gives 0 'resume does what on_hold says' t resume $yes
+has 'and why' "$OUT" 'withdrawn by jaak'
+is 'every host has it' "$(releases)" "releases/r$n"
+gives 0 'status is whole' t status
 tap_end

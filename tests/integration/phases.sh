@@ -148,6 +148,27 @@ is 'nothing ran twice' "$(site_sql 'SELECT count(*) FROM half')" 1
 is 'every host has it' "$(releases)" releases/f2
 gives 0 'status is whole' t status
 
+site_sql 'CREATE TABLE cause AS SELECT 7 AS i'
+up 0006_late '-- tidegate: phase=after transaction=none
+CREATE TABLE late (i int);
+INSERT INTO late SELECT i FROM cause;'
+down 0006_late 'DROP TABLE late;'
+release f3
+announce f3
+gives 0 'an after migration of two steps is rehearsed' t rehearse f3
+site_sql 'DROP TABLE cause'
+gives 12 'and stops between them' t deploy f3 $yes
+gives 12 'a half applied one closes the way back' t rollback $yes
+has 'which is told' "$OUT" '0006_late is half applied'
+has 'and how it opens' "$OUT" 'tidegate resume; then tidegate rollback undoes it whole'
+is 'every host has what it had' "$(releases)" releases/f3
+site_sql 'CREATE TABLE cause AS SELECT 7 AS i'
+gives 0 'so it is finished' t resume $yes
+gives 0 'and undone' t rollback $yes
+is 'whole' "$(site_sql "SELECT count(*) FROM pg_class WHERE relname = 'late'")" 0
+is 'with the code' "$(releases)" releases/f2
+rm "$SITE/repo"/migrations/0006_late.*
+
 echo '# where clones come from'
 up 0006_clone 'ALTER TABLE orders ADD COLUMN cloned int;'
 down 0006_clone 'ALTER TABLE orders DROP COLUMN cloned;'

@@ -13,9 +13,9 @@ ordinary_exec env FLAVOUR="$flavour" tests/integration/plain.sh
 . tests/harness/postgres.sh
 # shellcheck source=tests/harness/sshd.sh
 . tests/harness/sshd.sh
+# shellcheck source=tests/harness/project.sh
+. tests/harness/project.sh
 
-TIDEGATE=$PWD/build/$flavour/tidegate
-yes=--yes=production
 D=$(mktemp -d /tmp/tgplain.XXXXXX)
 stop() {
     sshd_stop "$D"
@@ -25,45 +25,9 @@ stop() {
 }
 trap stop EXIT
 trap 'exit 130' INT TERM HUP
-for name in $(env | sed -n 's/^\(GIT_[A-Z_]*\)=.*/\1/p'); do
-    unset "$name"
-done
-
-t() { (cd "$P" && exec "$TIDEGATE" "$@"); }
 releases() {
     for h in "$D"/hosts/*; do readlink "$h/app/current"; done | sort -u
 }
-# project NAME: stdin is all of tidegate.ini but [project] and the policy
-project() {
-    P=$D/$1
-    mkdir -p "$P/policies" "$P/bin" "$P/docs"
-    {
-        printf '[project]\nname = %s\nrepository = .\n' "$1"
-        printf '[environment production]\npolicy = policies/production.ini\n'
-        cat
-    } >"$P/tidegate.ini"
-    printf '[expected]\nsignatures = optional\nnotice = 0s\n' \
-        >"$P/policies/production.ini"
-    printf '#!/bin/sh\necho "$TIDEGATE_RELEASE for $TIDEGATE_HOST" >built\n' \
-        >"$P/bin/build"
-    chmod +x "$P/bin/build"
-    echo read >"$P/docs/read"
-    printf '.tidegate/\ntidegate.ini\npolicies/\nbuild/\n' >"$P/.gitignore"
-    git -C "$P" -c init.defaultBranch=main init -q
-}
-release() { # TAG
-    echo "$1" >"$P/VERSION"
-    git -C "$P" add -A
-    git -C "$P" -c user.name=t -c user.email=t@t commit -qm "$1"
-    git -C "$P" tag "$1"
-}
-goes() { # CODE NAME TAG
-    release "$3"
-    t expect "$3" --at now --why test >"$D/expect.log" 2>&1 ||
-        sed 's/^/# /' "$D/expect.log"
-    gives "$1" "$2" t deploy "$3" $yes
-}
-
 sshd_start "$D" 2
 ok 'two hosts' $?
 user=$(cat "$D/user") port=$(cat "$D/port")
@@ -130,8 +94,8 @@ mkdir "$D/hosts/127.0.0.1/app/releases/by-hand"
 for tag in p4 p5 p6 p7; do
     goes 0 "$tag" "$tag"
 done
-is 'the live one, the good one before it, and what is not ours' \
-    "$(cd "$D/hosts/127.0.0.1/app/releases" && echo *)" 'by-hand p6 p7'
+is 'the live one, two good ones before it, and what is not ours' \
+    "$(cd "$D/hosts/127.0.0.1/app/releases" && echo *)" 'by-hand p5 p6 p7'
 gives 10 'to one that was pruned' t rollback --to p4 --reason x $yes
 has 'that is said' "$OUT" 'not there any more'
 gives 0 'rollback' t rollback $yes

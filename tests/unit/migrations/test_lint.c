@@ -14,8 +14,9 @@
 static struct finding *lint(struct arena *a, const char *text, size_t *n)
 {
     struct sql_file file = {"0001_a.up.sql", text, strlen(text)};
+    struct lint_run run = {NULL};
 
-    return lint_file(a, &file, n);
+    return lint_file(a, &file, &run, n);
 }
 
 #define AEL "ACCESS EXCLUSIVE"
@@ -50,8 +51,22 @@ static const struct expected {
     {"ALTER TABLE t ADD c int CHECK (c > 0)", "scan", AEL, "s",
      FINDING_WARNING},
     {"ALTER TABLE t ADD c int REFERENCES r", "lock", AEL, "", FINDING_WARNING},
+    {"ALTER TABLE t ADD c int DEFAULT 1 REFERENCES r", "scan", AEL, "s",
+     FINDING_WARNING},
+    {"ALTER TABLE t ADD c int PRIMARY KEY", "breaks-old-code", AEL, "",
+     FINDING_ERROR},
+    {"ALTER TYPE e DROP ATTRIBUTE a", "breaks-old-code", AEL, "",
+     FINDING_ERROR},
+    {"ALTER TYPE e ALTER ATTRIBUTE a TYPE bigint", "breaks-old-code", AEL, "",
+     FINDING_ERROR},
+    {"ALTER TABLE t ALTER c DROP DEFAULT", "breaks-old-code", AEL, "",
+     FINDING_ERROR},
+    {"ALTER TABLE t ALTER c SET GENERATED ALWAYS", "lock", AEL, "",
+     FINDING_NOTE},
+    {"ALTER TABLE t ALTER c DROP IDENTITY", "breaks-old-code", AEL, "",
+     FINDING_ERROR},
     {"ALTER TABLE t ADD c int UNIQUE", "scan", AEL, "s", FINDING_WARNING},
-    {"ALTER TABLE t ADD c our_type", "rewrite", AEL, "", FINDING_NOTE},
+    {"ALTER TABLE t ADD c our_type", "rewrite", AEL, "rs", FINDING_NOTE},
     {"ALTER TABLE t ADD c json", "type", "", "", FINDING_NOTE},
     {"ALTER TABLE t DROP COLUMN c", "breaks-old-code", AEL, "", FINDING_ERROR},
     {"ALTER TABLE t ALTER c TYPE bigint", "breaks-old-code", AEL, "rs",
@@ -76,10 +91,44 @@ static const struct expected {
     {"ALTER TABLE t ADD PRIMARY KEY (a)", "scan", AEL, "s", FINDING_WARNING},
     {"ALTER TABLE t ADD CONSTRAINT k UNIQUE USING INDEX i", "lock", AEL, "",
      FINDING_NOTE},
+    {"ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY USING INDEX i", "scan", AEL,
+     "s", FINDING_WARNING},
+    {"ALTER TABLE t ALTER CONSTRAINT k DEFERRABLE", "lock", AEL, "",
+     FINDING_NOTE},
+    {"ALTER INDEX i SET TABLESPACE x", "rewrite", AEL, "r", FINDING_WARNING},
+    {"ALTER TABLE t ALTER c SET (n_distinct = 5)", "lock", SUE, "",
+     FINDING_NOTE},
+    {"ALTER TABLE t ALTER c RESET (n_distinct)", "lock", SUE, "", FINDING_NOTE},
+    {"ALTER TABLE t CLUSTER ON i", "lock", SUE, "", FINDING_NOTE},
+    {"ALTER TABLE t SET WITHOUT CLUSTER", "lock", SUE, "", FINDING_NOTE},
+    {"ALTER TABLE t RESET (fillfactor)", "lock", SUE, "", FINDING_NOTE},
+    {"ALTER VIEW v SET (security_barrier)", "lock", AEL, "", FINDING_NOTE},
+    {"ALTER TABLE t ALTER c SET COMPRESSION pglz", "lock", AEL, "",
+     FINDING_NOTE},
+    {"ALTER TABLE t ENABLE ALWAYS TRIGGER x", "lock", SRE, "", FINDING_NOTE},
+    {"ALTER TABLE t ENABLE REPLICA TRIGGER x", "lock", SRE, "", FINDING_NOTE},
+    {"ALTER TABLE t ENABLE TRIGGER ALL", "lock", SRE, "", FINDING_NOTE},
+    {"ALTER TABLE t ENABLE TRIGGER USER", "lock", SRE, "", FINDING_NOTE},
+    {"ALTER TABLE t DISABLE TRIGGER x", "refused", "", "", FINDING_ERROR},
+    {"ALTER TABLE t DISABLE TRIGGER ALL", "refused", "", "", FINDING_ERROR},
+    {"ALTER TABLE t DISABLE TRIGGER USER", "refused", "", "", FINDING_ERROR},
+    {"ALTER TABLE t ENABLE RULE x", "lock", AEL, "", FINDING_NOTE},
+    {"ALTER TABLE t DISABLE RULE x", "lock", AEL, "", FINDING_NOTE},
+    {"ALTER TABLE t OF e", "lock", AEL, "", FINDING_NOTE},
+    {"ALTER TABLE t NOT OF", "lock", AEL, "", FINDING_NOTE},
+    {"ALTER FOREIGN TABLE t OPTIONS (SET a 'b')", "lock", AEL, "",
+     FINDING_NOTE},
+    {"ALTER TABLE t INHERIT u", "lock", AEL, "", FINDING_NOTE},
+    {"ALTER TABLE t NO INHERIT u", "lock", AEL, "", FINDING_WARNING},
+    {"ALTER INDEX i ATTACH PARTITION j", "lock", AEL, "", FINDING_NOTE},
+    {"ALTER TABLE t DETACH PARTITION p CONCURRENTLY", "not-in-transaction", "",
+     "", FINDING_NOTE},
+    {"ALTER TABLE t DETACH PARTITION p FINALIZE", "lock", AEL, "",
+     FINDING_NOTE},
     {"ALTER TABLE t ADD EXCLUDE USING gist (a WITH &&)", "scan", AEL, "s",
      FINDING_WARNING},
     {"ALTER TABLE t VALIDATE CONSTRAINT k", "scan", SUE, "s", FINDING_NOTE},
-    {"ALTER TABLE t DROP CONSTRAINT k", "lock", AEL, "", FINDING_NOTE},
+    {"ALTER TABLE t DROP CONSTRAINT k", "lock", AEL, "", FINDING_WARNING},
     {"ALTER TABLE t SET LOGGED", "rewrite", AEL, "rs", FINDING_WARNING},
     {"ALTER TABLE t SET UNLOGGED", "rewrite", AEL, "rs", FINDING_WARNING},
     {"ALTER TABLE t SET ACCESS METHOD heap2", "rewrite", AEL, "rs",
@@ -90,18 +139,27 @@ static const struct expected {
     {"ALTER TABLE t ALTER c SET STORAGE EXTERNAL", "lock", AEL, "",
      FINDING_NOTE},
     {"ALTER TABLE t REPLICA IDENTITY FULL", "lock", AEL, "", FINDING_NOTE},
-    {"ALTER TABLE t OWNER TO bob", "lock", AEL, "", FINDING_NOTE},
-    {"ALTER TABLE t ENABLE ROW LEVEL SECURITY", "lock", AEL, "",
-     FINDING_WARNING},
+    {"ALTER TABLE t OWNER TO bob", "rights", AEL, "", FINDING_WARNING},
+    {"ALTER TABLE t ENABLE ROW LEVEL SECURITY", "breaks-old-code", AEL, "",
+     FINDING_ERROR},
+    {"ALTER TABLE t FORCE ROW LEVEL SECURITY", "breaks-old-code", AEL, "",
+     FINDING_ERROR},
+    {"ALTER TABLE t NO FORCE ROW LEVEL SECURITY", "lock", AEL, "",
+     FINDING_NOTE},
     {"ALTER TABLE t DISABLE ROW LEVEL SECURITY", "lock", AEL, "", FINDING_NOTE},
     {"ALTER TABLE t ENABLE TRIGGER x", "lock", SRE, "", FINDING_NOTE},
-    {"ALTER TABLE t ATTACH PARTITION p FOR VALUES IN (1)", "scan", SUE, "s",
+    {"ALTER TABLE t ATTACH PARTITION p FOR VALUES IN (1)", "scan", AEL, "s",
      FINDING_WARNING},
     {"ALTER TABLE t DETACH PARTITION p", "lock", AEL, "", FINDING_WARNING},
     {"CREATE INDEX i ON t (a)", "scan", "SHARE", "s", FINDING_WARNING},
     {"CREATE INDEX i ON ONLY t (a)", "lock", "SHARE", "", FINDING_NOTE},
     {"DROP INDEX i", "lock", AEL, "", FINDING_WARNING},
-    {"REINDEX TABLE t", "rewrite", "SHARE", "rs", FINDING_WARNING},
+    {"REINDEX TABLE t", "rewrite", AEL, "rs", FINDING_WARNING},
+    {"REINDEX INDEX i", "rewrite", AEL, "rs", FINDING_WARNING},
+    {"REINDEX SCHEMA s", "not-in-transaction", "", "", FINDING_NOTE},
+    {"REINDEX TABLE CONCURRENTLY t", "not-in-transaction", "", "",
+     FINDING_NOTE},
+    {"ANALYZE t", "lock", SUE, "", FINDING_NOTE},
     {"CLUSTER t USING i", "rewrite", AEL, "rs", FINDING_WARNING},
     {"REFRESH MATERIALIZED VIEW v", "rewrite", AEL, "rs", FINDING_WARNING},
     {"REFRESH MATERIALIZED VIEW CONCURRENTLY v", "scan", "EXCLUSIVE", "s",
@@ -120,11 +178,59 @@ static const struct expected {
     {"DROP SEQUENCE s", "breaks-old-code", AEL, "", FINDING_ERROR},
     {"DROP SCHEMA s", "breaks-old-code", "", "", FINDING_ERROR},
     {"DROP EXTENSION x", "breaks-old-code", "", "", FINDING_ERROR},
+    {"DROP CAST (int AS text)", "breaks-old-code", "", "", FINDING_ERROR},
+    {"DROP COLLATION c", "breaks-old-code", "", "", FINDING_ERROR},
+    {"DROP LANGUAGE plperl", "breaks-old-code", "", "", FINDING_ERROR},
+    {"DROP OPERATOR CLASS c USING btree", "breaks-old-code", "", "",
+     FINDING_ERROR},
+    {"DROP OPERATOR FAMILY c USING btree", "breaks-old-code", "", "",
+     FINDING_ERROR},
+    {"DROP TEXT SEARCH CONFIGURATION c", "breaks-old-code", "", "",
+     FINDING_ERROR},
+    {"DROP TEXT SEARCH DICTIONARY c", "breaks-old-code", "", "", FINDING_ERROR},
+    {"DROP SERVER s", "breaks-old-code", "", "", FINDING_ERROR},
+    {"DROP PUBLICATION p", "rights", "", "", FINDING_WARNING},
+    {"DROP VIEW v; CREATE VIEW v AS SELECT 1 AS a", "lock", AEL, "",
+     FINDING_WARNING},
+    {"DROP VIEW v CASCADE; CREATE VIEW v AS SELECT 1 AS a", "breaks-old-code",
+     AEL, "", FINDING_ERROR},
+    {"DROP FUNCTION f(int); CREATE FUNCTION f(a integer) RETURNS int LANGUAGE "
+     "sql AS 'SELECT 1'",
+     "gone", "", "", FINDING_NOTE},
+    {"DROP FUNCTION f(int); CREATE FUNCTION f(a int, b int) RETURNS int "
+     "LANGUAGE sql AS 'SELECT 1'",
+     "breaks-old-code", "", "", FINDING_ERROR},
     {"DROP TRIGGER x ON t", "lock", AEL, "", FINDING_WARNING},
-    {"DROP POLICY x ON t", "lock", AEL, "", FINDING_NOTE},
+    {"DROP POLICY x ON t", "breaks-old-code", AEL, "", FINDING_ERROR},
+    {"DROP POLICY x ON t; CREATE POLICY y ON t", "lock", AEL, "", FINDING_NOTE},
     {"DROP RULE x ON t", "lock", AEL, "", FINDING_NOTE},
     {"DROP OWNED BY bob", "breaks-old-code", AEL, "", FINDING_ERROR},
     {"ALTER TABLE t RENAME TO u", "breaks-old-code", AEL, "", FINDING_ERROR},
+    {"ALTER TABLE t RENAME TO u; CREATE VIEW t AS SELECT * FROM u", "lock", AEL,
+     "", FINDING_WARNING},
+    {"ALTER FOREIGN TABLE t RENAME TO u", "breaks-old-code", AEL, "",
+     FINDING_ERROR},
+    {"ALTER ROUTINE f RENAME TO g", "breaks-old-code", "", "", FINDING_ERROR},
+    {"ALTER AGGREGATE f(int) RENAME TO g", "breaks-old-code", "", "",
+     FINDING_ERROR},
+    {"ALTER ROLE a RENAME TO b", "breaks-old-code", "", "", FINDING_ERROR},
+    {"ALTER DATABASE a RENAME TO b", "breaks-old-code", "", "", FINDING_ERROR},
+    {"ALTER COLLATION a RENAME TO b", "breaks-old-code", "", "", FINDING_ERROR},
+    {"ALTER TEXT SEARCH CONFIGURATION a RENAME TO b", "breaks-old-code", "", "",
+     FINDING_ERROR},
+    {"ALTER TEXT SEARCH DICTIONARY a RENAME TO b", "breaks-old-code", "", "",
+     FINDING_ERROR},
+    {"ALTER INDEX i RENAME TO j", "lock", SUE, "", FINDING_NOTE},
+    {"ALTER TABLE t RENAME CONSTRAINT a TO b", "lock", AEL, "", FINDING_NOTE},
+    {"ALTER TRIGGER a ON t RENAME TO b", "lock", AEL, "", FINDING_NOTE},
+    {"ALTER POLICY a ON t RENAME TO b", "lock", AEL, "", FINDING_NOTE},
+    {"ALTER RULE a ON t RENAME TO b", "lock", AEL, "", FINDING_NOTE},
+    {"ALTER FUNCTION f() SET SCHEMA s", "breaks-old-code", "", "",
+     FINDING_ERROR},
+    {"ALTER DOMAIN d VALIDATE CONSTRAINT k", "scan", "SHARE", "s",
+     FINDING_NOTE},
+    {"DROP INDEX CONCURRENTLY i", "not-in-transaction", "", "", FINDING_NOTE},
+    {"VACUUM t", "not-in-transaction", "", "", FINDING_NOTE},
     {"ALTER TABLE t RENAME a TO b", "breaks-old-code", AEL, "", FINDING_ERROR},
     {"ALTER VIEW t RENAME TO u", "breaks-old-code", AEL, "", FINDING_ERROR},
     {"ALTER MATERIALIZED VIEW t RENAME TO u", "breaks-old-code", AEL, "",
@@ -147,12 +253,49 @@ static const struct expected {
      FINDING_WARNING},
     {"ALTER DOMAIN d SET NOT NULL", "breaks-old-code", "SHARE", "s",
      FINDING_ERROR},
-    {"REVOKE ALL ON t FROM bob", "rights", "", "", FINDING_WARNING},
+    {"REVOKE ALL ON t FROM bob", "breaks-old-code", "", "", FINDING_ERROR},
+    {"REVOKE SELECT ON t FROM bob; GRANT ALL ON t TO bob", "gone", "", "",
+     FINDING_NOTE},
+    {"REVOKE ALL ON t FROM bob; GRANT SELECT ON t TO bob", "breaks-old-code",
+     "", "", FINDING_ERROR},
+    {"REVOKE CREATE ON SCHEMA public FROM PUBLIC", "rights", "", "",
+     FINDING_NOTE},
+    {"REVOKE GRANT OPTION FOR SELECT ON t FROM bob", "rights", "", "",
+     FINDING_NOTE},
+    {"REVOKE USAGE ON SCHEMA s FROM PUBLIC", "breaks-old-code", "", "",
+     FINDING_ERROR},
+    {"REVOKE EXECUTE ON FUNCTION f(int) FROM PUBLIC", "breaks-old-code", "", "",
+     FINDING_ERROR},
+    {"REVOKE writers FROM bob", "breaks-old-code", "", "", FINDING_ERROR},
+    {"REASSIGN OWNED BY bob TO anna", "rights", "", "", FINDING_WARNING},
+    {"DROP ROLE bob", "breaks-old-code", "", "", FINDING_ERROR},
     {"UPDATE t SET a = 1", "bulk", "ROW EXCLUSIVE", "s", FINDING_WARNING},
     {"DELETE FROM t", "bulk", "ROW EXCLUSIVE", "s", FINDING_WARNING},
     {"INSERT INTO t SELECT * FROM u", "bulk", "ROW EXCLUSIVE", "s",
      FINDING_NOTE},
-    {"CREATE TABLE t AS SELECT * FROM u", "bulk", "", "s", FINDING_NOTE},
+    {"CREATE TABLE t AS SELECT * FROM u", "bulk", "ACCESS SHARE", "s",
+     FINDING_NOTE},
+    {"UPDATE t SET a = 1 WHERE id = 7", "bulk", "ROW EXCLUSIVE", "",
+     FINDING_NOTE},
+    {"DELETE FROM t WHERE id = 7", "bulk", "ROW EXCLUSIVE", "", FINDING_NOTE},
+    {"MERGE INTO t USING s ON t.a = s.a WHEN MATCHED THEN DELETE", "bulk",
+     "ROW EXCLUSIVE", "s", FINDING_WARNING},
+    {"DELETE FROM pg_enum WHERE enumlabel = 'a'", "bulk", "ROW EXCLUSIVE", "",
+     FINDING_NOTE},
+    {"INSERT INTO pg_catalog.pg_enum VALUES (1)", "breaks-old-code",
+     "ROW EXCLUSIVE", "", FINDING_ERROR},
+    {"UPDATE pg_attribute SET attnotnull = true WHERE true", "bulk",
+     "ROW EXCLUSIVE", "", FINDING_NOTE},
+    {"TRUNCATE t CASCADE", "lock", AEL, "", FINDING_WARNING},
+    {"LOCK TABLE t IN SHARE MODE", "lock", "SHARE", "", FINDING_WARNING},
+    {"ALTER POLICY p ON t USING (true)", "lock", AEL, "", FINDING_WARNING},
+    {"CREATE STATISTICS s ON a, b FROM t", "lock", SUE, "", FINDING_NOTE},
+    {"COMMENT ON TABLE t IS 'x'", "lock", SUE, "", FINDING_NOTE},
+    {"COMMENT ON COLUMN t.a IS 'x'", "lock", SUE, "", FINDING_NOTE},
+    {"CREATE PUBLICATION p FOR TABLE t", "lock", SUE, "", FINDING_NOTE},
+    {"CREATE TABLE t (a int) INHERITS (u)", "lock", SUE, "", FINDING_NOTE},
+    {"CREATE OR REPLACE VIEW v AS SELECT 1 AS a", "lock", AEL, "",
+     FINDING_NOTE},
     {"TRUNCATE t", "lock", AEL, "", FINDING_WARNING},
     {"LOCK TABLE t", "lock", AEL, "", FINDING_WARNING},
     {"CREATE TRIGGER x AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
@@ -172,9 +315,19 @@ static const struct expected {
     {"VACUUM FULL t", "not-in-transaction", "", "", FINDING_NOTE},
 };
 
+static bool as_expected(const struct expected *r, const struct finding *f)
+{
+    return strcmp(f->rule, r->rule) == 0 && f->level == r->level &&
+           strcmp(f->lock ? f->lock : "", r->lock) == 0 &&
+           f->rewrites == (strchr(r->does, 'r') != NULL) &&
+           f->scans == (strchr(r->does, 's') != NULL) && f->line == 1 &&
+           !strchr(f->what, '{') && (!f->safer || !strstr(f->safer, "{t"));
+}
+
 static void each_statement_has_its_finding(void **state)
 {
     struct arena a;
+    int wrong = 0;
 
     (void)state;
     arena_init(&a);
@@ -182,20 +335,18 @@ static void each_statement_has_its_finding(void **state)
         const struct expected *r = &rows[i];
         size_t n;
         struct finding *f = lint(&a, r->sql, &n);
-        if (n == 0)
-            fail_msg("nothing said of: %s", r->sql);
-        if (strcmp(f->rule, r->rule) != 0 || f->level != r->level ||
-            strcmp(f->lock ? f->lock : "", r->lock) != 0 ||
-            f->rewrites != (strchr(r->does, 'r') != NULL) ||
-            f->scans != (strchr(r->does, 's') != NULL))
-            fail_msg("%s: %s level %d, lock %s, %d %d: %s", r->sql, f->rule,
-                     f->level, f->lock ? f->lock : "none", f->rewrites,
-                     f->scans, f->what);
-        assert_null(strchr(f->what, '{'));
-        assert_true(!f->safer || !strchr(f->safer, '{'));
-        assert_int_equal(f->line, 1);
+        if (n && as_expected(r, f))
+            continue;
+        wrong++;
+        if (n)
+            print_error("%s: %s level %d, lock %s, %d %d: %s\n", r->sql,
+                        f->rule, f->level, f->lock ? f->lock : "none",
+                        f->rewrites, f->scans, f->what);
+        else
+            print_error("nothing said of: %s\n", r->sql);
     }
     arena_release(&a);
+    assert_int_equal(wrong, 0);
 }
 
 struct hit {
@@ -210,32 +361,63 @@ static void look(const struct subject *s, void *arg)
     hit->found |= subject_matches(s, &hit->h->match);
 }
 
-static void assert_reached(struct arena *a, const struct hazard *h)
+/* These are for what only a catalog shows. */
+static const char *const catalog_only[] = {
+    "type {type} is a domain with",
+    "{dependents}",
+    "change of type of {name} of {table} to {type}: every row is read",
+    "change of type of {name} of {table} to {type}: instant",
+    "SET NOT NULL of {name} of {table}: instant",
+    "new foreign key {name} of {table}: all its partitions",
+    "{table} is partitioned",
+    "takes over its index at once when it has the lock: its",
+    "VALIDATE CONSTRAINT {name} reads {table} and",
+    "DROP CONSTRAINT {name} of {table} locks the referenced",
+    "DROP CONSTRAINT {name} of {table} drops",
+    "DROP CONSTRAINT {name} of {table} is",
+    "CREATE INDEX blocks writes to {table} and all its partitions",
+    "{name} stays beside",
+};
+
+static bool needs_catalog(const struct hazard *h)
+{
+    for (size_t i = 0; i < sizeof catalog_only / sizeof *catalog_only; i++)
+        if (strstr(h->what, catalog_only[i]))
+            return true;
+    return false;
+}
+
+static bool is_reached(struct arena *a, const struct hazard *h)
 {
     struct hit hit = {h, false};
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct parse_failure failure;
         struct parsed p;
+        struct fresh fresh = {0};
         assert_true(parser_parse(a, rows[i].sql, &p, &failure));
-        subject_each(a, p.list[0].tree, rows[i].sql, NULL, look, &hit);
+        subject_foresee(a, &p, &fresh);
+        subject_each(a, p.list[0].tree, rows[i].sql, &fresh, look, &hit);
     }
     if (!hit.found)
-        fail_msg("no statement reaches: %s", h->what);
+        print_error("no statement reaches: %s\n", h->what);
     assert_true(h->rule && *h->rule);
+    return hit.found;
 }
 
 /* A row that no statement reaches is a misspelt name of PostgreSQL's. */
 static void every_row_is_reached_by_a_statement(void **state)
 {
     struct arena a;
+    int missed = 0;
 
     (void)state;
     arena_init(&a);
     for (size_t t = 0; hazard_tables[t]; t++)
         for (const struct hazard *h = hazard_tables[t]; h->what; h++)
-            assert_reached(&a, h);
+            missed += !needs_catalog(h) && !is_reached(&a, h);
     arena_release(&a);
+    assert_int_equal(missed, 0);
 }
 
 static void safer_is_sql_of_the_statement_itself(void **state)
@@ -243,32 +425,116 @@ static void safer_is_sql_of_the_statement_itself(void **state)
     static const char *const safer[][2] = {
         {"CREATE INDEX i ON shop.t (a) WHERE b",
          "CREATE INDEX CONCURRENTLY i ON shop.t (a) WHERE b;"},
-        {"ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0)",
-         "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID; then"},
+        {"ALTER TABLE t ADD a int, ADD CONSTRAINT k CHECK (a > 0)",
+         "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID;\n"
+         "-- in a migration of its own:\n"
+         "ALTER TABLE t VALIDATE CONSTRAINT k;"},
+        {"ALTER TABLE shop.t ADD FOREIGN KEY (a, b) REFERENCES r ON DELETE SET "
+         "NULL",
+         "ALTER TABLE shop.t ADD CONSTRAINT t_a_fkey FOREIGN KEY (a, b) "
+         "REFERENCES r ON DELETE SET NULL NOT VALID;\n"
+         "-- in a migration of its own:\n"
+         "ALTER TABLE shop.t VALIDATE CONSTRAINT t_a_fkey;"},
+        {"ALTER TABLE t ADD PRIMARY KEY (a, \"B\")",
+         "-- in a migration of its own, with transaction=none:\n"
+         "CREATE UNIQUE INDEX CONCURRENTLY t_pkey ON t (a, \"B\");\n"
+         "-- in a migration of its own:\n"
+         "ALTER TABLE t ADD CONSTRAINT t_pkey PRIMARY KEY USING INDEX "
+         "t_pkey;"},
         {"ALTER TABLE t ALTER \"No\" SET NOT NULL",
-         "ALTER TABLE t ADD CONSTRAINT present CHECK (\"No\" IS NOT NULL)"},
-        {"ALTER TABLE \"T t\" ADD \"C\" uuid DEFAULT gen_random_uuid()",
-         "ALTER TABLE \"T t\" ADD COLUMN \"C\" uuid; ALTER TABLE \"T t\""},
+         "ALTER TABLE t ADD CONSTRAINT \"t_No_present\" CHECK (\"No\" IS NOT "
+         "NULL) NOT VALID;\n"},
+        {"ALTER TABLE \"T t\" ADD \"C\" uuid DEFAULT gen_random_uuid() NOT "
+         "NULL",
+         "ALTER TABLE \"T t\" ADD COLUMN \"C\" uuid;\n"
+         "ALTER TABLE \"T t\" ALTER COLUMN \"C\" SET DEFAULT "
+         "gen_random_uuid();\n"},
         {"ALTER TABLE t ADD c varchar(20) DEFAULT random()::text",
-         "ALTER TABLE t ADD COLUMN c varchar(20); ALTER TABLE t ALTER COLUMN"},
-        {"ALTER TABLE \"order\" ALTER \"user\" SET NOT NULL",
-         "ALTER TABLE \"order\" ADD CONSTRAINT present CHECK (\"user\" IS"},
+         "ALTER TABLE t ADD COLUMN c varchar(20);\nALTER TABLE t ALTER "
+         "COLUMN "},
+        {"ALTER TABLE t ADD c numeric(10,2)[] DEFAULT f(1, 2)",
+         "ALTER TABLE t ADD COLUMN c numeric(10, 2)[];\nALTER TABLE t ALTER "
+         "COLUMN c SET DEFAULT f(1, 2);\n"},
+        {"ALTER TABLE t ADD c bigserial",
+         "ALTER TABLE t ADD COLUMN c bigint;\n"
+         "CREATE SEQUENCE t_c_seq OWNED BY t.c;\n"},
+        {"ALTER TABLE t ADD c int CHECK (c > 0) UNIQUE",
+         "ALTER TABLE t ADD COLUMN c integer;\n"
+         "ALTER TABLE t ADD CONSTRAINT t_c_check CHECK (c > 0) NOT VALID;\n"},
+        {"ALTER TABLE t ADD c int REFERENCES r (id) DEFERRABLE",
+         "ALTER TABLE t ADD COLUMN c integer;\n"
+         "ALTER TABLE t ADD CONSTRAINT t_c_fkey FOREIGN KEY (c) REFERENCES r "
+         "(id) DEFERRABLE NOT VALID;\n"},
+        {"ALTER TABLE ONLY \"order\" ALTER \"user\" SET NOT NULL",
+         "ALTER TABLE \"order\" ADD CONSTRAINT order_user_present CHECK "
+         "(\"user\" IS"},
         {"DROP INDEX i", "DROP INDEX CONCURRENTLY i"},
+        {"REINDEX TABLE t", "REINDEX TABLE CONCURRENTLY t"},
+        {"UPDATE t SET a = 1",
+         "UPDATE t SET a = 1 WHERE KEY BETWEEN 1 AND 5000;\n"},
+        {"ALTER TABLE t DETACH PARTITION p",
+         "ALTER TABLE t DETACH PARTITION p CONCURRENTLY;"},
+        {"ALTER TABLE t RENAME TO u",
+         "ALTER TABLE t RENAME TO u;\n"
+         "-- the old name stays until phase=after:\n"
+         "CREATE VIEW t AS SELECT * FROM u;"},
+        {"CREATE TABLE p PARTITION OF t FOR VALUES IN (1)",
+         "CREATE TABLE p (LIKE t INCLUDING ALL);\n"
+         "-- in a migration of its own:\n"
+         "ALTER TABLE t ATTACH PARTITION p FOR VALUES IN (1);"},
+        {"DROP TABLE t", "-- tidegate: phase=after\nDROP TABLE t;"},
     };
     struct arena a;
+    int wrong = 0;
 
     (void)state;
     arena_init(&a);
     for (size_t i = 0; i < sizeof safer / sizeof *safer; i++) {
         struct statement s = {.text = safer[i][0]};
         const char *got = lint_safer(&a, &s);
-        assert_non_null(got);
-        if (strncmp(got, safer[i][1], strlen(safer[i][1])) != 0)
-            fail_msg("%s: %s", safer[i][0], got);
+        if (got && strncmp(got, safer[i][1], strlen(safer[i][1])) == 0)
+            continue;
+        wrong++;
+        print_error("%s:\n%s\n", safer[i][0], got ? got : "nothing");
     }
     assert_null(lint_safer(&a, &(struct statement){.text = "SELECT 1"}));
     assert_null(lint_safer(&a, &(struct statement){.text = "not SQL"}));
     arena_release(&a);
+    assert_int_equal(wrong, 0);
+}
+
+/* What begins like SQL is SQL: it parses as it stands. */
+static void safer_parses(void **state)
+{
+    static const char begins[] =
+        "ALTER CREATE DROP UPDATE DELETE GRANT REINDEX VACUUM REFRESH LOCK";
+    struct arena a;
+    int wrong = 0;
+
+    (void)state;
+    arena_init(&a);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct parse_failure failure;
+        struct parsed p;
+        size_t n;
+        struct finding *f = lint(&a, rows[i].sql, &n);
+        for (size_t j = 0; j < n; j++) {
+            const char *first =
+                f[j].safer
+                    ? arena_strndup(&a, f[j].safer, strcspn(f[j].safer, " "))
+                    : "";
+            if (!*first || !subject_word_in(first, begins) ||
+                strstr(f[j].safer, " ..."))
+                continue;
+            if (parser_parse(&a, f[j].safer, &p, &failure))
+                continue;
+            wrong++;
+            print_error("%s:\n%s\n%s\n", rows[i].sql, f[j].safer,
+                        failure.message);
+        }
+    }
+    arena_release(&a);
+    assert_int_equal(wrong, 0);
 }
 
 static void phase_after_may_drop(void **state)
@@ -303,6 +569,160 @@ static void new_tables_are_nobodys_hazard(void **state)
     arena_release(&a);
 }
 
+/* What came with the same file, the old code does not know. */
+static void what_is_new_breaks_nobody(void **state)
+{
+    static const struct {
+        const char *sql;
+        bool breaks; /* its last statement */
+    } cases[] = {
+        {"ALTER TABLE t ADD c int; ALTER TABLE t DROP c", false},
+        {"ALTER TABLE t ADD c int; ALTER TABLE t RENAME c TO d", false},
+        {"ALTER TABLE t ADD c int; ALTER TABLE t ALTER c TYPE bigint", false},
+        {"ALTER TABLE t ADD c int; ALTER TABLE t ALTER c SET NOT NULL", true},
+        {"ALTER TABLE t ADD c int DEFAULT 0; ALTER TABLE t ALTER c SET NOT "
+         "NULL",
+         false},
+        {"ALTER TABLE t ADD c int DEFAULT 0 NOT NULL; ALTER TABLE t ALTER c "
+         "DROP DEFAULT",
+         true},
+        {"ALTER TABLE t ADD c int DEFAULT 0; ALTER TABLE t ALTER c DROP "
+         "DEFAULT",
+         false},
+        {"ALTER TABLE t ADD c int DEFAULT 0; ALTER TABLE t ALTER c DROP "
+         "DEFAULT; ALTER TABLE t ALTER c SET NOT NULL",
+         true},
+        {"ALTER TABLE t ALTER c SET DEFAULT 2; ALTER TABLE t ALTER c DROP "
+         "DEFAULT",
+         false},
+        {"CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; REVOKE "
+         "ALL ON FUNCTION f() FROM PUBLIC",
+         false},
+        {"CREATE SCHEMA s; REVOKE ALL ON SCHEMA s FROM PUBLIC", false},
+        {"CREATE SCHEMA s; CREATE TABLE s.t (a int); DROP TABLE s.t", false},
+        {"CREATE TYPE e AS ENUM ('a'); ALTER TYPE e RENAME TO f", false},
+        {"CREATE TYPE e AS ENUM ('a'); DROP TYPE e", false},
+        {"CREATE ROLE r; REVOKE r FROM bob", true},
+        {"CREATE TABLE t (a int); ALTER TABLE t ENABLE ROW LEVEL SECURITY",
+         false},
+        {"CREATE POLICY p ON t USING (a); ALTER TABLE t ENABLE ROW LEVEL "
+         "SECURITY",
+         false},
+        {"CREATE TABLE n (a int); DROP TABLE n, t", true},
+        {"CREATE TABLE n (a int); ALTER TABLE n ADD FOREIGN KEY (a) REFERENCES "
+         "r",
+         false},
+    };
+    struct arena a;
+
+    (void)state;
+    arena_init(&a);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t n;
+        struct finding *f = lint(&a, cases[i].sql, &n);
+        bool breaks = false;
+        for (size_t j = 0; j < n; j++)
+            breaks |= strcmp(f[j].rule, "breaks-old-code") == 0;
+        if (breaks != cases[i].breaks)
+            fail_msg("%s: %d", cases[i].sql, breaks);
+    }
+    arena_release(&a);
+}
+
+static void other_tables_and_who_waits_are_said(void **state)
+{
+    struct arena a;
+    struct finding *f;
+    size_t n;
+
+    (void)state;
+    arena_init(&a);
+    f = lint(&a, "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES shop.r", &n);
+    assert_int_equal(f->n_touches, 2);
+    assert_int_equal(f->waits, WAIT_WRITERS);
+    assert_string_equal(f->touches[0].relation, "shop.r");
+    assert_true(f->touches[0].named && f->touches[0].scans);
+    assert_int_equal(f->touches[0].lock, LOCK_SHARE_ROW_EXCLUSIVE);
+    assert_false(f->worst);
+    f = lint(&a, "DROP TABLE t, u", &n);
+    assert_int_equal(n, 2);
+    assert_int_equal(f->waits, WAIT_READERS);
+    assert_string_equal(f[1].touches[0].relation, "u");
+    assert_false(f->touches[1].named);
+    assert_true(f->worst);
+    /* a new table's reference locks the other one all the same */
+    f = lint(&a,
+             "CREATE TABLE n (a int); ALTER TABLE n ADD FOREIGN KEY (a) "
+             "REFERENCES r",
+             &n);
+    assert_int_equal(n, 1);
+    assert_int_equal(f->n_touches, 1);
+    assert_string_equal(f->touches[0].relation, "r");
+    f = lint(&a, "ALTER TABLE t ALTER c SET STATISTICS 5", &n);
+    assert_int_equal(f->waits, WAIT_NOBODY);
+    arena_release(&a);
+}
+
+static void a_comment_with_a_reason_allows(void **state)
+{
+    struct arena a;
+    struct finding *f;
+    size_t n;
+
+    (void)state;
+    arena_init(&a);
+    f = lint(&a,
+             "SELECT 1;\n"
+             "-- tidegate: allow scan it has 40 rows\n"
+             "-- another comment\n"
+             "CREATE INDEX i ON t (a);\nCREATE INDEX j ON t (a);",
+             &n);
+    assert_int_equal(n, 2);
+    assert_int_equal(f[0].line, 4);
+    assert_int_equal(f[0].level, FINDING_NOTE);
+    assert_string_equal(f[0].allowed, "it has 40 rows");
+    assert_int_equal(f[1].level, FINDING_WARNING);
+    assert_null(f[1].allowed);
+    f = lint(&a, "-- tidegate: allow rewrite x\nCREATE INDEX i ON t (a);", &n);
+    assert_int_equal(n, 2);
+    assert_string_equal(f[0].rule, "allow-unused");
+    assert_int_equal(f[0].level, FINDING_NOTE);
+    assert_int_equal(f[1].level, FINDING_WARNING);
+    arena_release(&a);
+}
+
+static void what_allows_nothing_is_an_error(void **state)
+{
+    static const char *const wrong[][3] = {
+        {"-- tidegate: allow", "no rule", "brackets"},
+        {"-- tidegate: allow scan", "reason", "allow scan REASON"},
+        {"-- tidegate: allow scna it is small", "no rule scna", "`scan`"},
+        {"-- tidegate: allow breaks-old-code x", "cannot be allowed",
+         "compatible REASON"},
+        {"-- tidegate: allow refused x", "cannot be allowed", "change"},
+    };
+    struct arena a;
+
+    (void)state;
+    arena_init(&a);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        size_t n;
+        struct finding *f =
+            lint(&a,
+                 arena_printf(&a, "SELECT 1;\n%s\nCREATE INDEX i ON t (a)",
+                              wrong[i][0]),
+                 &n);
+        assert_int_equal(n, 2);
+        assert_int_equal(f->level, FINDING_ERROR);
+        assert_int_equal(f->line, 2);
+        assert_string_equal(f->rule, "directive");
+        if (!strstr(f->what, wrong[i][1]) || !strstr(f->safer, wrong[i][2]))
+            fail_msg("%s: %s; %s", wrong[i][0], f->what, f->safer);
+        assert_int_equal(f[1].level, FINDING_WARNING);
+    }
+    arena_release(&a);
+}
+
 static void what_follows_a_lock_is_said_to_hold_it(void **state)
 {
     struct arena a;
@@ -313,10 +733,10 @@ static void what_follows_a_lock_is_said_to_hold_it(void **state)
     arena_init(&a);
     f = lint(&a, "ALTER TABLE t ADD c int;\n\nUPDATE t SET c = 1 WHERE a > 0",
              &n);
-    assert_int_equal(n, 2);
-    assert_string_equal(f[1].rule, "lock-held");
-    assert_int_equal(f[1].line, 3);
-    assert_non_null(strstr(f[1].what, "line 1"));
+    assert_int_equal(n, 3);
+    assert_string_equal(f[2].rule, "lock-held");
+    assert_int_equal(f[2].line, 3);
+    assert_non_null(strstr(f[2].what, "line 1"));
     arena_release(&a);
 }
 
@@ -355,6 +775,11 @@ int main(void)
         cmocka_unit_test(each_statement_has_its_finding),
         cmocka_unit_test(every_row_is_reached_by_a_statement),
         cmocka_unit_test(safer_is_sql_of_the_statement_itself),
+        cmocka_unit_test(safer_parses),
+        cmocka_unit_test(what_is_new_breaks_nobody),
+        cmocka_unit_test(other_tables_and_who_waits_are_said),
+        cmocka_unit_test(a_comment_with_a_reason_allows),
+        cmocka_unit_test(what_allows_nothing_is_an_error),
         cmocka_unit_test(phase_after_may_drop),
         cmocka_unit_test(new_tables_are_nobodys_hazard),
         cmocka_unit_test(what_follows_a_lock_is_said_to_hold_it),

@@ -282,6 +282,36 @@ static void test_reused_tag(void **state)
     ask(PASS, "expected.announced", "");
 }
 
+/* A name keeps its content, also when something else is live by now. */
+static void test_reused_name(void **state)
+{
+    static const struct {
+        const char *commit, *artifact, *says;
+    } rows[] = {
+        {HEX("5"), HEX("a"),
+         "v1.4.2 was live here with commit 555555555555, and now it is "
+         "cccccccccccc"},
+        {HEX("c"), HEX("5"),
+         "v1.4.2 was live here with artifact 555555555555, and now it is "
+         "aaaaaaaaaaaa"},
+        {HEX("5"), NULL, "with commit 555555555555"},
+        {NULL, HEX("5"), "with artifact 555555555555"},
+    };
+    struct world *w = *state;
+
+    w->facts.release.was_commit = HEX("c");
+    w->facts.release.was_artifact = HEX("a");
+    ask(PASS, "expected.announced", "");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        w->facts.release.was_commit = rows[i].commit;
+        w->facts.release.was_artifact = rows[i].artifact;
+        ask(STOP, "expected.reused", rows[i].says);
+    }
+    w->facts.changing = true; /* never asked again once something changed */
+    w->facts.consumed = HEX("1");
+    ask(PASS, "expected.announced", "");
+}
+
 static void test_again(void **state)
 {
     struct world *w = *state;
@@ -476,6 +506,7 @@ int main(void)
         world_test(test_already_live),
         world_test(test_live_again),
         world_test(test_reused_tag),
+        world_test(test_reused_name),
         world_test(test_again),
         world_test(test_early_and_notice),
         world_test(test_order),
