@@ -267,7 +267,8 @@ static bool down_in(struct apply *ap, const struct applied_row *row,
                     struct task *t, struct err *e)
 {
     struct sql_file file = {arena_printf(t->a, "%s.down.sql", row->name),
-                            row->down, strlen(row->down)};
+                            row->down, strlen(row->down),
+                            .how.foreign = true}; /* it was read before */
     const char *args[] = {row->name};
     struct script script;
 

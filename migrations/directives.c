@@ -239,7 +239,8 @@ static bool is_allow(const char *rest)
 }
 
 bool directives_read(struct directives *out, struct arena *a, const char *file,
-                     const char *text, bool down, struct err *e)
+                     const char *text, int lines_before, bool down,
+                     struct err *e)
 {
     struct reader r = {.out = out, .a = a, .file = file, .down = down, .e = e};
     bool begun = false; /* a statement has been seen */
@@ -247,7 +248,7 @@ bool directives_read(struct directives *out, struct arena *a, const char *file,
 
     *out = (struct directives){
         .lock_timeout_ms = -1, .statement_timeout_ms = -1, .contract_for = -1};
-    r.line = 1;
+    r.line = lines_before + 1;
     for (; (t = lexer_token(text)).kind != TOKEN_END; text += t.len) {
         const char *rest =
             t.kind == TOKEN_COMMENT ? marked(a, text, t.len) : NULL;

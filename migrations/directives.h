@@ -37,9 +37,11 @@ struct directives {
     int64_t contract_for; /* seconds */
 };
 
-/* text is normalised. Unknown, doubled, misplaced or malformed ones are
- * ERR_INPUT with file:line and the nearest name. */
+/* text is normalised, and lines_before of the file's stand before it. Unknown,
+ * doubled, misplaced or malformed ones are ERR_INPUT with file:line and the
+ * nearest name. */
 bool directives_read(struct directives *out, struct arena *a, const char *file,
-                     const char *text, bool down, struct err *e);
+                     const char *text, int lines_before, bool down,
+                     struct err *e);
 
 #endif

@@ -249,7 +249,7 @@ bool guard_run(struct apply *ap, struct guard *g, const char *sql,
     ap->sight.held = ap->sight.waits = false;
     if (ap->sight.next_live == 0)
         ap->sight.next_live = now + LIVE_EVERY_MS;
-    if (!pg_send_run(ap->work, sql, e))
+    if (!pg_send_copy(ap->work, sql, g->data, g->data_len, e))
         return false;
     while (pg_busy(ap->work) || ap->sight.asked == SIGHT_CANCELS) {
         loop_turn(ap->loop, next_turn(&w));

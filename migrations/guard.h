@@ -26,11 +26,13 @@ enum guard_why {
 /* How one command is watched. */
 struct guard {
     const struct task *t;
-    int statement;      /* 1-based; 0: one of our own */
-    int64_t deadline;   /* monotonic, or CLOCK_NEVER */
-    int64_t limit_ms;   /* of its own work; CLOCK_NEVER: none */
-    int64_t passed_ms;  /* of that before this command began */
-    bool uncancelled;   /* COMMIT: let it end */
+    int statement;     /* 1-based; 0: one of our own */
+    int64_t deadline;  /* monotonic, or CLOCK_NEVER */
+    int64_t limit_ms;  /* of its own work; CLOCK_NEVER: none */
+    int64_t passed_ms; /* of that before this command began */
+    bool uncancelled;  /* COMMIT: let it end */
+    const char *data;  /* of COPY FROM stdin, or NULL */
+    size_t data_len;
     bool patient;       /* nobody that waits behind it matters */
     enum guard_why why; /* out: why it was cancelled */
     int waiting;        /* out: sessions behind us then */

@@ -8,11 +8,11 @@
 #include "runner/base/nearest.h"
 
 const struct layout *const layouts[] = {
-    &layout_tidegate,
-    &layout_golang_migrate,
-    NULL,
+    &layout_tidegate, &layout_golang_migrate, &layout_dbmate, &layout_goose,
+    &layout_flyway,   &layout_sqitch,         &layout_diesel, NULL,
 };
-const char layout_choices[] = "auto tidegate golang-migrate";
+const char layout_choices[] =
+    "auto tidegate golang-migrate dbmate goose flyway sqitch diesel";
 
 const struct layout *layout_find(const char *name)
 {

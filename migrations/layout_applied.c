@@ -70,6 +70,19 @@ static bool mark_through(struct layout_applied *out, const struct migrations *m,
     return found;
 }
 
+/* sqitch keeps several projects in one table: "project:change time". */
+static bool is_foreign(const struct migrations *m, const char *version)
+{
+    const char *colon;
+    size_t n;
+
+    if (!m->n || strcmp(m->layout, "sqitch") != 0)
+        return false;
+    colon = strchr(m->list[0].version, ':');
+    n = colon ? (size_t)(colon - m->list[0].version) + 1 : 0;
+    return strncmp(m->list[0].version, version, n) != 0;
+}
+
 void layout_applied(struct layout_applied *out, struct arena *a,
                     const struct migrations *m, char *const *const *cell,
                     size_t rows)
@@ -88,7 +101,7 @@ void layout_applied(struct layout_applied *out, struct arena *a,
         found = how && strcmp(how, "through") == 0
                     ? mark_through(out, m, version)
                     : mark_one(out, m, version);
-        if (!found)
+        if (!found && !is_foreign(m, version))
             out->strange[out->strange_n++] = arena_strdup(a, version);
     }
 }

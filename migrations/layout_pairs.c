@@ -1,9 +1,9 @@
 /* N_name.up.sql and N_name.down.sql: tidegate's own, and golang-migrate's.
  *
- * golang-migrate takes any name after the number, and a file without a
- * statement; its numbers are unsigned 64 bit, ours end at 18 digits. Its
- * sources: source/parse.go ("^([0-9]+)_(.*)\.(down|up)\.(.*)$"), and
- * database/postgres for schema_migrations, which has one row. */
+ * golang-migrate takes any name after the number, a file without a statement,
+ * and a down file alone; its numbers are unsigned 64 bit, ours end at 18
+ * digits. Its sources: source/parse.go ("^([0-9]+)_(.*)\.(down|up)\.(.*)$"),
+ * and database/postgres for schema_migrations, which has one row. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +15,9 @@
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" \
     "0123456789_.-"
 #define ENDING "abcdefghijklmnopqrstuvwxyz"
+
+/* Where tidegate is stricter. */
+#define OTHER "; files of golang-migrate: [migrations] layout = golang-migrate"
 
 struct pair_name {
     size_t stem;        /* length of "0012_add_total" */
@@ -92,13 +95,13 @@ static struct layout_entry *entry_of(struct layout_reading *r, const char *name,
 }
 
 static bool add_file(struct layout_reading *r, const struct sql_file *file,
-                     const struct pair_name *n, bool may_be_empty)
+                     const struct pair_name *n, bool foreign)
 {
     struct layout_entry *entry = entry_of(r, file->name, n);
     struct sql_file *side = n->down ? &entry->down : &entry->up;
 
     *side = *file;
-    side->how.may_be_empty = may_be_empty;
+    side->how.foreign = foreign;
     entry->has_down |= n->down;
     return true;
 }
@@ -112,16 +115,46 @@ static int by_number(const void *x, const void *y)
     return strcmp(a->name, b->name);
 }
 
-static bool check(struct layout_reading *r, struct err *e)
+/* golang-migrate pairs by number alone: 1_a.up.sql and 1_b.down.sql are one
+ * migration, and the up file names it. */
+static void pair_by_number(struct layout_reading *r)
 {
-    qsort(r->list, r->count, sizeof *r->list, by_number);
+    size_t n = 0;
+
     for (size_t i = 0; i < r->count; i++) {
-        const struct layout_entry *m = &r->list[i];
-        if (!m->up.name) {
+        struct layout_entry *last = n ? &r->list[n - 1] : NULL;
+        struct layout_entry one = r->list[i];
+        if (!last || last->number != one.number ||
+            !last->up.name == !one.up.name || last->has_down == one.has_down) {
+            r->list[n++] = one;
+            continue;
+        }
+        if (one.up.name) {
+            last->name = one.name;
+            last->up = one.up;
+        } else {
+            last->down = one.down;
+            last->has_down = true;
+        }
+    }
+    r->count = n;
+}
+
+static bool check(struct layout_reading *r, bool foreign, struct err *e)
+{
+    if (r->count)
+        qsort(r->list, r->count, sizeof *r->list, by_number);
+    if (foreign)
+        pair_by_number(r);
+    for (size_t i = 0; i < r->count; i++) {
+        struct layout_entry *m = &r->list[i];
+        if (!m->up.name && !foreign) {
             err_what(e, ERR_INPUT, "%s: has no up file", m->down.name);
             err_why(e, "there is nothing that it could undo");
-            return err_fix(e, "add %s.up.sql, or delete it", m->name);
+            return err_fix(e, "add %s.up.sql, or delete it%s", m->name, OTHER);
         }
+        if (!m->up.name) /* golang-migrate runs nothing then */
+            m->up = (struct sql_file){m->down.name, "", 0, m->down.how};
         if (i && m->number == r->list[i - 1].number) {
             err_what(e, ERR_INPUT, "%s and %s have the same number",
                      r->list[i - 1].up.name, m->up.name);
@@ -141,7 +174,7 @@ static bool bad_name(struct layout_reading *r, const char *name, struct err *e)
         e, escape(r->a, name), 0, "no name of a migration",
         "SQL files in the migrations folder are NNNN_name.up.sql and "
         "NNNN_name.down.sql, of letters, digits, _ . and -",
-        "rename it, or move it out of the folder");
+        "rename it, or move it out of the folder" OTHER);
 }
 
 static bool read_tidegate(struct layout_reading *r, struct err *e)
@@ -156,7 +189,7 @@ static bool read_tidegate(struct layout_reading *r, struct err *e)
             return bad_name(r, file->name, e);
         add_file(r, file, &name, false);
     }
-    return check(r, e);
+    return check(r, false, e);
 }
 
 /* ---- golang-migrate ---- */
@@ -181,7 +214,7 @@ static bool read_golang_migrate(struct layout_reading *r, struct err *e)
                 "a number has at most 18 digits", "give it a smaller number");
         add_file(r, file, &name, true);
     }
-    return check(r, e);
+    return check(r, true, e);
 }
 
 const struct layout layout_tidegate = {

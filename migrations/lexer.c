@@ -14,9 +14,19 @@ static bool is_letter(char c)
            (unsigned char)c >= 0x80;
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_digit_or_letter(char c)
+{
+    return is_letter(c) || is_digit(c);
+}
+
 static bool is_word(char c)
 {
-    return is_letter(c) || (c >= '0' && c <= '9') || c == '$';
+    return is_digit_or_letter(c) || c == '$';
 }
 
 /* From the opening quote to the closing one; a doubled quote does not end
@@ -35,6 +45,37 @@ static struct token quoted(const char *text, size_t at, bool backslash,
             return (struct token){kind, at + 1, false};
     }
     return (struct token){kind, at, true};
+}
+
+/* A string goes on behind blanks with a newline in them: how many bytes are
+ * between? 0: it does not. Comments to the end of a line count as blanks. */
+static size_t continues(const char *text)
+{
+    bool newline = false;
+    size_t at = 0;
+
+    for (;; at++) {
+        if (text[at] == '-' && text[at + 1] == '-')
+            at += strcspn(text + at, "\r\n");
+        if (!is_blank(text[at]))
+            break;
+        newline |= text[at] == '\n' || text[at] == '\r';
+    }
+    return newline && text[at] == '\'' ? at : 0;
+}
+
+/* E'...', and what goes on with it: there, too, a backslash escapes. */
+static struct token escaped(const char *text)
+{
+    struct token t = quoted(text, 1, true, TOKEN_STRING);
+    size_t more;
+
+    while (!t.open && (more = continues(text + t.len))) {
+        struct token next = quoted(text + t.len + more, 0, true, TOKEN_STRING);
+        t.len += more + next.len;
+        t.open = next.open;
+    }
+    return t;
 }
 
 static struct token dollar(const char *text)
@@ -99,13 +140,15 @@ struct token lexer_token(const char *text)
     if (*text == '\'')
         return quoted(text, 0, false, TOKEN_STRING);
     if ((*text == 'e' || *text == 'E') && text[1] == '\'')
-        return quoted(text, 1, true, TOKEN_STRING);
+        return escaped(text);
     if (*text == '"')
         return quoted(text, 0, false, TOKEN_NAME);
     if (*text == '$')
         return dollar(text);
-    if (is_word(*text))
+    if (is_letter(*text))
         return run_of(text, TOKEN_WORD, is_word);
+    if (is_digit(*text)) /* 1$a$...$a$ is a number and a string */
+        return run_of(text, TOKEN_WORD, is_digit_or_letter);
     return (struct token){TOKEN_SYMBOL, 1, false};
 }
 

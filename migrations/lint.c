@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "migrations/hazards.h"
-#include "migrations/lexer.h"
 #include "migrations/lint_allow.h"
 #include "migrations/lint_touch.h"
 #include "migrations/refusals.h"
 #include "migrations/split.h"
+#include "migrations/words.h"
 
 struct linter {
     struct arena *a;       /* findings */
@@ -23,7 +23,6 @@ struct linter {
     /* the statement in hand */
     const struct node *stmt;
     int line;
-    size_t counted;      /* lines are counted up to here */
     size_t from, begins; /* after the statement before, and where it begins */
     /* the first strong lock of the file, 0: none yet */
     int held_line;
@@ -112,6 +111,20 @@ static void judge(struct linter *l, struct finding *f, const struct hazard *h,
         f->level = FINDING_NOTE;
 }
 
+static const char *worst_of(struct linter *l, const struct hazard *h,
+                            const struct subject *s, const struct touches *t)
+{
+    bool worst = h->worst, known = hazards_relation(s);
+
+    for (size_t i = 0; i < t->n; i++)
+        worst |= !t->list[i].named;
+    if (!l->run->catalog)
+        return worst ? "no database was asked: --database" : NULL;
+    if (*s->table && !known && h->lock && !s->fresh)
+        return arena_printf(l->a, "the database has no %s", s->table);
+    return worst && !known ? "the database does not tell" : NULL;
+}
+
 static void take_touches(struct finding *f, const struct hazard *h,
                          const struct subject *s, const struct touches *t)
 {
@@ -121,12 +134,10 @@ static void take_touches(struct finding *f, const struct hazard *h,
     f->n_touches = t->n;
     f->rewrites = h->rewrites && !s->fresh;
     f->scans = h->scans && !s->fresh;
-    f->worst = h->worst && !hazards_relation(s);
     for (size_t i = 0; i < t->n; i++) {
         lock = t->list[i].lock > lock ? t->list[i].lock : lock;
         f->rewrites |= t->list[i].rewrites;
         f->scans |= t->list[i].scans;
-        f->worst |= !t->list[i].named;
     }
     f->lock = lock ? lock_mode_name(lock) : NULL;
     f->waits = finding_wait_of(lock);
@@ -155,6 +166,7 @@ static void weigh(struct linter *l, const struct hazard *h,
         return;
     f = add(l);
     take_touches(f, h, s, &t);
+    f->worst = worst_of(l, h, s, &t);
     f->what = subject_say(l->a, s, h->what);
     f->safer = h->safer ? subject_say(l->a, s, h->safer) : NULL;
     judge(l, f, h, s);
@@ -221,52 +233,89 @@ static void weigh_held(struct linter *l, size_t from)
     }
 }
 
-static void lint_statement(struct linter *l, const struct parsed_statement *p)
+static void add_alone(struct linter *l, const char *kind)
 {
-    size_t skip = lexer_skip(l->text + p->offset), from = l->n;
-    size_t len = lexer_trim(l->text + p->offset + skip, p->len - skip);
-    const char *text =
-        arena_strndup(l->scratch, l->text + p->offset + skip, len);
+    struct finding *f = add(l);
+
+    f->level = l->together ? FINDING_ERROR : FINDING_NOTE;
+    f->rule = "not-in-transaction";
+    f->what = arena_printf(l->a, "%s cannot run in a transaction", kind);
+    f->safer = l->together ? "a migration of its own, or at the top: "
+                             "-- tidegate: transaction=none"
+                           : NULL;
+}
+
+/* The worst is assumed of what the parser does not know. */
+static void lint_unparsed(struct linter *l, const struct split_piece *p)
+{
+    struct finding *f;
+    struct err e;
+
+    if (!words_allow(l->scratch, p->text,
+                     arena_printf(l->scratch, "%s:%d", l->file, l->line), &e))
+        add_error(l, l->line, "refused", &e);
+    if (words_alone(l->scratch, p->text))
+        add_alone(l, words_kind(l->a, p->text));
+    f = add(l);
+    f->level = l->survive ? FINDING_ERROR : FINDING_WARNING;
+    f->rule = "unparsed";
+    f->lock = "ACCESS EXCLUSIVE";
+    f->rewrites = f->scans = true;
+    f->what = arena_printf(l->a,
+                           "PostgreSQL 15's parser does not know this %s, so "
+                           "the worst is assumed: %s",
+                           words_kind(l->scratch, p->text), p->unparsed);
+    f->safer = "a rehearsal on the server's own version tells what it does";
+}
+
+static void lint_parsed(struct linter *l, const struct split_piece *p)
+{
     struct err e;
 
     l->stmt = p->tree;
-    l->begins = p->offset + skip;
-    l->line +=
-        lexer_line(l->text + l->counted, p->offset + skip - l->counted) - 1;
-    l->counted = p->offset + skip;
-    if (!refusals_allow(l->scratch, p->tree, text,
+    if (!refusals_allow(l->scratch, p->tree, p->text,
                         arena_printf(l->scratch, "%s:%d", l->file, l->line),
                         &e))
         add_error(l, l->line, "refused", &e);
-    if (refusals_alone(l->scratch, p->tree, text)) {
-        struct finding *f = add(l);
-        f->level = l->together ? FINDING_ERROR : FINDING_NOTE;
-        f->rule = "not-in-transaction";
-        f->what = arena_printf(l->a, "%s cannot run in a transaction",
-                               subject_kind(l->a, p->tree));
-        f->safer = l->together ? "a migration of its own, or at the top: "
-                                 "-- tidegate: transaction=none"
-                               : NULL;
-    }
-    subject_each_with(l->a, p->tree, text, &l->fresh, l->run->catalog, match,
+    if (refusals_alone(l->scratch, p->tree, p->text))
+        add_alone(l, subject_kind(l->a, p->tree));
+    subject_each_with(l->a, p->tree, p->text, &l->fresh, l->run->catalog, match,
                       l);
+}
+
+static void lint_statement(struct linter *l, const struct split_piece *p)
+{
+    size_t from = l->n;
+
+    l->line = p->at.line;
+    l->begins = p->at.offset;
+    l->stmt = NULL;
+    if (p->tree)
+        lint_parsed(l, p);
+    else
+        lint_unparsed(l, p);
     if (l->together)
         weigh_held(l, from);
-    subject_remember(l->scratch, p->tree, &l->fresh);
-    subject_remember(l->a, p->tree, &l->run->earlier);
-    l->from = l->begins + len;
+    if (p->tree) {
+        subject_remember(l->scratch, p->tree, &l->fresh);
+        subject_remember(l->a, p->tree, &l->run->earlier);
+    }
+    l->from = p->at.end;
 }
 
 /* ---- one file ---- */
 
 /* Statements that run alone make the whole file so, when there are no others
  * (see split.c). */
-static bool all_alone(struct linter *l, const struct parsed *parsed)
+static bool all_alone(struct linter *l, const struct split_pieces *pieces)
 {
-    for (size_t i = 0; i < parsed->n; i++)
-        if (!refusals_alone(l->scratch, parsed->list[i].tree, ""))
+    for (size_t i = 0; i < pieces->n; i++) {
+        const struct split_piece *p = &pieces->list[i];
+        if (p->tree ? !refusals_alone(l->scratch, p->tree, "")
+                    : !words_alone(l->scratch, p->text))
             return false;
-    return parsed->n > 0;
+    }
+    return pieces->n > 0;
 }
 
 static void bad_allowance(void *arg, int line, const struct err *e)
@@ -292,35 +341,47 @@ static void say_unused(struct linter *l)
     }
 }
 
-static void lint_parsed(struct linter *l, const struct parsed *parsed)
+static void foresee(struct linter *l, const struct split_pieces *pieces)
+{
+    struct parsed parsed = {0};
+
+    parsed.list = arena_array(l->scratch, pieces->n, sizeof *parsed.list);
+    for (size_t i = 0; i < pieces->n; i++)
+        if (pieces->list[i].tree)
+            parsed.list[parsed.n++] = (struct parsed_statement){
+                pieces->list[i].tree, pieces->list[i].at.offset,
+                pieces->list[i].at.len};
+    subject_foresee(l->scratch, &parsed, &l->fresh);
+}
+
+static void lint_pieces(struct linter *l, const struct split_pieces *pieces)
 {
     if (l->together)
-        subject_foresee(l->scratch, parsed, &l->fresh);
-    for (size_t i = 0; i < parsed->n; i++)
-        lint_statement(l, &parsed->list[i]);
+        foresee(l, pieces);
+    for (size_t i = 0; i < pieces->n; i++)
+        lint_statement(l, &pieces->list[i]);
     say_unused(l);
 }
 
 static void lint_text(struct linter *l, bool down)
 {
-    struct parse_failure failure;
+    struct split_pieces pieces;
     struct directives d;
-    struct parsed parsed;
     struct err e;
 
-    if (!directives_read(&d, l->scratch, l->file, l->text, down, &e)) {
+    if (!directives_read(&d, l->scratch, l->file, l->text, 0, down, &e)) {
         add_error(l, line_of(l, &e), "directive", &e);
         d = (struct directives){0};
     }
     allowances_read(&l->allowed, l->a, l->file, l->text, bad_allowance, l);
-    if (!parser_parse(l->scratch, l->text, &parsed, &failure)) {
-        split_explain(l->file, l->text, &failure, &e);
-        add_error(l, lexer_line(l->text, failure.offset), "parse", &e);
+    if (!split_pieces(&pieces, l->scratch, l->file, l->text, 0, &e)) {
+        add_error(l, line_of(l, &e), "parse", &e);
         return;
     }
+    split_unwrap(&pieces);
     l->survive = !down && !d.after && !d.compatible;
-    l->together = !d.no_transaction && !all_alone(l, &parsed);
-    lint_parsed(l, &parsed);
+    l->together = !d.no_transaction && !all_alone(l, &pieces);
+    lint_pieces(l, &pieces);
 }
 
 /* By lines; of one line in the order found. Nearly sorted already. */

@@ -1,7 +1,7 @@
 /* lint: what migrations would do to a busy database: hazards that the text
  * shows and, where a database is given, its catalog.
  *
- * Without a database a finding says the worst case, and says that it is
+ * Without a database a finding says the worst case, and says why
  * (worst). Findings can be allowed by a comment with a reason right above
  * their statement (see lint_allow.h).
  */
@@ -38,7 +38,8 @@ struct finding {
     const char *lock; /* the strongest, "ACCESS EXCLUSIVE", or NULL */
     bool rewrites, scans;
     enum finding_wait waits;
-    bool worst;          /* a database may say that it is less */
+    const char *worst;   /* why it says the worst case, which may be less; or
+                            NULL: it says what is */
     const char *safer;   /* what to write instead, of several lines, or NULL */
     const char *allowed; /* the reason, where a comment allows it; a note */
     struct finding_touch *touches;

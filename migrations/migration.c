@@ -34,6 +34,13 @@ static void note_script(struct migration *m, struct arena *a,
                           "%s: its BEGIN and COMMIT are left out: tidegate "
                           "begins and ends the transaction",
                           s->file));
+    if (s->timeouts)
+        note(m, a, false,
+             arena_printf(a,
+                          "%s: SET of a timeout is left out: the first one "
+                          "holds for the file, and tidegate's own lock_timeout "
+                          "in place of none",
+                          s->file));
     for (size_t i = 0; i < s->n; i++)
         if (s->statements[i].unparsed)
             note(m, a, true,

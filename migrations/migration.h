@@ -25,7 +25,8 @@ struct sql_how {
     bool no_transaction; /* the tool's own directive says so */
     bool each_alone;     /* the tool commits each statement by itself, unless
                             the text says BEGIN and COMMIT */
-    bool may_be_empty;   /* of statements */
+    bool foreign;        /* another tool's: see foreign.h; it may be empty of
+                            statements */
     bool placeholders;   /* the tool replaces ${name} */
 };
 
@@ -58,8 +59,9 @@ struct script {
                          the layout said that */
     const struct statement *statements;
     size_t n;
-    bool transaction;             /* false: statement by statement, journaled */
-    bool wrapped;                 /* a BEGIN and COMMIT around it is left out */
+    bool transaction; /* false: statement by statement, journaled */
+    bool wrapped;     /* a BEGIN and COMMIT around it is left out */
+    bool timeouts;    /* SET of a timeout is left out, and holds for the file */
     int64_t lock_timeout_ms;      /* -1: the default */
     int64_t statement_timeout_ms; /* -1: the default (none) */
 };

@@ -51,6 +51,7 @@ static void keep_failure(const char *text, const PgQueryError *error,
 {
     snprintf(failure->message, sizeof failure->message, "%s", error->message);
     failure->offset = byte_of(text, error->cursorpos);
+    failure->too_large = false;
 }
 
 /* How many levels fit, after asking for more. */
@@ -79,6 +80,7 @@ static bool too_deep(const char *text, struct parse_failure *failure)
              "%zu words without a comma: more than %zu may nest too deeply",
              depth, levels);
     failure->offset = 0;
+    failure->too_large = true;
     return true;
 }
 
@@ -106,6 +108,7 @@ bool parser_parse(struct arena *a, const char *text, struct parsed *out,
         snprintf(failure->message, sizeof failure->message,
                  "the parse tree is too large");
         failure->offset = 0;
+        failure->too_large = true;
         return false;
     }
     out->n = tree->n_stmts;

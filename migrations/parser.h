@@ -31,6 +31,7 @@ struct parsed {
 struct parse_failure {
     char message[300]; /* the parser's */
     size_t offset;     /* byte where it stopped */
+    bool too_large;    /* it did not look: the text is beyond its bounds */
 };
 
 /* A text of any number of statements. Trees live in a: give it one of its

@@ -76,6 +76,10 @@ void pg_cancel(struct pg *pg);
 bool pg_send(struct pg *pg, const char *sql, struct err *e);
 /* The same as pg_run does it: simple protocol, rows thrown away. */
 bool pg_send_run(struct pg *pg, const char *sql, struct err *e);
+/* The same for COPY ... FROM STDIN: data are fed while it runs, and stay with
+ * the caller until pg_take. data NULL: as pg_send_run. */
+bool pg_send_copy(struct pg *pg, const char *sql, const char *data, size_t len,
+                  struct err *e);
 bool pg_busy(const struct pg *pg);
 bool pg_take(struct pg *pg, struct arena *a, struct pg_result *out,
              struct err *e);

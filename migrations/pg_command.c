@@ -163,6 +163,15 @@ bool pg_send_run(struct pg *pg, const char *sql, struct err *e)
     return pg_start(pg, sql, NULL, 0, false, e);
 }
 
+bool pg_send_copy(struct pg *pg, const char *sql, const char *data, size_t len,
+                  struct err *e)
+{
+    pg->data = data;
+    pg->data_len = len;
+    pg->data_at = 0;
+    return pg_start(pg, sql, NULL, 0, false, e);
+}
+
 /* A cancel that is on its way would hit the next command: its answer is
  * waited for as well. */
 bool pg_busy(const struct pg *pg)
@@ -208,6 +217,7 @@ bool pg_take(struct pg *pg, struct arena *a, struct pg_result *out,
     pg_close(pg->helper);
     pg->helper = NULL;
     pg->cancel = CANCEL_NONE;
+    pg->data = NULL;
     *out = (struct pg_result){
         .us = pg->us, .ms = pg->us / 1000, .affected = -1, .tag = ""};
     if (pg->state == PG_STATE_GONE)
@@ -247,14 +257,10 @@ bool pg_copy_in(struct pg *pg, struct arena *a, const char *sql,
                 const char *data, size_t len, struct pg_result *out,
                 struct err *e)
 {
-    bool ok;
-
-    pg->data = data ? data : "";
-    pg->data_len = len;
-    pg->data_at = 0;
-    ok = pg_run(pg, a, sql, out, e);
-    pg->data = NULL;
-    return ok;
+    if (!pg_send_copy(pg, sql, data ? data : "", len, e))
+        return false;
+    pg_wait(pg);
+    return pg_take(pg, a, out, e);
 }
 
 const struct pg_failure *pg_failed(const struct pg *pg)

@@ -33,11 +33,6 @@ static bool copies_file(const struct subject *s)
     return *node_str(s->stmt, "filename") && !copies_program(s);
 }
 
-static bool copies_stdin(const struct subject *s)
-{
-    return node_bool(s->stmt, "is_from") && !*node_str(s->stmt, "filename");
-}
-
 static bool unnamed(const struct subject *s)
 {
     return node_bool(s->stmt, "concurrent") && !*s->name;
@@ -149,11 +144,6 @@ static const struct refusal refusals[] = {
      "release"},
     {{"CopyStmt", NULL, copies_program}, SERVER},
     {{"CopyStmt", NULL, copies_file}, SERVER},
-    {{"CopyStmt", NULL, copies_stdin},
-     ERR_INPUT,
-     "COPY FROM stdin in a migration",
-     "its data lines are no SQL",
-     "write INSERT INTO ... VALUES ..."},
     {{"LoadStmt", NULL, NULL}, SERVER},
     {{"IndexStmt", NULL, unnamed},
      ERR_INPUT,

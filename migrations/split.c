@@ -1,12 +1,13 @@
 #include "migrations/split.h"
 
 #include <string.h>
-#include <strings.h>
 
+#include "migrations/explain.h"
+#include "migrations/foreign.h"
 #include "migrations/hazards.h"
 #include "migrations/lexer.h"
-#include "migrations/parser.h"
 #include "migrations/refusals.h"
+#include "migrations/words.h"
 #include "runner/base/escape.h"
 
 /* ---- bytes ---- */
@@ -72,142 +73,236 @@ char *split_normalise(struct arena *a, const struct sql_file *file,
     return out;
 }
 
-/* ---- texts that do not parse ---- */
+/* ---- statements with their trees ---- */
 
-/* Is the byte inside a line that begins with a backslash? Which word? */
-static const char *psql_command(const char *text, size_t offset)
-{
-    const char *line = text + offset;
-
-    while (line > text && line[-1] != '\n')
-        line--;
-    line += strspn(line, " \t");
-    return *line == '\\' ? line : NULL;
-}
-
-/* What to write instead of psql's commands. */
-static const struct {
-    const char *command, *fix;
-} psql[] = {
-    {"\\i", "put the included statements into this file"},
-    {"\\ir", "put the included statements into this file"},
-    {"\\copy", "write INSERT INTO ... VALUES ..."},
-    {"\\.", "write INSERT INTO ... VALUES ... instead of COPY data"},
-    {"\\set", "write the value where it is used"},
-    {"\\c", "one migration changes one database: that of the environment"},
-    {"\\connect", "one migration changes one database: that of the "
-                  "environment"},
-    {"\\gexec", "write the statements out, or use a DO block with EXECUTE"},
-    {"\\if", "use a DO block with IF"},
-    {"\\restrict", "delete the line: it is pg_dump's own"},
-    {"\\unrestrict", "delete the line: it is pg_dump's own"},
-};
-
-static const char *psql_fix(const char *command)
-{
-    size_t n = strcspn(command, " \t\n");
-
-    for (size_t i = 0; i < sizeof psql / sizeof *psql; i++)
-        if (strlen(psql[i].command) == n &&
-            strncmp(command, psql[i].command, n) == 0)
-            return psql[i].fix;
-    return "delete it: psql is not used";
-}
-
-/* COPY data stands after a COPY ... FROM stdin; it ends in a line "\.". */
-static bool after_copy(const char *text, size_t offset)
-{
-    const char *at = text;
-
-    for (; (at = strcasestr(at, "from stdin")) && at < text + offset; at++)
-        if (strstr(at, "\n\\."))
-            return true;
-    return false;
-}
-
-bool split_explain(const char *file, const char *text,
-                   const struct parse_failure *failure, struct err *e)
-{
-    const char *command = psql_command(text, failure->offset);
-    int line = lexer_line(text, failure->offset);
-
-    if (after_copy(text, failure->offset)) {
-        err_what(e, ERR_INPUT, "%s:%d: not SQL: data of a COPY", file, line);
-        err_why(e, "%s", failure->message);
-        return err_fix(e, "write INSERT INTO ... VALUES ...");
-    }
-    if (command) {
-        err_what(e, ERR_INPUT, "%s:%d: not SQL: psql's %.*s", file, line,
-                 (int)strcspn(command, " \t\n"), command);
-        err_why(e, "lines with a backslash are commands to psql, and "
-                   "migrations go to the database itself");
-        return err_fix(e, "%s", psql_fix(command));
-    }
-    err_what(e, ERR_INPUT, "%s:%d: the file does not parse", file, line);
-    err_why(e, "%s (%s)", failure->message, parser_version());
-    return err_fix(e, "correct the statement that begins there or before");
-}
-
-/* ---- statements ---- */
-
-struct cutter {
-    struct script *out;
-    struct arena *a;       /* keeps what stays */
-    struct arena *scratch; /* trees */
-    struct fresh fresh;
-    size_t counted; /* lines are counted up to here */
-    int line;
-    bool may_be_empty;
+struct splitter {
+    struct split_pieces *out;
+    struct arena *a;
+    const char *file, *text;
+    int lines_before;
+    size_t cap;
+    bool copies; /* some of it is data */
     struct err *e;
 };
 
-static bool cut(struct cutter *c, const struct parsed_statement *p,
-                struct statement *s)
+static bool cut_all(struct splitter *s)
 {
-    const char *text = c->out->text;
-    size_t skip = lexer_skip(text + p->offset);
-    const char *breaks;
+    struct split_pieces *out = s->out;
+    struct piece piece;
+    struct cut c;
 
-    s->offset = p->offset + skip;
-    s->len = lexer_trim(text + s->offset, p->len - skip);
-    c->line += lexer_line(text + c->counted, s->offset - c->counted) - 1;
-    c->counted = s->offset;
-    s->line = c->line;
-    s->text = arena_strndup(c->a, text + s->offset, s->len);
-    s->kind = subject_kind(c->a, p->tree);
-    s->needs_no_transaction = refusals_alone(c->scratch, p->tree, s->text);
-    breaks = hazards_breaks(c->scratch, p->tree, s->text, &c->fresh);
-    s->breaks_old_code = arena_strdup(c->a, breaks);
-    subject_remember(c->scratch, p->tree, &c->fresh);
-    return refusals_allow(
-        c->scratch, p->tree, s->text,
-        arena_printf(c->scratch, "%s:%d", c->out->file, s->line), c->e);
+    cut_begin(&c, s->text);
+    while (cut_next(&c, &piece)) {
+        if (out->n == s->cap) {
+            size_t cap = s->cap ? 2 * s->cap : 16;
+            out->list =
+                arena_grow(s->a, out->list, out->n, cap, sizeof *out->list);
+            s->cap = cap;
+        }
+        s->copies |= piece.copies;
+        out->list[out->n++] = (struct split_piece){
+            .at = piece,
+            .text = arena_strndup(s->a, s->text + piece.offset, piece.len)};
+    }
+    return c.failure == CUT_FINE ||
+           explain_cut(s->file, &c, s->lines_before, s->e);
 }
 
-static bool cut_all(struct cutter *c)
+/* The parser sees blanks where the data of a COPY stand. */
+static const char *without_data(const struct splitter *s)
 {
-    struct parse_failure failure;
+    char *text;
+
+    if (!s->copies)
+        return s->text;
+    text = arena_strdup(s->a, s->text);
+    for (size_t i = 0; i < s->out->n; i++) {
+        const struct piece *p = &s->out->list[i].at;
+        for (size_t j = p->data; p->copies && j < p->end; j++)
+            text[j] = text[j] == '\n' ? '\n' : ' ';
+    }
+    return text;
+}
+
+/* Whether the parser has cut where we did; then the trees are taken. */
+static bool agree(struct splitter *s, const struct parsed *parsed)
+{
+    if (parsed->n != s->out->n)
+        return false;
+    for (size_t i = 0; i < parsed->n; i++) {
+        const struct parsed_statement *p = &parsed->list[i];
+        struct split_piece *piece = &s->out->list[i];
+        size_t offset = p->offset + lexer_skip(s->text + p->offset);
+        if (offset != piece->at.offset)
+            return false;
+        piece->tree = p->tree;
+    }
+    return true;
+}
+
+static bool parse_each(struct splitter *s)
+{
+    for (size_t i = 0; i < s->out->n; i++) {
+        struct split_piece *p = &s->out->list[i];
+        struct parse_failure failure;
+        struct parsed parsed;
+        p->tree = NULL;
+        if (!parser_parse(s->a, p->text, &parsed, &failure)) {
+            if (failure.too_large || !words_begin(p->text))
+                return explain_parse(s->file, &p->at, s->text, s->lines_before,
+                                     &failure, s->e);
+            p->unparsed = arena_strdup(s->a, failure.message);
+        } else if (parsed.n == 1) {
+            p->tree = parsed.list[0].tree;
+        } else {
+            p->unparsed = "it is cut otherwise by PostgreSQL's parser";
+        }
+    }
+    return true;
+}
+
+bool split_pieces(struct split_pieces *out, struct arena *a, const char *file,
+                  const char *text, int lines_before, struct err *e)
+{
+    struct splitter s = {.out = out,
+                         .a = a,
+                         .file = file,
+                         .text = text,
+                         .lines_before = lines_before,
+                         .e = e};
+    struct parse_failure ignored;
     struct parsed parsed;
+
+    *out = (struct split_pieces){0};
+    return cut_all(&s) &&
+           ((parser_parse(a, without_data(&s), &parsed, &ignored) &&
+             agree(&s, &parsed)) ||
+            parse_each(&s));
+}
+
+bool split_is_control(const struct split_piece *p, const char *kind,
+                      const char *other)
+{
+    const char *is =
+        node_is(p->tree, "TransactionStmt") ? node_enum(p->tree, "kind") : "";
+
+    return (strcmp(is, kind) == 0 || strcmp(is, other) == 0) &&
+           !node_count(p->tree, "options") && !node_bool(p->tree, "chain");
+}
+
+bool split_unwrap(struct split_pieces *p)
+{
+    if (p->n < 2 ||
+        !split_is_control(&p->list[0], "TRANS_STMT_BEGIN",
+                          "TRANS_STMT_START") ||
+        !split_is_control(&p->list[p->n - 1], "TRANS_STMT_COMMIT",
+                          "TRANS_STMT_COMMIT"))
+        return false;
+    p->list++;
+    p->n -= 2;
+    return true;
+}
+
+/* ---- judged ---- */
+
+struct judge {
+    struct script *out;
+    struct arena *a;       /* keeps what stays */
+    struct arena *scratch; /* trees */
+    const struct sql_how *how;
+    const struct split_pieces *pieces;
+    struct fresh fresh;
+    struct err *e;
+};
+
+static bool judge_tree(struct judge *j, const struct split_piece *p,
+                       const char *at, struct statement *s)
+{
+    const char *breaks;
+
+    s->kind = subject_kind(j->a, p->tree);
+    s->needs_no_transaction = refusals_alone(j->scratch, p->tree, s->text);
+    breaks = hazards_breaks(j->scratch, p->tree, s->text, &j->fresh);
+    s->breaks_old_code = arena_strdup(j->a, breaks);
+    subject_remember(j->scratch, p->tree, &j->fresh);
+    return (j->how->foreign && foreign_allows(p, j->pieces)) ||
+           refusals_allow(j->scratch, p->tree, s->text, at, j->e);
+}
+
+static bool judge_words(struct judge *j, const struct split_piece *p,
+                        const char *at, struct statement *s)
+{
+    s->kind = words_kind(j->a, s->text);
+    s->needs_no_transaction = words_alone(j->scratch, s->text);
+    s->breaks_old_code = "text that PostgreSQL 15's parser does not know";
+    s->unparsed = arena_strdup(j->a, p->unparsed);
+    return words_allow(j->scratch, s->text, at, j->e);
+}
+
+static bool judge(struct judge *j, const struct split_piece *p,
+                  struct statement *s)
+{
+    int line = p->at.line + j->how->lines_before;
+    const char *at = arena_printf(j->scratch, "%s:%d", j->out->file, line);
+
+    *s = (struct statement){.text = arena_strdup(j->a, p->text),
+                            .offset = p->at.offset,
+                            .len = p->at.len,
+                            .line = line};
+    if (p->at.copies) {
+        s->data = j->out->text + p->at.data;
+        s->data_len = p->at.data_len;
+    }
+    return p->tree ? judge_tree(j, p, at, s) : judge_words(j, p, at, s);
+}
+
+static bool judge_all(struct judge *j)
+{
+    struct split_pieces pieces;
     struct statement *list;
 
-    if (!parser_parse(c->scratch, c->out->text, &parsed, &failure))
-        return split_explain(c->out->file, c->out->text, &failure, c->e);
-    list = arena_array(c->a, parsed.n, sizeof *list);
-    for (size_t i = 0; i < parsed.n; i++)
-        if (!cut(c, &parsed.list[i], &list[i]))
+    j->pieces = &pieces;
+    if (!split_pieces(&pieces, j->scratch, j->out->file, j->out->text,
+                      j->how->lines_before, j->e))
+        return false;
+    j->out->wrapped = split_unwrap(&pieces);
+    if (j->how->foreign)
+        foreign_settle(&pieces, j->out);
+    list = arena_array(j->a, pieces.n, sizeof *list);
+    for (size_t i = 0; i < pieces.n; i++)
+        if (!judge(j, &pieces.list[i], &list[i]))
             return false;
-    c->out->statements = list;
-    c->out->n = parsed.n;
-    if (parsed.n || c->may_be_empty)
+    j->out->statements = list;
+    j->out->n = pieces.n;
+    if (pieces.n || j->how->foreign)
         return true;
-    err_what(c->e, ERR_INPUT, "%s: the file holds no statement", c->out->file);
-    err_why(c->e, "it is empty, or only comments");
-    return err_fix(c->e, "delete the file, or write the statement");
+    err_what(j->e, ERR_INPUT, "%s: the file holds no statement", j->out->file);
+    err_why(j->e, "it is empty, or only comments");
+    return err_fix(j->e, "delete the file, or write the statement; files of "
+                         "golang-migrate may be empty: [migrations] layout = "
+                         "golang-migrate");
+}
+
+/* ---- the transaction ---- */
+
+static bool alone_among(const struct script *s, const struct statement *first,
+                        struct err *e)
+{
+    err_what(e, ERR_INPUT, "%s:%d: %s cannot run in a transaction", s->file,
+             first->line, first->kind);
+    if (s->wrapped) {
+        err_why(e, "the file says BEGIN before it");
+        return err_fix(e, "take BEGIN and COMMIT out of the file");
+    }
+    err_why(e, "the file has other statements, which would no longer be all "
+               "or nothing");
+    return err_fix(e, "move it to a migration of its own, or write at the top: "
+                      "-- tidegate: transaction=none");
 }
 
 /* Statements that run alone decide for the whole file; beside others they
  * must be asked for, since they end the file's atomicity. */
-static bool settle_transaction(struct script *s, const struct directives *d,
+static bool settle_transaction(struct script *s, bool none, bool each_alone,
                                struct err *e)
 {
     const struct statement *first = NULL;
@@ -218,40 +313,87 @@ static bool settle_transaction(struct script *s, const struct directives *d,
             first = &s->statements[i];
             n++;
         }
-    s->transaction = !d->no_transaction && n == 0;
-    if (d->no_transaction || n == 0 || n == s->n)
+    s->transaction = s->wrapped || (!none && n == 0) || s->n == 0;
+    if (n == 0 || (!s->wrapped && (none || each_alone || n == s->n)))
         return true;
-    err_what(e, ERR_INPUT, "%s:%d: %s cannot run in a transaction", s->file,
-             first->line, first->kind);
-    err_why(e, "the file has other statements, which would no longer be all "
-               "or nothing");
-    return err_fix(e, "move it to a migration of its own, or write at the top: "
-                      "-- tidegate: transaction=none");
+    return alone_among(s, first, e);
+}
+
+/* What only the layout said stands in the text as well: the down text is read
+ * again from the database, where there is no layout. */
+static void write_directive(struct script *s, struct arena *a)
+{
+    static const char line[] = "-- tidegate: transaction=none\n";
+    size_t n = strlen(line), total = strlen(s->text);
+    char *text = arena_alloc(a, n + total + 1);
+    struct statement *list = arena_copy(a, s->statements, s->n * sizeof *list);
+
+    memcpy(text, line, n);
+    memcpy(text + n, s->text, total);
+    for (size_t i = 0; i < s->n; i++) {
+        list[i].offset += n;
+        if (list[i].data)
+            list[i].data = text + n + (list[i].data - s->text);
+    }
+    s->text = text;
+    s->statements = list;
+}
+
+/* ---- one file ---- */
+
+/* Where a tool would put something in, a text is not what would run. */
+static bool no_placeholders(const struct script *s, const struct sql_how *how,
+                            struct err *e)
+{
+    const char *at = s->text;
+    struct token t;
+
+    if (!how->placeholders || !strstr(at, "${"))
+        return true;
+    for (; (t = lexer_token(at)).kind != TOKEN_END; at += t.len) {
+        const char *found =
+            t.kind == TOKEN_COMMENT ? NULL : memmem(at, t.len + 1, "${", 2);
+        if (!found)
+            continue;
+        err_what(e, ERR_INPUT, "%s:%d: a placeholder, %.*s", s->file,
+                 lexer_line(s->text, (size_t)(found - s->text)) +
+                     how->lines_before,
+                 (int)(strcspn(found, "}\n") + 1) > 40
+                     ? 40
+                     : (int)(strcspn(found, "}\n") + 1),
+                 found);
+        err_why(e, "the tool puts a text in there when it runs; tidegate "
+                   "replaces nothing, so it cannot know what would run");
+        return err_fix(e, "write the text itself");
+    }
+    return true;
 }
 
 bool split_script(struct script *out, struct directives *said, struct arena *a,
                   const struct sql_file *file, bool down, struct err *e)
 {
     struct arena scratch;
-    struct cutter c = {.out = out,
-                       .a = a,
-                       .scratch = &scratch,
-                       .line = 1,
-                       .may_be_empty = file->how.may_be_empty,
-                       .e = e};
+    struct judge j = {
+        .out = out, .a = a, .scratch = &scratch, .how = &file->how, .e = e};
     struct directives d;
     bool ok;
 
     *out = (struct script){.file = arena_strdup(a, file->name)};
     out->text = split_normalise(a, file, e);
-    if (!out->text || !directives_read(&d, a, out->file, out->text, down, e))
+    if (!out->text || !directives_read(&d, a, out->file, out->text,
+                                       file->how.lines_before, down, e))
         return false;
     out->lock_timeout_ms = d.lock_timeout_ms;
     out->statement_timeout_ms = d.statement_timeout_ms;
     if (said)
         *said = d;
     arena_init(&scratch);
-    ok = cut_all(&c) && settle_transaction(out, &d, e);
+    ok = no_placeholders(out, &file->how, e) && judge_all(&j) &&
+         settle_transaction(out, d.no_transaction || file->how.no_transaction,
+                            file->how.each_alone, e);
+    if (ok && !out->transaction && !d.no_transaction &&
+        (file->how.no_transaction || file->how.each_alone))
+        write_directive(out, a);
     arena_release(&scratch);
     return ok;
 }

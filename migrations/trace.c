@@ -49,7 +49,8 @@ static bool run_statement(struct trace *t, const struct script *s, size_t i,
 
     if (stopped(t))
         return say_stopped(e);
-    if (!pg_send_run(t->work, s->statements[i].text, e))
+    if (!pg_send_copy(t->work, s->statements[i].text, s->statements[i].data,
+                      s->statements[i].data_len, e))
         return false;
     while (pg_busy(t->work)) {
         int64_t until = live;

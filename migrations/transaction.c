@@ -253,6 +253,8 @@ static bool run_statements(struct apply *ap, struct task *t,
         struct guard g = watch(ap, t, part);
         int64_t began = clock_mono();
         t->out->statement = g.statement = part->first + (int)i;
+        g.data = s->data;
+        g.data_len = s->data_len;
         if (stopped_between(ap, t, e))
             return false;
         if (!guard_run(ap, &g, s->text, &r, e))

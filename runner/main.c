@@ -185,6 +185,19 @@ static bool words_ask_json(char *const *argv)
     return false;
 }
 
+/* Annotations are for findings: other answers have none. */
+static bool format_fits(const struct call *c, struct err *e)
+{
+    const char *format = c->t.globals.format;
+
+    if (!format || strcmp(format, "github") != 0 ||
+        (c->cmd->needs & CMD_ANNOTATES))
+        return true;
+    err_what(e, ERR_USAGE, "%s has no --format github", c->cmd->name);
+    err_why(e, "it finds nothing in files that could be annotated");
+    return err_fix(e, "use --format json");
+}
+
 static bool call_run(struct call *c, char *const *argv, struct err *e)
 {
     struct globals *g = &c->t.globals;
@@ -207,7 +220,7 @@ static bool call_run(struct call *c, char *const *argv, struct err *e)
     }
     if (c->cmd->needs & CMD_VERDICT)
         c->out.patience = RUN_PATIENCE_MS;
-    return needs_open(c, e) &&
+    return format_fits(c, e) && needs_open(c, e) &&
            (!c->t.env || cmd_yes_agrees(&c->t, yes_given(c), e)) &&
            c->cmd->run(&c->t, c->args, e);
 }

@@ -52,6 +52,7 @@ enum cmd_needs {
     NEED_LEDGER = 4,       /* to read; goes with NEED_CONFIG */
     NEED_LEDGER_WRITE = 8, /* to append; wins over NEED_LEDGER */
     CMD_VERDICT = 16,      /* ends in a verdict line */
+    CMD_ANNOTATES = 32,    /* knows --format github */
 };
 
 struct cmd {

@@ -4,87 +4,22 @@
 
 #include "runner/base/file.h"
 #include "runner/command/cmd.h"
+#include "runner/command/lint_say.h"
 
 struct lint_args {
     struct opt_list files;
+    const char *database;
+    bool strict;
 };
-
-static const struct {
-    const char *word;
-    enum style style;
-} levels[] = {[FINDING_NOTE] = {"note", STYLE_DIM},
-              [FINDING_WARNING] = {"warning", STYLE_WARN},
-              [FINDING_ERROR] = {"error", STYLE_BAD}};
 
 struct linted {
     struct tidegate *t;
     struct json *list;
     size_t counts[3]; /* by level */
     struct lint_run run;
+    struct pg *pg; /* or NULL */
+    bool github;
 };
-
-static const char *reach(const struct finding *f)
-{
-    if (f->rewrites)
-        return "rewrites the table";
-    return f->scans ? "reads the whole table" : NULL;
-}
-
-static void show_safer(struct tidegate *t, const char *text)
-{
-    const char *label = "safer";
-
-    while (*text) {
-        size_t n = 0;
-
-        while (text[n] && text[n] != '\n')
-            n++;
-        output_text(t->out, "    %-7s%.*s\n", label, (int)n, text);
-        label = "";
-        text += n + (text[n] == '\n');
-    }
-}
-
-/* What is wrong, without the "FILE:LINE: " that stands before it already. */
-static const char *said(struct arena *a, const struct finding *f)
-{
-    const char *place = arena_printf(a, "%s:%d: ", f->file, f->line);
-    size_t n = strlen(place);
-
-    return strncmp(f->what, place, n) == 0 ? f->what + n : f->what;
-}
-
-static void show(struct tidegate *t, const struct finding *f)
-{
-    const char *does = reach(f);
-
-    output_text(t->out, "%s:%d: ", f->file, f->line);
-    output_style(t->out, levels[f->level].style, "%s", levels[f->level].word);
-    output_text(t->out, " [%s] %s\n", f->rule, said(t->arena, f));
-    if (f->lock || does)
-        output_text(t->out, "    %-7s%s%s%s\n", "lock",
-                    f->lock ? f->lock : "none", does ? ", " : "",
-                    does ? does : "");
-    if (f->safer)
-        show_safer(t, f->safer);
-}
-
-static struct json *finding_json(struct arena *a, const struct finding *f)
-{
-    struct json *j = json_new_object();
-
-    json_set_str(j, "file", f->file);
-    json_set_int(j, "line", f->line);
-    json_set_str(j, "level", levels[f->level].word);
-    json_set_str(j, "rule", f->rule);
-    json_set_str(j, "what", said(a, f));
-    json_set(j, "lock", f->lock ? json_new_string(f->lock) : json_new_null());
-    json_set_bool(j, "rewrites", f->rewrites);
-    json_set_bool(j, "scans", f->scans);
-    if (f->safer)
-        json_set_str(j, "safer", f->safer);
-    return j;
-}
 
 static bool lint_one(struct linted *l, const char *path, struct err *e)
 {
@@ -100,42 +35,125 @@ static bool lint_one(struct linted *l, const char *path, struct err *e)
     found = lint_file(a, &file, &l->run, &n);
     for (size_t i = 0; i < n; i++) {
         l->counts[found[i].level]++;
-        show(l->t, &found[i]);
-        json_append(l->list, finding_json(a, &found[i]));
+        if (l->github)
+            output_text(l->t->out, "%s", lint_say_github(a, &found[i]));
+        else
+            lint_say_text(l->t->out, a, &found[i]);
+        json_append(l->list, lint_say_json(a, &found[i]));
     }
     return true;
 }
 
-static void close_list(struct linted *l, size_t files)
+/* ---- the database ---- */
+
+/* -e names an environment, whose database is asked. */
+static bool of_environment(struct tidegate *t, const char **out, struct err *e)
+{
+    const char *folder = t->globals.folder ? t->globals.folder : ".";
+
+    if (!config_load(&t->config, t->arena, folder, e))
+        return false;
+    if (t->config.foreign) {
+        err_what(e, ERR_CONFIG, "%s", t->config.foreign);
+        err_why(e, "whoever owns the configuration names the database");
+        return err_fix(e, "run tidegate as its owner, or name it: --database");
+    }
+    t->env = config_environment(&t->config, t->globals.environment, e);
+    if (!t->env)
+        return false;
+    *out = t->env->database;
+    if (*out)
+        return true;
+    err_what(e, ERR_CONFIG, "[environment %s] names no database", t->env->name);
+    err_why(e, "lint was to ask it");
+    return err_fix(e, "add `database`, or lint without -e");
+}
+
+static bool open_database(struct linted *l, const char *conninfo, struct err *e)
+{
+    struct tidegate *t = l->t;
+
+    if (!conninfo && t->globals.environment && !of_environment(t, &conninfo, e))
+        return false;
+    if (!conninfo)
+        return true;
+    l->pg = pg_open(t->loop, conninfo, "tidegate:lint", 0, e);
+    if (l->pg)
+        l->run.catalog = catalog_open(t->arena, l->pg, e);
+    return l->run.catalog;
+}
+
+/* Questions that went unanswered leave the worst case; a lost connection is
+ * an error. */
+static bool database_answered(struct linted *l, struct err *e)
+{
+    struct err why = {0};
+
+    if (!l->run.catalog || !catalog_failed(l->run.catalog, &why))
+        return true;
+    if (catalog_lost(l->run.catalog)) {
+        *e = why;
+        return false;
+    }
+    progress_warn(l->t->progress, NULL,
+                  "%s did not answer all questions, so the worst case is said "
+                  "of some: %s",
+                  pg_name(l->pg), why.why);
+    return true;
+}
+
+/* ---- all files ---- */
+
+static struct json *summary(const struct linted *l)
 {
     struct json *j = json_new_object();
 
-    output_style(l->t->out, STYLE_BOLD,
-                 "%zu file%s: errors %zu, warnings %zu, notes %zu\n", files,
-                 files == 1 ? "" : "s", l->counts[FINDING_ERROR],
-                 l->counts[FINDING_WARNING], l->counts[FINDING_NOTE]);
     json_set(j, "findings", l->list);
     json_set_int(j, "errors", (int64_t)l->counts[FINDING_ERROR]);
     json_set_int(j, "warnings", (int64_t)l->counts[FINDING_WARNING]);
     json_set_int(j, "notes", (int64_t)l->counts[FINDING_NOTE]);
-    output_json(l->t->out, j);
+    json_set(j, "database",
+             l->pg ? json_new_string(pg_name(l->pg)) : json_new_null());
+    return j;
+}
+
+static void close_list(struct linted *l, size_t files)
+{
+    if (!l->github)
+        output_style(l->t->out, STYLE_BOLD,
+                     "%zu file%s: errors %zu, warnings %zu, notes %zu\n", files,
+                     files == 1 ? "" : "s", l->counts[FINDING_ERROR],
+                     l->counts[FINDING_WARNING], l->counts[FINDING_NOTE]);
+    output_json(l->t->out, summary(l));
+}
+
+static bool lint_all(struct linted *l, const struct lint_args *a, struct err *e)
+{
+    if (!open_database(l, a->database, e))
+        return false;
+    for (size_t i = 0; i < a->files.n; i++)
+        if (!lint_one(l, a->files.words[i], e))
+            return false;
+    return database_answered(l, e);
 }
 
 static bool lint_run(struct tidegate *t, void *args, struct err *e)
 {
     struct lint_args *a = args;
     struct linted l = {.t = t, .list = json_new_array()};
+    bool ok;
 
-    for (size_t i = 0; i < a->files.n; i++) {
-        if (lint_one(&l, a->files.words[i], e))
-            continue;
+    l.github = t->globals.format && strcmp(t->globals.format, "github") == 0;
+    ok = lint_all(&l, a, e);
+    if (ok)
+        close_list(&l, a->files.n);
+    else
         json_free(l.list);
-        return false;
-    }
-    close_list(&l, a->files.n);
-    if (l.counts[FINDING_ERROR] > 0)
+    pg_close(l.pg);
+    if (ok && (l.counts[FINDING_ERROR] > 0 ||
+               (a->strict && l.counts[FINDING_WARNING] > 0)))
         t->exit_code = EXIT_INPUT;
-    return true;
+    return ok;
 }
 
 static const struct arg lint_words[] = {
@@ -143,14 +161,30 @@ static const struct arg lint_words[] = {
     {0},
 };
 
+static const struct opt lint_opts[] = {
+    {"database", 0, "CONNINFO",
+     "A database to ask for sizes, partitions, dependents and types; it is "
+     "only read. With -e: the environment's.",
+     OPT_STR(lint_args, database)},
+    {"strict", 0, NULL, "Warnings end with exit 65 as well.",
+     OPT_BOOL(lint_args, strict)},
+    {0},
+};
+
 const struct cmd cmd_lint = {
     .name = "lint",
     .summary = "Say what migrations would do to a busy database.",
-    .help = "Reads SQL files and nothing else: what does not parse, what "
-            "cannot run in a transaction, what the old code would not "
-            "survive, what rewrites or reads a whole table under which lock, "
-            "and what to write instead. Exits 65 when there is an error.",
+    .help = "Reads SQL files: what does not parse, what cannot run in a "
+            "transaction, what the old code would not survive; which relations "
+            "each statement locks, rewrites or reads, who waits for that, and "
+            "what to write instead. Without a database it says the worst case, "
+            "and that it is; with one, what is. A line `-- tidegate: allow "
+            "RULE REASON` right above a statement makes a note of that "
+            "finding. `--format github` writes workflow commands. Exits 65 "
+            "when there is an error.",
+    .needs = CMD_ANNOTATES,
     .args = lint_words,
+    .opts = lint_opts,
     .args_size = sizeof(struct lint_args),
     .run = lint_run,
 };

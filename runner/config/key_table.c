@@ -30,7 +30,8 @@ static const struct key migrations_keys[] = {
     {"path", KEY_TEXT, 0, "migrations", CFG(migrations_path),
      .help = "The folder of the released commit that holds migrations."},
     {"layout", KEY_ONE_OF, 0, "auto", CFG(migrations_layout),
-     .choices = "auto tidegate golang-migrate",
+     .choices = "auto tidegate golang-migrate dbmate goose flyway "
+                "sqitch diesel",
      .help = "Which tool's form the migrations have."},
     {0}
 };

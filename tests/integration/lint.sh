@@ -1,20 +1,27 @@
 #!/bin/sh
-# lint: what it says of files, and its exit codes. Needs no configuration, no
-# ledger and no server. TAP. FLAVOUR names the build.
+# lint: what it says of files, and its exit codes; then the same with a
+# database to ask. TAP. FLAVOUR names the build.
 set -u
 cd "$(dirname "$0")/../.." || exit
 flavour=${FLAVOUR:-test}
 make -s -j2 FLAVOUR="$flavour" all || exit
 . tests/harness/tap.sh
+. tests/harness/postgres.sh
 TIDEGATE=$PWD/build/$flavour/tidegate
 D=$(mktemp -d /tmp/tglint.XXXXXX)
-trap 'rm -rf "$D"' EXIT
+trap 'postgres_stop; rm -rf "$D"' EXIT
 trap 'exit 130' INT TERM HUP
 for name in $(env | sed -n 's/^\(GIT_[A-Z_]*\)=.*/\1/p'); do
     unset "$name"
 done
 cd "$D" || exit
 t() { "$TIDEGATE" "$@"; }
+lacks() { # NAME TEXT PART
+    case $2 in
+    *"$3"*) is "$1" "$2" "without $3" ;;
+    *) ok "$1" 0 ;;
+    esac
+}
 levels() { python3 -c '
 import json, sys
 d = json.load(sys.stdin)
@@ -62,4 +69,120 @@ python3 -c 'print("SELECT 1;" * 200000)' >0007_big.up.sql
 gives 65 'a file over a MiB' t lint 0007_big.up.sql
 mkfifo 0008_pipe.up.sql
 gives 65 'a pipe does not hang it' t lint 0008_pipe.up.sql
+
+# ---- one more way to answer, and allowances
+gives 0 'annotations' t lint --format github 0002_token.up.sql
+has 'one line for each' "$OUT" '::warning file=0002_token.up.sql,line=2,title=tidegate lint%3A rewrite::'
+has 'its lines are folded' "$OUT" '%0Asafer:%0AALTER TABLE orders ADD COLUMN token uuid;%0A'
+lacks 'no words around' "$OUT" ' file: errors'
+printf 'SELECT 1;\nALTER TABLE "a,b:c%%" DROP COLUMN x;\n' >'a,b.up.sql'
+gives 65 'odd names' t lint --format github 'a,b.up.sql'
+has 'names are escaped' "$OUT" '::error file=a%2Cb.up.sql,line=2,title='
+has 'texts are escaped' "$OUT" 'DROP COLUMN x of "a,b:c%25"'
+gives 64 'annotations of anything else' t check v1 --format github
+has 'that is said' "$OUT" 'no --format github'
+gives 0 'warnings are no failure' t lint 0002_token.up.sql
+gives 65 'but strictly they are' t lint --strict 0002_token.up.sql
+printf -- '-- tidegate: allow rewrite it has 40 rows\nALTER TABLE orders ADD COLUMN token uuid DEFAULT gen_random_uuid();\n' >0010_allowed.up.sql
+gives 0 'what is allowed is none' t lint --strict 0010_allowed.up.sql
+has 'the reason is shown' "$OUT" 'it has 40 rows'
+printf -- '-- tidegate: allow rewrites x\nALTER TABLE orders ADD COLUMN token int;\n' >0011_unknown.up.sql
+gives 65 'a rule that there is not' t lint 0011_unknown.up.sql
+has 'the nearest is named' "$OUT" 'did you mean `rewrite`?'
+is 'JSON has all members, always' "$(t lint --format json 0005_index.up.sql 0002_token.up.sql | python3 -c '
+import json, sys
+d = json.load(sys.stdin)
+want = {"file", "line", "level", "rule", "what", "lock", "rewrites", "scans",
+        "waits", "worst_case", "safer", "allowed", "relations"}
+print(all(set(f) == want for f in d["findings"]),
+      set(d) == {"findings", "errors", "warnings", "notes", "database"},
+      d["database"])')" 'True True None'
+
+# ---- with a database
+postgres_start
+sql() { psql -X -q -v ON_ERROR_STOP=1 -d "$PG_CONNINFO" "$@"; }
+sql <<'END'
+CREATE SCHEMA shop;
+CREATE TABLE shop.orders (id int PRIMARY KEY, name varchar(10), note text,
+    at timestamp, paid int NOT NULL DEFAULT 0);
+INSERT INTO shop.orders SELECT i, 'n', repeat('x', 100), now()
+    FROM generate_series(1, 20000) i;
+ANALYZE shop.orders;
+CREATE INDEX orders_name ON shop.orders (name);
+CREATE VIEW shop.names AS SELECT id, name FROM shop.orders;
+CREATE FUNCTION shop.total(int) RETURNS int LANGUAGE sql AS 'SELECT $1';
+CREATE TABLE shop.parts (a int) PARTITION BY RANGE (a);
+CREATE TABLE shop.parts_1 PARTITION OF shop.parts FOR VALUES FROM (0) TO (9);
+CREATE TABLE shop.parts_d PARTITION OF shop.parts DEFAULT;
+CREATE ROLE reader LOGIN;
+ALTER ROLE reader SET search_path = shop;
+GRANT USAGE ON SCHEMA shop TO reader;
+END
+lint() { t lint --database "$PG_CONNINFO" "$@"; }
+# one FILE SQL: what lint says of it
+one() {
+    printf '%s;\n' "$1" >0020_one.up.sql
+    OUT=$(lint 0020_one.up.sql 2>&1)
+}
+one 'CREATE INDEX ON shop.orders (note)'
+has 'the size of a table' "$OUT" ' MB, 20 k rows: SHARE, reads all of it'
+lacks 'no worst case' "$OUT" 'worst'
+one 'ALTER TABLE shop.orders ALTER name TYPE varchar(20)'
+has 'a longer varchar is free' "$OUT" 'stored alike'
+one 'ALTER TABLE shop.orders ALTER name TYPE varchar(5)'
+has 'a shorter one is not, nor its indexes' "$OUT" 'rewrites the table and its indexes (2) under lock'
+has 'the view on it is named' "$OUT" 'view shop.names use name of shop.orders'
+has 'the key fills the batches' "$OUT" 'AND id BETWEEN 1 AND 5000'
+one 'ALTER TABLE shop.orders ALTER at TYPE timestamptz'
+printf 'SET LOCAL timezone = %s;\nALTER TABLE shop.orders ALTER at TYPE timestamptz;\n' "'UTC'" >0021_utc.up.sql
+has 'timestamps in UTC are free' "$(lint 0021_utc.up.sql)" 'stored alike'
+printf 'SET LOCAL timezone = %s;\nALTER TABLE shop.orders ALTER at TYPE timestamptz;\n' "'Europe/Tallinn'" >0021_utc.up.sql
+has 'elsewhere they are rewritten' "$(lint 0021_utc.up.sql)" 'ACCESS EXCLUSIVE, rewrites the table'
+one 'DROP VIEW shop.names'
+has 'a dropped view breaks' "$OUT" 'error [breaks-old-code] DROP VIEW shop.names'
+one 'DROP TABLE shop.orders CASCADE'
+has 'what goes with it' "$OUT" 'view shop.names depend on shop.orders'
+one "CREATE OR REPLACE FUNCTION shop.total(int, int) RETURNS int LANGUAGE sql AS 'SELECT 1'"
+has 'another signature is another function' "$OUT" '[overload] shop.total stays beside shop.total(integer)'
+one "CREATE OR REPLACE FUNCTION shop.total(integer) RETURNS int LANGUAGE sql AS 'SELECT 2'"
+lacks 'the same is none' "$OUT" 'overload'
+one 'ALTER TABLE shop.parts ADD COLUMN b int'
+has 'partitions are locked' "$OUT" 'shop.parts_1, 0 B'
+one 'CREATE TABLE shop.parts_2 PARTITION OF shop.parts FOR VALUES FROM (9) TO (19)'
+has 'the default partition is read' "$OUT" 'shop.parts_d, 0 B: ACCESS EXCLUSIVE, reads all of it'
+one 'CREATE INDEX CONCURRENTLY i ON shop.parts (a)'
+has 'what would fail is an error' "$OUT" 'error [fails] shop.parts is partitioned'
+one 'CREATE TABLE shop.later (a int)'
+printf 'CREATE INDEX ON shop.later (a);\nCREATE INDEX ON shop.orders (note);\n' >0022_later.up.sql
+OUT=$(lint 0020_one.up.sql 0022_later.up.sql 2>&1)
+lacks 'a table that an earlier file makes is nobody'"'"'s hazard' "$OUT" 'shop.later'
+has 'one that is there is' "$OUT" '0022_later.up.sql:2: warning [scan]'
+OUT=$(t lint --database "$PG_CONNINFO user=reader" 0022_later.up.sql 2>&1)
+has 'without rights on a table its size is known all the same' "$OUT" ' MB, 20 k rows'
+echo 'ALTER TABLE orders ALTER name TYPE text;' >0023_path.up.sql
+has 'names are looked for on the role'"'"'s search_path' \
+    "$(t lint --database "$PG_CONNINFO user=reader" 0023_path.up.sql)" 'stored alike'
+one 'CREATE INDEX ON nowhere (a)'
+has 'a table that is not there is said to be' "$OUT" 'the database has no nowhere'
+gives 69 'a database that is not there' t lint --database 'host=/nowhere' 0001_note.up.sql
+gives 78 'no conninfo' t lint --database 'x y' 0001_note.up.sql
+gives 78 'an environment without configuration' t lint -e shop 0001_note.up.sql
+cat >tidegate.ini <<END
+[project]
+name = shop
+repository = .
+[environment shop]
+policy = policy.ini
+database = $PG_CONNINFO
+END
+printf '[expected]\nsignatures = optional\n[window]\nzone = UTC\nallow = always\n' >policy.ini
+one 'CREATE INDEX ON shop.orders (note)'
+has 'the database of an environment' "$(t -e shop lint 0020_one.up.sql 2>&1)" '20 k rows'
+lacks 'only when it is named' "$(t lint 0020_one.up.sql 2>&1)" '20 k rows'
+is 'JSON names the database' "$(lint --format json 0020_one.up.sql | python3 -c '
+import json, sys
+d = json.load(sys.stdin)
+r = d["findings"][0]["relations"][0]
+print(d["database"] is not None, r["relation"], r["rows"], r["bytes"] > 2000000)')" \
+    'True shop.orders 20000 True'
 tap_end

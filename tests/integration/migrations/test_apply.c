@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "runner/base/buf.h"
 #include "tests/integration/migrations/applying.h"
 
 /* ---- the plain way ---- */
@@ -47,6 +48,42 @@ static void an_up_is_applied_with_its_row(void **state)
     assert_true(up(f, &f->m.list[0]));
     assert_true(f->r.already);
     assert_sql(f, "SELECT count(*) FROM public.orders", "2");
+}
+
+/* More than a socket takes at once, in a transaction and journaled. */
+static void data_of_a_copy_are_fed(void **state)
+{
+    struct fixture *f = *state;
+    struct buf b;
+
+    buf_init(&b);
+    buf_str(&b, "CREATE TABLE t (a int, b text);\n"
+                "COPY public.t (a, b) FROM stdin;\n");
+    for (int i = 0; i < 40000; i++)
+        buf_printf(&b, "%d\tit's; \\N %d\n", i, i);
+    buf_str(&b, "\\.\nCREATE INDEX i ON t (a);\n");
+    assert_true(up(f, one(f, b.data)));
+    assert_sql(f, "SELECT count(*) || ' ' || sum(a) FROM public.t",
+               "40000 799980000");
+    buf_release(&b);
+    assert_true(up(f, one(f, "-- tidegate: transaction=none\n"
+                             "COPY public.t FROM stdin;\n7\tx\n\\.\n")) ==
+                false); /* another text of the same name */
+    assert_int_equal(f->e.code, ERR_REFUSED);
+}
+
+static void data_that_do_not_fit_leave_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_false(up(f, one(f, "CREATE TABLE t (a int);\n"
+                              "COPY t FROM stdin;\n1\nx\n\\.\n")));
+    assert_non_null(strstr(f->e.what, "0001_a.up.sql:2: COPY failed"));
+    assert_sql(f, "SELECT to_regclass('public.t') IS NULL", "t");
+    assert_true(up(f, one(f, "-- tidegate: transaction=none\n"
+                             "CREATE TABLE t (a int);\n"
+                             "COPY public.t FROM stdin;\n1\n2\n\\.\n")));
+    assert_sql(f, "SELECT sum(a) FROM public.t", "3");
 }
 
 static void a_down_runs_the_recorded_text(void **state)

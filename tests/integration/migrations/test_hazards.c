@@ -469,7 +469,7 @@ static void said_add(struct said *said, const struct finding *g)
         at->rewrites |= t->rewrites;
         at->scans |= t->scans;
     }
-    said->worst |= g->worst;
+    said->worst |= g->worst != NULL;
 }
 
 static void lint_row(struct fixture *f, size_t i, struct catalog *c,

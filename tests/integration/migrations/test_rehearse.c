@@ -424,6 +424,21 @@ static void a_clone_that_has_it_already_is_refused(void **state)
     assert_int_equal(clones_left(f), 0);
 }
 
+static void data_of_a_copy_are_fed_to_the_clone(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m = one(f,
+                                    "BEGIN;\nCOPY public.orders (id) FROM "
+                                    "stdin;\n90001\n90002\n\\.\nCOMMIT;\n",
+                                    "DELETE FROM orders WHERE id > 90000");
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, &m, 1));
+    assert_int_equal(f->out.list[0].n, 1);
+    assert_int_equal(f->out.list[0].up[0].rows, 2);
+}
+
 /* ---- the estimate ---- */
 
 static void a_small_clone_is_scaled_and_called_so(void **state)
@@ -513,6 +528,7 @@ int main(void)
         T(a_migration_that_commits_by_itself_fails),
         T(files_are_read_and_rehearsed),
         T(a_clone_that_has_it_already_is_refused),
+        T(data_of_a_copy_are_fed_to_the_clone),
         T(a_small_clone_is_scaled_and_called_so),
         T(a_certificate_comes_back_as_it_was),
     };

@@ -17,7 +17,7 @@ static struct err e;
 static bool read_up(const char *text)
 {
     err_clear(&e);
-    return directives_read(&got, &arena, "1_a.up.sql", text, false, &e);
+    return directives_read(&got, &arena, "1_a.up.sql", text, 0, false, &e);
 }
 
 static int setup(void **state)
@@ -155,12 +155,12 @@ static void a_down_file_has_timeouts_and_transaction_only(void **state)
     assert_true(directives_read(&got, &arena, "1_a.down.sql",
                                 "-- tidegate: transaction=none "
                                 "lock_timeout=1s statement_timeout=1m\n",
-                                true, &e));
+                                0, true, &e));
     assert_true(got.no_transaction);
     for (size_t i = 0; i < 4; i++)
         assert_false(directives_read(
             &got, &arena, "1_a.down.sql",
-            arena_printf(&arena, "-- tidegate: %s\n", bad[i]), true, &e));
+            arena_printf(&arena, "-- tidegate: %s\n", bad[i]), 0, true, &e));
 }
 
 static void foreign_bytes_are_escaped(void **state)

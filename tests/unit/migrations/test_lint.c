@@ -643,13 +643,13 @@ static void other_tables_and_who_waits_are_said(void **state)
     assert_string_equal(f->touches[0].relation, "shop.r");
     assert_true(f->touches[0].named && f->touches[0].scans);
     assert_int_equal(f->touches[0].lock, LOCK_SHARE_ROW_EXCLUSIVE);
-    assert_false(f->worst);
+    assert_null(f->worst);
     f = lint(&a, "DROP TABLE t, u", &n);
     assert_int_equal(n, 2);
     assert_int_equal(f->waits, WAIT_READERS);
     assert_string_equal(f[1].touches[0].relation, "u");
     assert_false(f->touches[1].named);
-    assert_true(f->worst);
+    assert_non_null(f->worst);
     /* a new table's reference locks the other one all the same */
     f = lint(&a,
              "CREATE TABLE n (a int); ALTER TABLE n ADD FOREIGN KEY (a) "

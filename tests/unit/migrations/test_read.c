@@ -189,9 +189,16 @@ static void what_does_not_parse_is_named_with_its_line(void **state)
          "included"},
         {"\\! rm -rf /\n", "0001_a.up.sql:1: not SQL: psql's \\!", "psql"},
         {"\\copy t from 'x'\n", "0001_a.up.sql:1: not SQL: psql's \\copy",
-         "INSERT"},
-        {"COPY t FROM stdin;\n1\t2\n\\.\nSELECT 1;", "data of a COPY",
-         "INSERT"},
+         "COPY"},
+        {"SELECT 1 \\gset\n", "0001_a.up.sql:1: not SQL: psql's \\gset", "DO"},
+        {"SELECT 1;\nCOPY t FROM stdin;\n1\t2\n",
+         "0001_a.up.sql:2: COPY FROM stdin without data", "\\."},
+        {"COPY t FROM stdin; SELECT 1;\n1\n\\.\n",
+         "0001_a.up.sql:1: the data of a COPY begin", "below"},
+        {"SELECT 1;\nSELECT (1;\n", "0001_a.up.sql:2: the file does not", ""},
+        {"SELECT 1;\nDROP TABLE {{ .Table }};", "0001_a.up.sql:2: not SQL: {",
+         "write the text"},
+        {"<<<<<<< HEAD\nSELECT 1;", "0001_a.up.sql:1: the file does not", ""},
     };
     struct fixture *f = *state;
 
@@ -200,6 +207,82 @@ static void what_does_not_parse_is_named_with_its_line(void **state)
         assert_int_equal(f->e.code, ERR_INPUT);
         assert_non_null(strstr(f->e.what, bad[i].what));
         assert_non_null(strstr(f->e.fix, bad[i].fix));
+        assert_complete(&f->e);
+    }
+}
+
+static void data_of_a_copy_stay_with_the_statement(void **state)
+{
+    struct fixture *f = *state;
+    const struct script *s =
+        script_of(f, "SELECT 1;\r\nCOPY t FROM stdin;\r\n1\t;\r\n\\.\r\n"
+                     "ALTER TABLE t ADD c int;");
+    char checksum[HASH_HEX];
+
+    assert_int_equal(s->n, 3);
+    assert_null(s->statements[0].data);
+    assert_string_equal(s->statements[1].text, "COPY t FROM stdin");
+    assert_int_equal(s->statements[1].data_len, 4);
+    assert_memory_equal(s->statements[1].data, "1\t;\n", 4);
+    assert_string_equal(s->statements[1].kind, "COPY");
+    assert_int_equal(s->statements[2].line, 5);
+    assert_null(s->statements[2].unparsed);
+    memcpy(checksum, f->m.list[0].checksum, sizeof checksum);
+    script_of(f, "SELECT 1;\nCOPY t FROM stdin;\n2\t;\n\\.\n"
+                 "ALTER TABLE t ADD c int;");
+    assert_string_not_equal(f->m.list[0].checksum, checksum);
+}
+
+static void what_the_parser_does_not_know_is_the_worst_case(void **state)
+{
+    struct fixture *f = *state;
+    const struct script *s =
+        script_of(f, "SELECT 1;\n\nMERGE INTO t USING s ON a = b\n"
+                     "WHEN NOT MATCHED BY SOURCE THEN DELETE;\n"
+                     "DROP TABLE t;");
+
+    assert_int_equal(s->n, 3);
+    assert_null(s->statements[0].unparsed);
+    assert_non_null(strstr(s->statements[1].unparsed, "syntax error"));
+    assert_string_equal(s->statements[1].kind, "MERGE INTO");
+    assert_int_equal(s->statements[1].line, 3);
+    assert_non_null(s->statements[1].breaks_old_code);
+    assert_false(s->statements[1].needs_no_transaction);
+    assert_string_equal(s->statements[2].kind, "DROP TABLE");
+    assert_int_equal(f->m.list[0].notes_n, 1);
+    assert_true(f->m.list[0].notes[0].warns);
+    assert_non_null(strstr(f->m.list[0].notes[0].text, "0001_a.up.sql:3: "));
+    assert_false(read_one(f, "COMMIT NEWER; SELECT 1 NEWER THAN"));
+    assert_non_null(strstr(f->e.what, "0001_a.up.sql:1: transaction control"));
+}
+
+static void a_transaction_around_the_whole_is_left_out(void **state)
+{
+    static const char *const kept[] = {
+        "BEGIN; SELECT 1",
+        "SELECT 1; COMMIT",
+        "BEGIN; SELECT 1; COMMIT; SELECT 2",
+        "BEGIN; SELECT 1; ROLLBACK",
+        "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT 1; COMMIT",
+        "BEGIN; SELECT 1; COMMIT AND CHAIN",
+        "BEGIN; SELECT 1; COMMIT; BEGIN; SELECT 2; COMMIT",
+        "BEGIN; COMMIT",
+        "BEGIN; VACUUM; COMMIT",
+    };
+    struct fixture *f = *state;
+    const struct script *s =
+        script_of(f, "-- tidegate: transaction=none\n"
+                     "START TRANSACTION;\nSELECT 1;\nEND;\n");
+
+    assert_int_equal(s->n, 1);
+    assert_true(s->wrapped && s->transaction);
+    assert_int_equal(s->statements[0].line, 3);
+    assert_int_equal(f->m.list[0].notes_n, 1);
+    assert_false(f->m.list[0].notes[0].warns);
+    assert_false(script_of(f, "SELECT 1")->wrapped);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        assert_false(read_one(f, kept[i]));
+        assert_int_equal(f->e.code, ERR_INPUT);
         assert_complete(&f->e);
     }
 }
@@ -529,6 +612,9 @@ int main(void)
         TEST(bad_bytes_are_refused),
         TEST(a_file_over_the_limit_is_refused),
         TEST(what_does_not_parse_is_named_with_its_line),
+        TEST(data_of_a_copy_stay_with_the_statement),
+        TEST(what_the_parser_does_not_know_is_the_worst_case),
+        TEST(a_transaction_around_the_whole_is_left_out),
         TEST(refused_statements),
         TEST(allowed_statements),
         TEST(what_cannot_run_in_a_transaction_is_found),

@@ -134,8 +134,8 @@ static const struct {
     {"DO $$ BEGIN COPY t TO '/tmp/x'; END $$", SERVER, ERR_REFUSED},
     {"DO $$ BEGIN EXECUTE 'COPY t FROM PROGRAM ''sh'''; END $$", SERVER,
      ERR_REFUSED},
-    {"DO $d$ BEGIN EXECUTE $q$COPY t FROM PROGRAM $p$sh$p$ $q$; END $d$", SERVER,
-     ERR_REFUSED},
+    {"DO $d$ BEGIN EXECUTE $q$COPY t FROM PROGRAM $p$sh$p$ $q$; END $d$",
+     SERVER, ERR_REFUSED},
     {"DO $$ BEGIN -- no pg_read_file here\n PERFORM 1; END $$", FINE, 0},
     {"DO $$ BEGIN RAISE NOTICE 'copy of the program'; END $$", FINE, 0},
     {"CREATE FUNCTION f() RETURNS text LANGUAGE sql AS "
