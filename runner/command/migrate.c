@@ -286,20 +286,15 @@ static const struct opt migrate_opts[] = {
 const struct cmd cmd_migrate = {
     .name = "migrate",
     .summary = "Run the migrations of a release alone, or undo them.",
-    .help = "up is deploy --only migrations. down undoes what the release "
-            "applied, newest first; it is refused while the live release "
-            "needs it, and past a migration that has no down. finish is "
-            "deploy --only contract: it runs the contracting migrations of "
-            "the live release whose wait (after=, for=) is over. All are "
-            "runs: gates, lease and fence, and an announcement made with "
-            "expect --only migrations, or --only contract. import records as "
-            "applied what the table of another tool says (golang-migrate, "
-            "dbmate, goose, Flyway, sqitch, diesel); baseline records all "
-            "migrations, or those up to --to, on your word. Neither runs any, "
-            "and neither wants an announcement: they change no data of yours. "
-            "They want the pinned policy, no other run, and the "
-            "environment's name, and are runs in the history; no rollback "
-            "undoes them. status changes nothing.",
+    .help = "up is deploy --only migrations; finish is deploy --only "
+            "contract, of contracting migrations whose wait is over; down "
+            "undoes what the release applied, newest first, not while the "
+            "live release needs it, nor past one without a down. These want "
+            "an announcement. import records as applied what another tool's "
+            "table says, baseline what you say: they run nothing, and want "
+            "the pinned policy and no other run, but no announcement, for "
+            "they change no data of yours; no rollback undoes them. status "
+            "changes nothing.",
     .needs = NEED_CONFIG | NEED_ENVIRONMENT | CMD_VERDICT,
     .args = migrate_words,
     .opts = migrate_opts,
