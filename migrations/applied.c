@@ -175,6 +175,90 @@ static bool read_journal(struct pg *pg, struct arena *a, struct applied *out,
     return true;
 }
 
+/* ---- backfills ---- */
+
+#define BACKFILL_COLUMNS                                                       \
+    "b.name, b.checksum, b.release, b.phase = 'after', b.up, b.down,"          \
+    " b.compatible, b.forward_only,"                                           \
+    " pg_catalog.date_part('epoch', b.at)::int8, b.run, b.number, b.undoing,"  \
+    " b.over_key, b.last, b.until, b.rows, b.estimated, b.changed, b.batches," \
+    " b.size FROM tidegate.backfill b"
+
+static struct backfill_row backfill_of(char **c)
+{
+    return (struct backfill_row){.row = {.name = c[0],
+                                         .checksum = c[1],
+                                         .release = c[2],
+                                         .after = is_true(c[3]),
+                                         .up = c[4],
+                                         .down = c[5],
+                                         .compatible = c[6],
+                                         .forward_only = c[7],
+                                         .at = number(c[8]),
+                                         .run = c[9]},
+                                 .number = number(c[10]),
+                                 .undoing = is_true(c[11]),
+                                 .over = c[12],
+                                 .last = c[13],
+                                 .until = c[14],
+                                 .rows = number(c[15]),
+                                 .estimated = number(c[16]),
+                                 .changed = number(c[17]),
+                                 .batches = number(c[18]),
+                                 .size = number(c[19])};
+}
+
+static bool read_backfills(struct pg *pg, struct arena *a, struct applied *out,
+                           struct err *e)
+{
+    struct backfill_row *rows;
+    struct pg_result r;
+
+    /* a schema of before there were any is read as it is */
+    if (!pg_query(pg, a,
+                  "SELECT pg_catalog.to_regclass('tidegate.backfill') IS NOT "
+                  "NULL",
+                  NULL, 0, &r, e))
+        return false;
+    if (!is_true(r.cell[0][0]))
+        return true;
+    if (!pg_query(pg, a,
+                  "SELECT " BACKFILL_COLUMNS " WHERE NOT EXISTS (SELECT FROM"
+                  " tidegate.migration m WHERE m.name = b.name)"
+                  " ORDER BY b.number, b.name COLLATE \"C\"",
+                  NULL, 0, &r, e))
+        return false;
+    rows = arena_array(a, (size_t)r.rows, sizeof *rows);
+    for (int i = 0; i < r.rows; i++)
+        rows[i] = backfill_of(r.cell[i]);
+    out->backfills = rows;
+    out->backfills_n = (size_t)r.rows;
+    return true;
+}
+
+bool applied_backfill_read(struct pg *pg, struct arena *a, const char *name,
+                           struct backfill_row *out, bool *found, struct err *e)
+{
+    struct pg_result r;
+
+    if (!pg_query(pg, a, "SELECT " BACKFILL_COLUMNS " WHERE b.name = $1",
+                  (const char *[]){name}, 1, &r, e))
+        return false;
+    *found = r.rows > 0;
+    if (*found)
+        *out = backfill_of(r.cell[0]);
+    return true;
+}
+
+const struct backfill_row *applied_backfill(const struct applied *applied,
+                                            const char *name)
+{
+    for (size_t i = 0; i < applied->backfills_n; i++)
+        if (strcmp(applied->backfills[i].row.name, name) == 0)
+            return &applied->backfills[i];
+    return NULL;
+}
+
 static bool read_fence(struct pg *pg, struct arena *a, struct applied *out,
                        struct err *e)
 {
@@ -198,7 +282,7 @@ bool applied_read(struct pg *pg, struct arena *a, struct applied *out,
         return false;
     return !out->schema ||
            (read_rows(pg, a, out, e) && read_journal(pg, a, out, e) &&
-            read_fence(pg, a, out, e));
+            read_backfills(pg, a, out, e) && read_fence(pg, a, out, e));
 }
 
 const struct applied_row *applied_find(const struct applied *applied,

@@ -29,12 +29,26 @@ struct journal_row {
     int64_t backend_start; /* UTC */
 };
 
+/* A backfill that was begun and is neither done nor wholly undone. */
+struct backfill_row {
+    struct applied_row row; /* what is recorded when it is done */
+    int64_t number;
+    bool undoing;             /* its down was begun */
+    const char *over;         /* the column it goes over: "public.orders.id" */
+    const char *last, *until; /* the checkpoint, and where the up ends: keys as
+                                text, or NULL */
+    int64_t rows, estimated;  /* done, and about how many there are */
+    int64_t changed, batches, size;
+};
+
 struct applied {
     bool schema;                    /* false: no schema tidegate there yet */
     const struct applied_row *rows; /* ascending by name's number */
     size_t n;
     const struct journal_row *open; /* unfinished journals */
     size_t open_n;
+    const struct backfill_row *backfills; /* unfinished ones */
+    size_t backfills_n;
     /* The fence in the database. */
     char ledger[64];
     int64_t epoch;
@@ -45,6 +59,13 @@ bool applied_read(struct pg *pg, struct arena *a, struct applied *out,
                   struct err *e);
 const struct applied_row *applied_find(const struct applied *applied,
                                        const char *name);
+/* The unfinished backfill of that name, or NULL. */
+const struct backfill_row *applied_backfill(const struct applied *applied,
+                                            const char *name);
+/* The row of one backfill, finished or not; found false: there is none. */
+bool applied_backfill_read(struct pg *pg, struct arena *a, const char *name,
+                           struct backfill_row *out, bool *found,
+                           struct err *e);
 /* Makes or upgrades schema tidegate; idempotent. */
 bool applied_prepare(struct pg *pg, struct arena *a, struct err *e);
 

@@ -173,7 +173,9 @@ static bool run(struct apply *ap, struct task *t, struct err *e)
     t->give_up = t->began + ap->s.retry_for_ms;
     ap->stops = loop_stops(ap->loop);
     failpoint("apply-begin");
-    ok = t->script->transaction ? run_whole(ap, t, e) : journal_run(ap, t, e);
+    ok = t->script->batch         ? backfill_run(ap, t, e)
+         : t->script->transaction ? run_whole(ap, t, e)
+                                  : journal_run(ap, t, e);
     t->out->ms = clock_mono() - t->began;
     if (ok)
         remember(ap, t);
@@ -217,9 +219,27 @@ static bool up_in(struct apply *ap, const struct migration *m, struct task *t,
                           m->has_down ? m->down.text : NULL,
                           m->compatible,
                           m->forward_only};
+    struct applied_row as = {.name = m->name,
+                             .checksum = m->checksum,
+                             .after = m->after,
+                             .release = ap->s.release,
+                             .up = m->up.text,
+                             .down = m->has_down ? m->down.text : NULL,
+                             .compatible = m->compatible,
+                             .forward_only = m->forward_only};
 
+    t->as = &as;
+    t->number = m->number;
     t->record = call(ap, t->a, "record", args, sizeof args / sizeof *args);
     return run(ap, t, e);
+}
+
+static bool half_undone(const struct migration *m, struct err *e)
+{
+    err_what(e, ERR_REFUSED, "%s is half undone", m->name);
+    err_why(e, "its down goes through batches and was cut short; its up is "
+               "one script, which would do twice what is still there");
+    return err_fix(e, "finish the way back first: tidegate resume");
 }
 
 static const struct apply_expected unknown = {.back_high = -1};
@@ -248,6 +268,8 @@ bool apply_up(struct apply *ap, const struct migration *m,
         *out = (struct apply_result){.outcome = APPLY_DONE, .already = true};
         return true;
     }
+    if (!m->up.batch && applied_backfill(&ap->applied, m->name))
+        return half_undone(m, e);
     arena_init(&a);
     ok = up_in(ap, m, &t, e);
     arena_release(&a);
@@ -263,7 +285,17 @@ static bool no_way_back(const struct applied_row *row, struct err *e)
     return err_fix(e, "roll forward");
 }
 
-static bool down_in(struct apply *ap, const struct applied_row *row,
+/* A down that is one script speaks of all rows, also of those that the up has
+ * not come to. */
+static bool half_done(const struct applied_row *row, struct err *e)
+{
+    err_what(e, ERR_REFUSED, "%s is half done, and its down is not in batches",
+             row->name);
+    err_why(e, "it would also touch the rows that the up has not come to");
+    return err_fix(e, "finish it: tidegate resume; then go back");
+}
+
+static bool down_in(struct apply *ap, const struct applied_row *row, bool half,
                     struct task *t, struct err *e)
 {
     struct sql_file file = {arena_printf(t->a, "%s.down.sql", row->name),
@@ -274,7 +306,10 @@ static bool down_in(struct apply *ap, const struct applied_row *row,
 
     if (!split_script(&script, NULL, t->a, &file, true, e))
         return false;
+    if (half && !script.batch)
+        return half_done(row, e);
     t->script = &script;
+    t->as = row;
     t->record = call(ap, t->a, "forget", args, 1);
     return run(ap, t, e);
 }
@@ -290,19 +325,22 @@ bool apply_down(struct apply *ap, const struct applied_row *row,
                      .expected = expected ? expected : &unknown,
                      .a = &a,
                      .out = out};
-    bool ok;
+    struct backfill_row half;
+    bool ok, some = false;
 
     *out = (struct apply_result){.outcome = APPLY_ROLLED_BACK};
-    if (!apply_ready(ap, e))
+    if (!apply_ready(ap, e) ||
+        (!applied_as(ap, row->name) &&
+         !applied_backfill_read(ap->idle, ap->a, row->name, &half, &some, e)))
         return false;
-    if (!applied_as(ap, row->name)) {
+    if (!some && !applied_as(ap, row->name)) {
         *out = (struct apply_result){.outcome = APPLY_DONE, .already = true};
         return true;
     }
     if (!row->down)
         return no_way_back(row, e);
     arena_init(&a);
-    ok = down_in(ap, row, &t, e);
+    ok = down_in(ap, row, some, &t, e);
     arena_release(&a);
     return ok;
 }
@@ -322,7 +360,10 @@ bool apply_observe(struct apply *ap, const char *name, bool down,
         out->outcome = APPLY_PARTIAL;
         out->statement = j->statements_done + 1;
     }
-    if ((applied_find(&ap->applied, name) != NULL) != down) {
+    if (applied_backfill(&ap->applied, name)) {
+        out->outcome = APPLY_PARTIAL;
+        out->statement = 1;
+    } else if ((applied_find(&ap->applied, name) != NULL) != down) {
         out->outcome = APPLY_DONE;
         out->already = true;
     }

@@ -60,6 +60,9 @@ struct apply_outside {
     /* Asked between the batches of a backfill: false pauses it, and e says
      * why. NULL: it may. */
     bool (*may_go_on)(void *ctx, struct err *e);
+    /* Whether to end a statement that a dead run left and that has not ended
+     * by itself; `who` tells of it. NULL: it is not ended. */
+    bool (*end_orphan)(void *ctx, const char *who);
 };
 
 struct apply_settings {
@@ -71,6 +74,8 @@ struct apply_settings {
     int64_t lock_timeout_ms; /* default 100 */
     int64_t blocked_ms;      /* cancel when somebody waited longer; 0: 2 s */
     int64_t retry_for_ms;    /* how long lock timeouts are retried; 0: 2 min */
+    int64_t max_lag_ms;      /* a backfill waits for replicas that are further
+                                behind; 0: 10 s */
     int64_t alone_ms; /* deadline of a statement that runs alone and has no
                          statement_timeout; 0: 1 h, or 3 times its high */
     int overrun;      /* over so many times the high estimate, and still

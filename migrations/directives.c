@@ -1,6 +1,7 @@
 #include "migrations/directives.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "migrations/lexer.h"
@@ -8,10 +9,11 @@
 #include "runner/base/escape.h"
 #include "runner/base/nearest.h"
 
-#define MARK       "tidegate:"
-#define MAX_WAIT   ((int64_t)24 * 3600 * 1000)
-#define REASON_MAX 500
-#define LONGEST    ((int64_t)366 * 86400 * 1000)
+#define MARK          "tidegate:"
+#define MAX_WAIT      ((int64_t)24 * 3600 * 1000)
+#define REASON_MAX    500
+#define LONGEST       ((int64_t)366 * 86400 * 1000)
+#define SIZE_MAX_ROWS 1000000
 
 struct reader {
     struct directives *out;
@@ -71,6 +73,37 @@ static bool is_forward_only(struct reader *r, const char *value)
     return is_reason(value);
 }
 
+static bool is_batch(struct reader *r, const char *value)
+{
+    r->out->batch = value;
+    return *value;
+}
+
+static bool is_key(struct reader *r, const char *value)
+{
+    r->out->key = value;
+    return *value;
+}
+
+static bool is_size(struct reader *r, const char *value)
+{
+    if (!*value || strspn(value, "0123456789") != strlen(value) ||
+        strlen(value) > 7)
+        return false;
+    r->out->batch_size = strtol(value, NULL, 10);
+    return r->out->batch_size > 0 && r->out->batch_size <= SIZE_MAX_ROWS;
+}
+
+static bool is_pause(struct reader *r, const char *value)
+{
+    return is_span(value, &r->out->pause_ms);
+}
+
+static bool is_max_lag(struct reader *r, const char *value)
+{
+    return is_span(value, &r->out->max_lag_ms);
+}
+
 /* As a tag that is a release's name (at most 64 bytes of letters, digits and
  * ._-, not beginning with a dot or a dash). */
 static bool is_after(struct reader *r, const char *value)
@@ -106,6 +139,11 @@ static const struct row {
      "a duration from 1ms to 24h, such as 10m"},
     {"compatible", true, false, is_compatible, "a reason after a blank"},
     {"forward-only", true, false, is_forward_only, "a reason after a blank"},
+    {"batch", false, true, is_batch, "a table, such as orders"},
+    {"key", false, true, is_key, "a column of the batch's table"},
+    {"size", false, true, is_size, "rows of one batch, from 1 to 1000000"},
+    {"pause", false, true, is_pause, "a duration from 1ms to 24h"},
+    {"max_lag", false, true, is_max_lag, "a duration from 1ms to 24h"},
     {"after", false, false, is_after,
      "the release that must be good first, or `this`: the one that brings it"},
     {"for", false, false, is_for, "a duration up to 366d, such as 24h"},
@@ -246,8 +284,11 @@ bool directives_read(struct directives *out, struct arena *a, const char *file,
     bool begun = false; /* a statement has been seen */
     struct token t;
 
-    *out = (struct directives){
-        .lock_timeout_ms = -1, .statement_timeout_ms = -1, .contract_for = -1};
+    *out = (struct directives){.lock_timeout_ms = -1,
+                               .statement_timeout_ms = -1,
+                               .pause_ms = -1,
+                               .max_lag_ms = -1,
+                               .contract_for = -1};
     r.line = lines_before + 1;
     for (; (t = lexer_token(text)).kind != TOKEN_END; text += t.len) {
         const char *rest =

@@ -6,12 +6,14 @@
  *     -- tidegate: lock_timeout=2s statement_timeout=10m
  *     -- tidegate: compatible REASON
  *     -- tidegate: forward-only REASON
+ *     -- tidegate: batch=orders key=id size=5000 pause=100ms max_lag=10s
  *     -- tidegate: after=v1.4.2 for=24h
  *
- * The last one makes it a contracting migration: it runs after the code, once
+ * after= makes it a contracting migration: it runs after the code, once
  * that release has been good for so long; `after=this` names the release that
  * first brings it. A line holds several of the form key=value, or one that
- * takes a reason. A down file has transaction and the timeouts only. Lines
+ * takes a reason. A down file has transaction, the timeouts and what
+ * belongs to a batch only. Lines
  *
  *     -- tidegate: allow RULE REASON
  *
@@ -33,6 +35,10 @@ struct directives {
     bool no_transaction;
     int64_t lock_timeout_ms, statement_timeout_ms; /* -1: not said */
     const char *compatible, *forward_only;         /* reasons, or NULL */
+    /* migrations/batch.h reads them further */
+    const char *batch, *key;      /* as written, or NULL */
+    int64_t batch_size;           /* rows; 0: not said */
+    int64_t pause_ms, max_lag_ms; /* -1: not said */
     const char *contract; /* after=: a release, or CONTRACT_THIS; or NULL */
     int64_t contract_for; /* seconds */
 };

@@ -50,12 +50,36 @@ enum work estimate_work(const struct traced_statement *s)
     return most;
 }
 
-/* Sorting n rows takes n log n comparisons. */
+/* Sorting n rows, or looking up n keys, takes n log n comparisons. */
 static double sorted(const struct relation *rel, double ratio)
 {
     if (rel->born || rel->rows < 2 || rel->production_rows < 2)
         return ratio;
     return ratio * log((double)rel->production_rows) / log((double)rel->rows);
+}
+
+static bool is_sorted(const struct traced_statement *s,
+                      const struct traced_touch *t)
+{
+    return t->rewritten ? t->relation->kind == 'i'
+                        : t->scanned && (s->builds_index ||
+                                         t->lock == LOCK_SHARE_ROW_EXCLUSIVE);
+}
+
+/* An index that is rebuilt with its table takes about as long as the table,
+ * however small it is, and grows with the table's rows; also one that this
+ * release has made. */
+static const struct relation *measure_of(const struct traced_statement *s,
+                                         const struct traced_touch *t,
+                                         bool *by_rows)
+{
+    for (size_t i = 0; t->rewritten && t->relation->kind == 'i' && i < s->n;
+         i++)
+        if (s->touched[i].relation->oid == t->relation->table) {
+            *by_rows = true;
+            return s->touched[i].relation;
+        }
+    return t->relation;
 }
 
 double estimate_ratio(const struct traced_statement *s, bool *grows)
@@ -65,19 +89,30 @@ double estimate_ratio(const struct traced_statement *s, bool *grows)
     *grows = false;
     for (size_t i = 0; i < s->n; i++) {
         const struct traced_touch *t = &s->touched[i];
-        double weight = (double)t->relation->bytes, ratio;
+        const struct relation *rel;
+        double weight, ratio;
         bool by_rows;
         if (!estimate_grows(s, t, &by_rows))
             continue;
         *grows = true;
-        ratio = relation_ratio(t->relation, by_rows);
-        if (s->builds_index && t->scanned && !t->rewritten)
-            ratio = sorted(t->relation, ratio);
-        weight = weight < PAGE ? PAGE : weight;
+        rel = measure_of(s, t, &by_rows);
+        ratio = relation_ratio(rel, by_rows);
+        if (is_sorted(s, t))
+            ratio = sorted(rel, ratio);
+        weight = rel->bytes < PAGE ? PAGE : (double)rel->bytes;
         clone += weight;
         production += weight * (ratio > 0 ? ratio : 1);
     }
     return *grows ? production / clone : 1;
+}
+
+/* Production's time: what any statement takes does not grow. */
+static double scaled_ms(const struct traced_statement *s, bool *grows)
+{
+    double ratio = estimate_ratio(s, grows), us = (double)s->us;
+    double fixed = us < 2 * ESTIMATE_FIXED_US ? us / 2 : ESTIMATE_FIXED_US;
+
+    return (*grows ? fixed + (us - fixed) * ratio : us) / 1000;
 }
 
 static bool is_cold(const struct relation *rel, const struct grounds *g)
@@ -119,29 +154,32 @@ static int64_t whole(double ms)
     return (int64_t)(ms + 0.5);
 }
 
-/* Low, likely and high around ms, which was measured as it is or scaled. */
-static void spread(struct estimate *out, double ms, bool grows,
-                   const struct factor *f)
+/* The default: as wide to both sides for the catalog, whose time is all load
+ * and luck. */
+static struct factor factor_for(const struct grounds *g, enum work work,
+                                bool grows)
 {
-    double floor = ms < LEARN_FLOOR ? LEARN_FLOOR : ms, high;
+    if (g->factors.of[work].runs)
+        return g->factors.of[work];
+    if (!grows)
+        return (struct factor){0, 1000000 / ESTIMATE_LOAD_METADATA, 1000,
+                               ESTIMATE_LOAD_METADATA};
+    return (struct factor){0, ESTIMATE_LOW, 1000,
+                           ESTIMATE_COLD * ESTIMATE_LOAD / 1000};
+}
+
+/* Low, likely and high around ms, which was measured as it is or scaled. What
+ * is short was held against the floor when it was learnt. */
+static void spread(struct estimate *out, double ms, const struct factor *f)
+{
+    double most = f->runs && ms < LEARN_FLOOR ? LEARN_FLOOR : ms;
+    double high = times(most, f->high);
 
     out->runs = f->runs;
-    if (f->runs) {
-        out->low = whole(ms < LEARN_FLOOR ? 0 : times(ms, f->low));
-        out->likely = whole(times(ms, f->likely));
-        high = times(floor, f->high);
-        if (out->cold)
-            high = high * ESTIMATE_COLDEST / ESTIMATE_COLD;
-    } else if (grows) {
-        out->low = whole(times(ms, ESTIMATE_LOW));
-        out->likely = whole(ms);
-        high = times(times(ms, ESTIMATE_LOAD),
-                     out->cold ? ESTIMATE_COLDEST : ESTIMATE_COLD);
-    } else {
-        out->low = ms > 1 ? whole(ms - 1) : 0;
-        out->likely = whole(ms);
-        high = times(ms + 1, ESTIMATE_LOAD_METADATA);
-    }
+    out->low = ms < LEARN_FLOOR ? 0 : whole(times(ms, f->low));
+    out->likely = whole(times(ms, f->likely));
+    if (out->cold)
+        high = high * ESTIMATE_COLDEST / ESTIMATE_COLD;
     if (out->spills)
         high = times(high, ESTIMATE_SPILL);
     out->high = whole(high < ESTIMATE_FLOOR_MS ? ESTIMATE_FLOOR_MS : high);
@@ -152,14 +190,39 @@ struct estimate estimate_statement(const struct traced_statement *s,
 {
     static const struct grounds none;
     struct estimate out = {.work = estimate_work(s)};
+    struct factor f;
     bool grows;
-    double ms = (double)s->us / 1000.0 * estimate_ratio(s, &grows);
+    double ms = scaled_ms(s, &grows);
 
     if (!g)
         g = &none;
     note_regime(&out, s, g);
     out.scaled = whole(ms);
-    spread(&out, ms, grows, &g->factors.of[out.work]);
+    f = factor_for(g, out.work, grows);
+    spread(&out, ms, &f);
+    if (s->batches) {
+        int64_t pauses =
+            whole((double)s->batches->pauses_ms * estimate_ratio(s, &grows));
+        estimate_add(&out, &(struct estimate){.low = pauses,
+                                              .likely = pauses,
+                                              .high = pauses});
+    }
+    return out;
+}
+
+struct estimate estimate_batch(const struct traced_statement *s,
+                               const struct grounds *g)
+{
+    static const struct grounds none;
+    struct estimate out = {.work = estimate_work(s)};
+    struct factor f;
+
+    if (!g)
+        g = &none;
+    note_regime(&out, s, g);
+    out.scaled = s->batches->longest_ms;
+    f = factor_for(g, out.work, true);
+    spread(&out, (double)s->batches->longest_ms, &f);
     return out;
 }
 

@@ -18,7 +18,7 @@ struct fingerprint {
     char digest[HASH_HEX];
 };
 
-/* Servers 11 to 17. Lines live in a. */
+/* Servers 12 to 17. Lines live in a. */
 bool fingerprint_take(struct pg *pg, struct arena *a, struct fingerprint *out,
                       struct err *e);
 

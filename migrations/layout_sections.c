@@ -292,7 +292,6 @@ struct tool {
     const char *up;     /* "-- +goose Up" */
     const char *behind; /* what follows the number: any of these, or "" */
     bool (*take)(struct parts *p);
-    bool counts; /* its table has the number, not the digits */
 };
 
 static bool read_parts(struct layout_reading *r, const struct sql_file *file,
@@ -352,10 +351,8 @@ static bool add_file(struct layout_reading *r, const struct sql_file *file,
             "a number has at most 18 digits", "give it a smaller number");
     entry = layout_add(r);
     entry->name = arena_strndup(r->a, file->name, strlen(file->name) - 4);
+    entry->version = arena_strndup(r->a, file->name, digits);
     entry->number = strtoll(file->name, NULL, 10);
-    entry->version = tool->counts
-                         ? arena_printf(r->a, "%lld", (long long)entry->number)
-                         : arena_strndup(r->a, file->name, digits);
     return read_parts(r, file, tool, e);
 }
 
@@ -402,8 +399,7 @@ static bool read_all(struct layout_reading *r, const struct tool *tool,
 
 static bool read_dbmate(struct layout_reading *r, struct err *e)
 {
-    static const struct tool tool = {"-- migrate:up", "", dbmate_line,
-                                     .counts = false};
+    static const struct tool tool = {"-- migrate:up", "", dbmate_line};
 
     if (!read_all(r, &tool, e))
         return false;
@@ -419,13 +415,15 @@ static bool read_dbmate(struct layout_reading *r, struct err *e)
 
 static bool read_goose(struct layout_reading *r, struct err *e)
 {
-    static const struct tool tool = {"-- +goose Up", "_", goose_line,
-                                     .counts = true};
+    static const struct tool tool = {"-- +goose Up", "_", goose_line};
 
     if (!read_all(r, &tool, e))
         return false;
     if (r->count)
         qsort(r->list, r->count, sizeof *r->list, by_number);
+    for (size_t i = 0; i < r->count; i++) /* its table has numbers */
+        r->list[i].version =
+            arena_printf(r->a, "%lld", (long long)r->list[i].number);
     return true;
 }
 

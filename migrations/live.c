@@ -145,6 +145,8 @@ static void add_left(const struct live *l, struct buf *out)
                      ? l->expected->each[l->statement - 1].high
                      : l->expected->all.high,
                  "");
+        if (l->limit_ms > 0)
+            add_span(out, " (cancelled after ", l->limit_ms, ")");
         return;
     }
     if (left.high < 0) {

@@ -31,6 +31,7 @@ struct live {
     int statement, n;      /* the one that runs, from 1; 0: none of its own */
     int64_t elapsed_ms;    /* of the script, waits for locks included */
     int64_t statement_ms;  /* of that statement */
+    int64_t limit_ms;      /* when it is cancelled; 0: never */
     struct live_pace pace; /* of that statement */
     const char *waits_for; /* who holds it up, or "" */
     int waiting;           /* sessions behind it */

@@ -52,6 +52,8 @@ struct statement {
                                     or NULL */
 };
 
+struct batch; /* migrations/batch.h */
+
 struct script {
     const char *file; /* name, for messages */
     const char *text; /* line endings normalised to \n, BOM dropped; with
@@ -59,9 +61,12 @@ struct script {
                          the layout said that */
     const struct statement *statements;
     size_t n;
-    bool transaction; /* false: statement by statement, journaled */
-    bool wrapped;     /* a BEGIN and COMMIT around it is left out */
-    bool timeouts;    /* SET of a timeout is left out, and holds for the file */
+    bool transaction;          /* false: statement by statement, journaled,
+                                  or in batches */
+    const struct batch *batch; /* its one statement runs over the ranges of
+                                  a key; NULL: it does not */
+    bool wrapped;              /* a BEGIN and COMMIT around it is left out */
+    bool timeouts; /* SET of a timeout is left out, and holds for the file */
     int64_t lock_timeout_ms;      /* -1: the default */
     int64_t statement_timeout_ms; /* -1: the default (none) */
 };

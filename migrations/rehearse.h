@@ -14,6 +14,7 @@
 #include "migrations/basis.h"
 #include "migrations/migration.h"
 #include "migrations/pg.h"
+#include "migrations/rehearsed_batches.h"
 #include "runner/base/json.h"
 #include "runner/base/progress.h"
 
@@ -95,7 +96,8 @@ struct rehearsed {
     const struct rehearsed_statement *up, *down;
     size_t n, n_down; /* of a certificate that would be too large, not all */
     int64_t up_ms, down_ms;
-    int64_t low, likely, high; /* up, production, ms */
+    int64_t low, likely, high;               /* up, production, ms */
+    const struct rehearsed_batches *batches; /* of up; NULL: in one go */
     /* The cost of going back, production, ms; -1: no down. */
     int64_t down_low, down_likely, down_high;
     const struct table_wait *down_waits; /* while it goes back */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "migrations/batch.h"
 #include "migrations/explain.h"
 #include "migrations/foreign.h"
 #include "migrations/hazards.h"
@@ -211,6 +212,7 @@ struct judge {
     struct arena *scratch; /* trees */
     const struct sql_how *how;
     const struct split_pieces *pieces;
+    bool apart; /* statement by statement */
     struct fresh fresh;
     struct err *e;
 };
@@ -269,6 +271,9 @@ static bool judge_all(struct judge *j)
     if (j->how->foreign)
         foreign_settle(&pieces, j->out);
     list = arena_array(j->a, pieces.n, sizeof *list);
+    for (size_t i = 0; !j->apart && i < pieces.n; i++)
+        if (pieces.list[i].tree)
+            subject_foresee(j->scratch, pieces.list[i].tree, &j->fresh);
     for (size_t i = 0; i < pieces.n; i++)
         if (!judge(j, &pieces.list[i], &list[i]))
             return false;
@@ -387,13 +392,16 @@ bool split_script(struct script *out, struct directives *said, struct arena *a,
     out->statement_timeout_ms = d.statement_timeout_ms;
     if (said)
         *said = d;
+    j.apart =
+        d.no_transaction || file->how.no_transaction || file->how.each_alone;
     arena_init(&scratch);
     ok = no_placeholders(out, &file->how, e) && judge_all(&j) &&
          settle_transaction(out, d.no_transaction || file->how.no_transaction,
                             file->how.each_alone, e);
-    if (ok && !out->transaction && !d.no_transaction &&
+    if (ok && !d.batch && !out->transaction && !d.no_transaction &&
         (file->how.no_transaction || file->how.each_alone))
         write_directive(out, a);
+    ok = ok && batch_read(out, &d, a, e);
     arena_release(&scratch);
     return ok;
 }

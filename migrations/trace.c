@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "migrations/backfill_trace.h"
 #include "migrations/inspect.h"
 #include "migrations/trace_left.h"
 #include "runner/base/duration.h"
@@ -268,12 +269,19 @@ static bool run_apart(struct trace *t, struct traced_script *out, struct err *e)
     return true;
 }
 
+bool trace_enter(struct trace *t, const struct script *s, struct err *e)
+{
+    return command(t, opening(t, s, false), e);
+}
+
 bool trace_script(struct trace *t, const struct script *s,
                   struct traced_script *out, struct err *e)
 {
     int64_t began = clock_mono();
     bool ok;
 
+    if (s->batch)
+        return backfill_trace(t, s, out, e);
     *out = (struct traced_script){.script = s};
     out->statements = arena_array(t->arena, s->n, sizeof *out->statements);
     ok = s->transaction ? run_together(t, out, 0, s->n, e)

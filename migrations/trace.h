@@ -36,6 +36,13 @@ struct traced_touch {
  * by the new code alone, which runs when "after" migrations do. */
 bool traced_touch_matters(const struct traced_touch *t, bool after);
 
+/* A script that ran in batches: what each took. */
+struct traced_batches {
+    int64_t n, rows, size; /* how many; rows of the key in all; asked for */
+    int64_t median_ms, p95_ms, longest_ms;
+    int64_t pauses_ms; /* that a real run adds */
+};
+
 struct traced_statement {
     const struct statement *statement;
     int64_t began, ms, rows, wal_bytes;
@@ -43,7 +50,8 @@ struct traced_statement {
     int64_t temp_bytes; /* -1: not known */
     struct traced_phase *phases; /* of an index, when it ran alone */
     size_t n_phases;
-    bool builds_index; /* a new index appeared */
+    bool builds_index;                    /* a new index appeared */
+    const struct traced_batches *batches; /* it is all of these; or NULL */
     struct traced_touch *touched;
     size_t n;
 };
@@ -79,6 +87,8 @@ struct trace {
 
 /* Reads the relations. The fields down to stops are set by the caller. */
 bool trace_open(struct trace *t, struct err *e);
+/* The session as a script finds it when it begins. */
+bool trace_enter(struct trace *t, const struct script *s, struct err *e);
 /* Runs it, traced, and commits. A statement that fails is an answer (`failed`
  * set, all of the transaction undone); false: the connection was lost
  * (ERR_UNREACHABLE) or a stop signal came (ERR_INTERRUPTED; what ran is

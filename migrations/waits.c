@@ -67,14 +67,17 @@ void waits_add(struct waits *w, const struct relations *relations,
 
     for (size_t i = s->n; i-- > 0;) {
         const struct traced_statement *st = &s->statements[i];
-        int64_t high = estimate_statement(st, w->grounds).high;
+        struct estimate all = st->batches ? estimate_batch(st, w->grounds)
+                                          : estimate_statement(st, w->grounds);
+        int64_t high = all.high;
         rest += high;
         for (size_t j = 0; j < st->n; j++) {
             const struct traced_touch *t = &st->touched[j];
             int64_t span = rest;
             if (!traced_touch_matters(t, after))
                 continue;
-            if (!s->script->transaction) /* released when it ended, or before */
+            if (!s->script->transaction && !st->batches)
+                /* released when it ended, or before */
                 span = st->ms ? high * t->held_ms / st->ms : high;
             note(w, relations, s, i, j, span);
         }

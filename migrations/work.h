@@ -46,7 +46,10 @@ struct task {
     int there;          /* journaled: statements that are there */
     int64_t give_up;    /* monotonic: no retry of lock timeouts after */
     bool entered;       /* journal: the session is fit, keep its settings */
-    struct arena *a;    /* for the task */
+    /* of a batch: what its rows say; number 0: as recorded */
+    const struct applied_row *as;
+    int64_t number;
+    struct arena *a; /* for the task */
     struct apply_result *out;
 };
 
@@ -104,6 +107,12 @@ bool apply_reopen(struct apply *ap, struct err *e);
 /* Statement by statement; what was done by an earlier run is not done again.
  */
 bool journal_run(struct apply *ap, struct task *t, struct err *e);
+
+/* ---- backfill_run.c ---- */
+
+/* The script's statement over every range of its key, each a transaction with
+ * its checkpoint; goes on where an earlier run stopped, either way. */
+bool backfill_run(struct apply *ap, struct task *t, struct err *e);
 
 /* ---- door.c ---- */
 

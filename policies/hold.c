@@ -43,9 +43,18 @@ static struct hold_answer shorter(const struct hold_facts *f, const char *why)
                   say_ms(f->finish).text, say_ms(f->back).text);
 }
 
+static bool in_batches(const struct hold_facts *f)
+{
+    return f->next == HOLD_BEFORE_BATCH || f->next == HOLD_BEFORE_AFTER_BATCH;
+}
+
 static struct hold_answer act(const struct hold_facts *f, enum on_hold on_hold,
                               const char *why)
 {
+    if (in_batches(f))
+        return answer(
+            f->next == HOLD_BEFORE_BATCH ? HOLD_END_HERE : HOLD_END_PENDING,
+            "%s: the backfill pauses, and goes on from here later", why);
     if (on_hold == ON_HOLD_BACK && f->way_back)
         return answer(HOLD_BACK, "%s: going back (on_hold = back)", why);
     if (f->next == HOLD_BEFORE_AFTER)
@@ -88,6 +97,8 @@ struct hold_answer hold_decide(const struct hold_facts *facts,
         return answer(HOLD_GO, "all gates pass");
     if (facts->is == STOP)
         return act(facts, on_hold, "a gate said STOP");
+    if (in_batches(facts) && facts->retry > pause_max - facts->held)
+        return act(facts, on_hold, "not soon enough");
     if (facts->held < pause_max)
         return wait_on(facts, pause_max);
     snprintf(why, sizeof(why), "held for %s", say_ms(facts->held).text);

@@ -17,8 +17,16 @@
 
 enum on_hold { ON_HOLD_AUTO, ON_HOLD_FINISH, ON_HOLD_BACK };
 
-/* The step that the gates did not let begin. */
-enum hold_before { HOLD_BEFORE_MIGRATION, HOLD_BEFORE_WAVE, HOLD_BEFORE_AFTER };
+/* The step that the gates did not let begin. A backfill stops between any two
+ * of its batches and goes on from there another day: it pauses, whatever
+ * `on_hold` says of what cannot. */
+enum hold_before {
+    HOLD_BEFORE_MIGRATION,
+    HOLD_BEFORE_WAVE,
+    HOLD_BEFORE_AFTER,
+    HOLD_BEFORE_BATCH,       /* of a "before" migration */
+    HOLD_BEFORE_AFTER_BATCH, /* of an "after" one */
+};
 
 /* All spans in milliseconds. */
 struct hold_facts {
@@ -26,6 +34,7 @@ struct hold_facts {
     bool surge;         /* users_surge */
     bool superseded;    /* line.lease_lost: another run owns the line */
     int64_t held;       /* since the first HOLD without a PASS in between */
+    int64_t retry;      /* until the answer may change; 0: unknown */
     enum hold_before next;
     bool way_back;        /* false: the first release of all, or a forward-only
                              "after" migration has begun */
@@ -40,7 +49,8 @@ enum hold_decision {
     HOLD_END_PENDING, /* end 12: all hosts on the new release, "after"
                          migrations pending, named */
     HOLD_END_HERE,    /* end 12 as it stands: `back` with nothing to go back
-                         to; or 13, superseded: no further effect */
+                         to, or a backfill that pauses; or 13, superseded: no
+                         further effect */
 };
 
 struct hold_answer {

@@ -11,6 +11,7 @@ struct migrate_args {
     const char *verb, *release, *yes;
     const char *to, *from, *table;
     bool verify, dry_run;
+    bool terminate_orphan;
 };
 
 /* ---- up, down and finish ---- */
@@ -103,6 +104,7 @@ static bool change(struct tidegate *t, struct migrate_args *a, struct err *e)
     t->release = a->release;
     if (!release_subject(t, &s, e) || !finishes_live(t, &s, a, e))
         return false;
+    s.terminate_orphan = a->terminate_orphan;
     bool ok = strcmp(a->verb, "down") == 0
                   ? migrate_down(&r, &s, a->release, confirm_down, &c, e)
                   : apply(&r, &s, &c, a, e);
@@ -132,6 +134,8 @@ static struct json *rows_json(struct tidegate *t,
 
         json_set_str(one, "name", rows[i].name);
         json_set_str(one, "is", migrate_word(rows[i].is));
+        if (rows[i].how)
+            json_set_str(one, "how", rows[i].how);
         json_set_str(one, "phase", rows[i].after ? "after" : "before");
         if (rows[i].release)
             json_set_str(one, "release", rows[i].release);
@@ -156,7 +160,8 @@ static void rows_show(struct tidegate *t, const struct migrate_row *rows,
     table_init(&table, t->arena, headings);
     for (size_t i = 0; i < n; i++) {
         table_cell(&table, "%s", rows[i].name);
-        table_cell(&table, "%s", migrate_word(rows[i].is));
+        table_cell(&table, "%s%s%s", migrate_word(rows[i].is),
+                   rows[i].how ? ": " : "", rows[i].how ? rows[i].how : "");
         table_cell(&table, "%s", rows[i].after ? "after" : "before");
         table_cell(&table, "%s", rows[i].release ? rows[i].release : "-");
         table_cell(&table, "%s",
@@ -278,6 +283,7 @@ static const struct opt migrate_opts[] = {
      OPT_BOOL(migrate_args, verify)},
     {"dry-run", 'n', NULL, "import, baseline: tell, and record nothing.",
      OPT_BOOL(migrate_args, dry_run)},
+    RELEASE_ORPHAN_OPT(migrate_args),
     {"yes", 0, "ENV", "Name the environment, in place of typing it.",
      OPT_STR(migrate_args, yes)},
     {0},

@@ -64,6 +64,23 @@ static void show_way_back(struct tidegate *t, const struct rehearsed *m)
                     short_time(t->arena, m->down_ms));
 }
 
+static void show_batches(struct tidegate *t, const struct rehearsed *m)
+{
+    const struct rehearsed_batches *b = m->batches;
+
+    if (!b)
+        return;
+    output_text(t->out,
+                "%s: %lld batches of up to %lld rows, %lld rows: median %s, "
+                "95 %% %s, longest %s; in production up to %s each, %s in "
+                "all; it may pause between them\n",
+                m->name, (long long)b->n, (long long)b->size,
+                (long long)b->rows, short_time(t->arena, b->median_ms),
+                short_time(t->arena, b->p95_ms),
+                short_time(t->arena, b->longest_ms),
+                short_time(t->arena, b->high), short_time(t->arena, m->likely));
+}
+
 static void show(struct tidegate *t, const struct rehearsal *r)
 {
     static const char *const headings[] = {
@@ -81,6 +98,7 @@ static void show(struct tidegate *t, const struct rehearsal *r)
     for (size_t i = 0; !r->failed && i < r->n; i++) {
         const struct rehearsed *m = &r->list[i];
 
+        show_batches(t, m);
         show_way_back(t, m);
     }
     for (size_t i = 0; i < r->waited; i++)
@@ -251,7 +269,8 @@ const struct cmd cmd_rehearse = {
         "Makes a clone, runs every pending migration up, down, compares "
         "the schema, and up again; measures time, locks, rewrites and "
         "scans; estimates production. The certificate is what deploy "
-        "asks for. Production is never written to. Clones that a kill -9 left "
+        "asks for, until production changes. Production is never written to. "
+        "--format json is stable: members are added, never renamed. Clones that a kill -9 left "
         "are removed first; --sweep does that alone.",
     .needs = NEED_CONFIG | NEED_ENVIRONMENT | NEED_LEDGER_WRITE | CMD_VERDICT,
     .args = rehearse_words,

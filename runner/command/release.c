@@ -7,6 +7,17 @@
 #include "runner/release/statement.h"
 #include "runner/report/verdicts.h"
 
+static bool end_orphan(void *ctx, const char *who)
+{
+    struct tidegate *t = ctx;
+
+    output_note(t->out, STYLE_WARN,
+                "still running, left by an earlier run: "
+                "%s\n",
+                who);
+    return cmd_ask(t, "Type yes to end it, anything else to leave it:");
+}
+
 bool release_subject(struct tidegate *t, struct subject *s, struct err *e)
 {
     *s = (struct subject){
@@ -16,6 +27,8 @@ bool release_subject(struct tidegate *t, struct subject *s, struct err *e)
         .config = &t->config,
         .env = t->env,
         .ledger = t->ledger,
+        .end_orphan = cmd_terminal() ? end_orphan : NULL,
+        .end_orphan_ctx = t,
     };
     return subject_open(s, e);
 }

@@ -10,6 +10,14 @@
 /* A subject from what main opened; close it with subject_close. */
 bool release_subject(struct tidegate *t, struct subject *s, struct err *e);
 
+/* The row of --terminate-orphan, for commands that migrate. */
+#define RELEASE_ORPHAN_OPT(args)                                             \
+    {                                                                        \
+        "terminate-orphan", 0, NULL,                                         \
+            "End a migration's statement that an earlier run left running.", \
+            OPT_BOOL(args, terminate_orphan)                                 \
+    }
+
 /* For run_confirm: tells environment, hosts, local time, users, migrations
  * (low to high), end and way back, then wants the environment's name. */
 struct release_confirm {
@@ -39,8 +47,8 @@ bool release_overrides(struct tidegate *t, const struct opt_list *names,
 /* Whether the environment has what these phases need; else ERR_CONFIG. */
 bool release_possible(const struct environment *env, enum phases phases,
                       struct err *e);
-/* "migrations", "contract" or NULL (all); ERR_USAGE otherwise, ERR_CONFIG where the
- * environment lacks what is needed. */
+/* "migrations", "contract" or NULL (all); ERR_USAGE otherwise, ERR_CONFIG where
+ * the environment lacks what is needed. */
 bool release_only(const struct environment *env, const char *only,
                   bool restart_only, enum phases *out, struct err *e);
 

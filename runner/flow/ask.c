@@ -53,7 +53,8 @@ static void need_left(struct run *r)
         if (m->after && m->has_down && m->down_high > 0)
             need->after_down_high += m->down_high;
         if (pending)
-            *(m->after ? &need->after_high : &need->before_high) += m->high;
+            *(m->after ? &need->after_high : &need->before_high) +=
+                rehearsed_need(m);
     }
     need->batches = r->batches_left;
     need->batches_done = r->batches_done;
@@ -221,6 +222,13 @@ static bool way_back(const struct run *r)
     return r->from != NULL || r->s->n_hosts == 0;
 }
 
+static int64_t retry_in(const struct run *r)
+{
+    int64_t at = ask_retry_at(r);
+
+    return at ? (at - clock_now()) * 1000 : 0;
+}
+
 static struct hold_answer decide(struct run *r, enum hold_before next,
                                  enum verdict_is is, int64_t held)
 {
@@ -230,6 +238,7 @@ static struct hold_answer decide(struct run *r, enum hold_before next,
                  users_surge(&r->s->env->policy, &r->facts),
         .superseded = r->facts.line.lease_lost,
         .held = held,
+        .retry = retry_in(r),
         .next = next,
         .way_back = way_back(r),
         .finish = need_finish(&r->facts.need),
@@ -314,7 +323,8 @@ bool ask_again(struct run *r, enum hold_before next, struct err *e)
 {
     int64_t begun = 0;
 
-    if (r->finish && next != HOLD_BEFORE_AFTER)
+    if (r->finish &&
+        (next == HOLD_BEFORE_MIGRATION || next == HOLD_BEFORE_WAVE))
         return true;
     for (;;) {
         if (!run_refresh(r, e))

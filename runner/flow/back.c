@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "migrations/backfill.h"
 #include "runner/facts/contract.h"
 #include "runner/flow/database.h"
 #include "runner/flow/hosts.h"
@@ -86,10 +87,17 @@ static const struct applied_row **later_rows(struct run *r, bool after,
                                              size_t *n)
 {
     const struct applied *applied = &r->s->applied;
-    const struct applied_row **rows =
-        arena_array(r->s->arena, applied->n, sizeof *rows);
+    const struct applied_row **rows = arena_array(
+        r->s->arena, applied->n + applied->backfills_n, sizeof *rows);
 
     *n = 0;
+    /* one that is not finished is newer than all that are */
+    for (size_t i = applied->backfills_n; undoes(r) && i-- > 0;) {
+        const struct applied_row *row = &applied->backfills[i].row;
+
+        if (row->after == after && is_undone(r, row))
+            rows[(*n)++] = row;
+    }
     for (size_t i = applied->n; undoes(r) && i-- > 0;)
         if (applied->rows[i].after == after && is_undone(r, &applied->rows[i]))
             rows[(*n)++] = &applied->rows[i];
@@ -128,6 +136,26 @@ static bool no_way_past(const struct applied_row *row, struct err *e)
     err_why(e, "%s",
             row->forward_only ? row->forward_only : "it has no down migration");
     return err_fix(e, "announce and deploy a release that mends it");
+}
+
+/* A backfill goes back from its checkpoint, where its down is in batches. */
+static bool backfills_go_back(const struct run *r, bool after, struct err *e)
+{
+    for (size_t i = 0; i < r->s->applied.backfills_n; i++) {
+        const struct backfill_row *half = &r->s->applied.backfills[i];
+
+        if (half->row.after != after ||
+            !undoes(r) || !is_undone(r, &half->row) ||
+            backfill_goes_back(half))
+            continue;
+        err_what(e, ERR_PARTWAY, "%s is half done", half->row.name);
+        err_why(e,
+                "%s, and its down is not in batches: it would also touch "
+                "what the up has not come to",
+                backfill_far(r->s->arena, half));
+        return err_fix(e, "finish it: tidegate resume; then go back");
+    }
+    return true;
 }
 
 /* A migration that runs statement by statement has no down before its end. */
@@ -171,7 +199,9 @@ bool back_possible(struct run *r, struct err *e)
     for (size_t i = 0; i < n; i++)
         if (after[i]->forward_only || !after[i]->down)
             return no_way_past(after[i], e);
-    return !after_begun(r) || none_half(r, e);
+    return backfills_go_back(r, true, e) &&
+           (!r->schema || backfills_go_back(r, false, e)) &&
+           (!after_begun(r) || none_half(r, e));
 }
 
 /* What the ledger says of a migration: up adds its name, down takes it out. */
@@ -310,6 +340,14 @@ static void tell_half(const struct run *r)
                           "half applied, and kept so: %d of its %d statements "
                           "are done",
                           half->statements_done, half->statements);
+    }
+    for (size_t i = 0; r->s->pg && i < r->s->applied.backfills_n; i++) {
+        const struct backfill_row *half = &r->s->applied.backfills[i];
+
+        if (!half->row.after && !r->schema)
+            progress_warn(r->s->progress, half->row.name,
+                          "half done, and kept so: %s",
+                          backfill_far(r->s->arena, half));
     }
 }
 

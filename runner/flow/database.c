@@ -22,6 +22,11 @@ bool database_open(struct run *r, struct err *e)
         .blocked_ms = r->s->env->policy.budget.on
                           ? r->s->env->policy.budget.blocked_ms
                           : 0,
+        .overrun =
+            r->s->env->policy.budget.on ? r->s->env->policy.budget.overrun : 0,
+        .max_lag_ms = r->s->env->policy.replicas.on
+                          ? r->s->env->policy.replicas.max_lag_ms
+                          : 0,
         .terminate_orphan = r->s->terminate_orphan,
     };
 
@@ -138,6 +143,13 @@ static const struct migration *next_pending(const struct run *r, bool after)
     return NULL;
 }
 
+static enum hold_before hold_before(const struct migration *m)
+{
+    if (m->up.batch)
+        return m->after ? HOLD_BEFORE_AFTER_BATCH : HOLD_BEFORE_BATCH;
+    return m->after ? HOLD_BEFORE_AFTER : HOLD_BEFORE_MIGRATION;
+}
+
 /* What the hosts remember, so that a way back with the database down knows
  * what it must not pass: the newest release that the old code was good
  * before. Contracting ones take away what only older code than the release
@@ -176,7 +188,7 @@ bool database_up(struct run *r, bool after, struct err *e)
     if (!database_open(r, e))
         return false;
     while ((m = next_pending(r, after)) != NULL) {
-        if (!ask_again(r, after ? HOLD_BEFORE_AFTER : HOLD_BEFORE_MIGRATION, e))
+        if (!ask_again(r, hold_before(m), e))
             return false;
         if (!clear(r, m, e))
             return false;
@@ -206,6 +218,7 @@ bool database_settle(struct run *r, struct err *e)
         bool there = applied_find(&r->s->applied, step->target) != NULL;
 
         if ((!up && strcmp(step->step, "migrate-down") != 0) || there != up ||
+            applied_backfill(&r->s->applied, step->target) ||
             (step->is != STEP_INTENT && step->is != STEP_UNKNOWN))
             continue;
         if (!run_done(r, step->step, step->target,
@@ -219,10 +232,16 @@ const struct applied_row **
 database_applied_by(struct run *r, const char *release, bool after, size_t *n)
 {
     const struct applied *applied = &r->s->applied;
-    const struct applied_row **list =
-        arena_array(r->s->arena, applied->n, sizeof *list);
+    const struct applied_row **list = arena_array(
+        r->s->arena, applied->n + applied->backfills_n, sizeof *list);
 
     *n = 0;
+    for (size_t i = applied->backfills_n; i-- > 0;) {
+        const struct applied_row *half = &applied->backfills[i].row;
+
+        if (half->after == after && strcmp(half->release, release) == 0)
+            list[(*n)++] = half;
+    }
     for (size_t i = applied->n; i-- > 0;)
         if (applied->rows[i].after == after &&
             strcmp(applied->rows[i].release, release) == 0)

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "migrations/backfill.h"
 #include "migrations/clone.h"
 #include "runner/base/child.h"
 #include "runner/base/duration.h"
@@ -108,6 +109,10 @@ static void applied_set(struct doctor *d, struct pg *pg)
                        "%s is half done: %d of %d statements",
                        applied->open[i].name, applied->open[i].statements_done,
                        applied->open[i].statements);
+    for (size_t i = 0; i < applied->backfills_n; i++)
+        doctor_warning(d, NULL, "tidegate status; then resume, or rollback",
+                       "%s is half done: %s", applied->backfills[i].row.name,
+                       backfill_far(d->arena, &applied->backfills[i]));
     if (d->ledger && *applied->ledger &&
         strcmp(applied->ledger, ledger_id(d->ledger)) != 0)
         doctor_problem(d, NULL, ERR_LEDGER,

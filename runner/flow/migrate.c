@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "migrations/backfill.h"
 #include "runner/flow/ask.h"
 #include "runner/flow/database.h"
 #include "runner/flow/hosts.h"
@@ -26,6 +27,20 @@ static bool half_done(const struct applied *applied, const char *name)
         if (strcmp(applied->open[i].name, name) == 0)
             return true;
     return false;
+}
+
+/* A backfill under way; release and time are those of its last batch. */
+static struct migrate_row row_backfill(struct arena *a,
+                                       const struct backfill_row *half)
+{
+    return (struct migrate_row){
+        .name = half->row.name,
+        .is = MIGRATE_HALF,
+        .after = half->row.after,
+        .release = half->row.release,
+        .at = half->row.at,
+        .how = arena_printf(a, "%s%s", half->undoing ? "being undone: " : "",
+                            backfill_far(a, half))};
 }
 
 static int64_t number_of(const char *name)
@@ -94,17 +109,20 @@ struct migrate_row *migrate_compare(struct arena *a,
                                     const struct applied *applied,
                                     const struct migrations *files, size_t *n)
 {
-    size_t total = applied->n + (files ? files->n : 0);
+    size_t total = applied->n + applied->backfills_n + (files ? files->n : 0);
     struct migrate_row *list = arena_array(a, total, sizeof *list);
     int64_t max = highest(applied, files);
 
     *n = 0;
     for (size_t i = 0; i < applied->n; i++)
         list[(*n)++] = row_applied(&applied->rows[i], applied, files);
+    for (size_t i = 0; i < applied->backfills_n; i++)
+        list[(*n)++] = row_backfill(a, &applied->backfills[i]);
     for (size_t i = 0; files && i < files->n; i++) {
         const struct migration *m = &files->list[i];
 
-        if (applied_find(applied, m->name))
+        if (applied_find(applied, m->name) ||
+            applied_backfill(applied, m->name))
             continue;
         list[(*n)++] = (struct migrate_row){
             .name = m->name,
@@ -144,6 +162,16 @@ bool migrate_status(struct subject *s, const char *release,
 
 /* ---- down: may it ---- */
 
+static bool half_way(const struct run *r, const struct backfill_row *half,
+                     struct err *e)
+{
+    err_what(e, ERR_REFUSED, "%s cannot be undone as it stands",
+             half->row.name);
+    err_why(e, "%s, and its down is not in batches",
+            backfill_far(r->s->arena, half));
+    return err_fix(e, "nothing was changed; finish it first");
+}
+
 /* Nothing of this release may be in use, and each must have a way back. */
 static bool each_has_down(struct run *r, const char *release, size_t *n,
                           struct err *e)
@@ -155,6 +183,11 @@ static bool each_has_down(struct run *r, const char *release, size_t *n,
             database_applied_by(r, release, after, &count);
 
         for (size_t i = 0; i < count; i++) {
+            const struct backfill_row *half =
+                applied_backfill(&r->s->applied, list[i]->name);
+
+            if (half && list[i]->down && !backfill_goes_back(half))
+                return half_way(r, half, e);
             if (list[i]->down && !list[i]->forward_only)
                 continue;
             err_what(e, ERR_REFUSED, "%s cannot be undone", list[i]->name);

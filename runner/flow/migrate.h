@@ -24,6 +24,7 @@ struct migrate_row {
     bool after;
     const char *release; /* that applied it; NULL: none did */
     int64_t at;          /* UTC; 0: not applied */
+    const char *how;     /* half done: how far, or NULL */
 };
 
 /* The applied set against the files of a commit (NULL: none asked about,

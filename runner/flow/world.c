@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "policies/fit.h"
+#include "runner/flow/ask.h"
 
 #define COUNT_EVERY_MS 10000
 #define CLOSE_EVERY_MS 10000
+#define ASK_EVERY_MS   5000
 
 struct world {
     struct run *r;
@@ -17,6 +19,8 @@ struct world {
     int64_t users;      /* -1: unknown */
     int64_t next_close; /* monotonic */
     int64_t close;      /* UTC seconds; 0: nothing closes */
+    int64_t next_ask;   /* monotonic */
+    struct arena_mark before, after; /* the last ask, in the run's arena */
 };
 
 /* Its locks never wait for a migration: who waits behind one would count as
@@ -50,7 +54,8 @@ struct world *world_open(struct run *r)
     struct world *w = must_malloc(sizeof *w);
     struct err ignored;
 
-    *w = (struct world){.r = r, .users = -1};
+    *w = (struct world){
+        .r = r, .users = -1, .next_ask = clock_mono() + ASK_EVERY_MS};
     if (!u->on)
         return w;
     if (r->facts.users.live.is == FACT_KNOWN)
@@ -140,7 +145,48 @@ static void look(void *ctx, struct apply_world *out)
     };
 }
 
+static bool end_orphan(void *ctx, const char *who)
+{
+    const struct subject *s = ((struct world *)ctx)->r->s;
+
+    return s->end_orphan(s->end_orphan_ctx, who);
+}
+
+/* A backfill asks for hours: what the last time took is given back, if nobody
+ * else took anything since. */
+static void give_back(struct world *w)
+{
+    struct arena *a = w->r->s->arena;
+    struct arena_mark now = arena_mark(a);
+
+    if (w->after.block == now.block && w->after.used == now.used)
+        arena_rewind(a, w->before);
+    w->before = arena_mark(a);
+}
+
+/* What is asked mid-run is asked between batches, and what each then says is
+ * what it says before a migration: but a backfill can always pause. */
+static bool may_go_on(void *ctx, struct err *e)
+{
+    struct world *w = ctx;
+    struct run *r = w->r;
+    bool ok;
+
+    if (clock_mono() < w->next_ask || r->going_back || r->down)
+        return true;
+    give_back(w);
+    ok = ask_again(
+        r, r->after_begun ? HOLD_BEFORE_AFTER_BATCH : HOLD_BEFORE_BATCH, e);
+    w->after = arena_mark(r->s->arena);
+    w->next_ask = clock_mono() + ASK_EVERY_MS;
+    return ok;
+}
+
 struct apply_outside world_outside(struct world *w)
 {
-    return (struct apply_outside){.ctx = w, .look = look};
+    return (struct apply_outside){.ctx = w,
+                                  .look = look,
+                                  .may_go_on = may_go_on,
+                                  .end_orphan =
+                                      w->r->s->end_orphan ? end_orphan : NULL};
 }

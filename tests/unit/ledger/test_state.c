@@ -568,6 +568,35 @@ static void freeze_users_owing_and_rehearsals(void **state)
     finish(&w);
 }
 
+/* What statements took, where it had been predicted. */
+static void what_was_measured_is_kept(void **state)
+{
+    struct world w = begin(state);
+
+    put(&w, EVENT_MEASURED,
+        "{\"environment\":\"production\",\"run\":\"r1\",\"target\":\"0001_a\","
+        "\"down\":false,\"statements\":["
+        "{\"number\":1,\"took_ms\":1100,\"scaled_ms\":1000,\"work\":\"index\"},"
+        "{\"number\":2,\"took_ms\":7},"
+        "{\"number\":3,\"took_ms\":7,\"scaled_ms\":3,\"work\":\"magic\"}]}");
+    put(&w, EVENT_MEASURED,
+        "{\"environment\":\"elsewhere\",\"run\":\"r1\",\"target\":\"0001_a\","
+        "\"down\":false,\"statements\":["
+        "{\"number\":1,\"took_ms\":5,\"scaled_ms\":4,\"work\":\"scan\"}]}");
+    put(&w, EVENT_MEASURED,
+        "{\"environment\":\"production\",\"run\":\"r2\",\"target\":\"0002_b\","
+        "\"down\":true,\"statements\":["
+        "{\"number\":1,\"took_ms\":30,\"scaled_ms\":20,\"work\":\"scan\"}]}");
+    look(&w);
+    assert_int_equal(w.s.n_past, 2);
+    assert_int_equal(w.s.past[0].work, WORK_INDEX);
+    assert_int_equal(w.s.past[0].scaled, 1000);
+    assert_int_equal(w.s.past[0].took, 1100);
+    assert_int_equal(w.s.past[1].work, WORK_SCAN);
+    assert_int_equal(w.s.past[1].took, 30);
+    finish(&w);
+}
+
 static void environments_are_apart(void **state)
 {
     struct world w = begin(state);
@@ -612,6 +641,7 @@ int main(void)
         TEST(many_steps_are_told_apart),
         TEST(the_last_ten_batches_are_kept),
         TEST(freeze_users_owing_and_rehearsals),
+        TEST(what_was_measured_is_kept),
         TEST(environments_are_apart),
     };
 

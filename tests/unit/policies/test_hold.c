@@ -150,6 +150,45 @@ static void test_superseded(void **state)
                "another run superseded this one: nothing further is touched");
 }
 
+/* A backfill pauses, whatever on_hold says; it waits for what comes soon. */
+static void test_batches(void **state)
+{
+    struct hold_facts f = held(HOLD, 0);
+
+    (void)state;
+    for (int on_hold = ON_HOLD_AUTO; on_hold <= ON_HOLD_BACK; on_hold++) {
+        f = held(HOLD, 0);
+        f.next = HOLD_BEFORE_BATCH;
+        expect(&f, on_hold, HOLD_WAIT, "held for 0 s of at most 15 min");
+        f.retry = PAUSE;
+        expect(&f, on_hold, HOLD_WAIT, "held for 0 s of at most 15 min");
+        f.retry = PAUSE + 1;
+        expect(&f, on_hold, HOLD_END_HERE,
+               "not soon enough: the backfill pauses, and goes on from here "
+               "later");
+        f.retry = 0;
+        f.held = PAUSE;
+        expect(&f, on_hold, HOLD_END_HERE,
+               "held for 15 min: the backfill pauses, and goes on from here "
+               "later");
+        f.next = HOLD_BEFORE_AFTER_BATCH;
+        expect(&f, on_hold, HOLD_END_PENDING,
+               "held for 15 min: the backfill pauses, and goes on from here "
+               "later");
+        f.is = STOP;
+        f.next = HOLD_BEFORE_BATCH;
+        expect(&f, on_hold, HOLD_END_HERE,
+               "a gate said STOP: the backfill pauses, and goes on from here "
+               "later");
+        f.is = PASS;
+        expect(&f, on_hold, HOLD_GO, "all gates pass");
+        f.surge = true;
+        expect(&f, on_hold, HOLD_END_HERE,
+               "users are over abort_at: the backfill pauses, and goes on "
+               "from here later");
+    }
+}
+
 static void test_words(void **state)
 {
     (void)state;
@@ -163,7 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_go_and_wait), cmocka_unit_test(test_on_hold),
         cmocka_unit_test(test_reasons),     cmocka_unit_test(test_superseded),
-        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_batches),     cmocka_unit_test(test_words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
