@@ -379,6 +379,18 @@ static void lint_pieces(struct linter *l, const struct split_pieces *pieces)
     say_unused(l);
 }
 
+/* Whether the statement is bound to its batch. */
+static void lint_batch(struct linter *l, bool down)
+{
+    struct sql_file file = {
+        .name = l->file, .bytes = l->text, .len = strlen(l->text)};
+    struct script ignored;
+    struct err e;
+
+    if (!split_script(&ignored, NULL, l->scratch, &file, down, &e))
+        add_error(l, line_of(l, &e), "batch", &e);
+}
+
 static void lint_text(struct linter *l, bool down)
 {
     struct script ignored = {.text = l->text};
@@ -391,6 +403,8 @@ static void lint_text(struct linter *l, bool down)
         add_error(l, line_of(l, &e), "directive", &e);
         d = (struct directives){0};
     }
+    if (d.batch)
+        lint_batch(l, down);
     allowances_read(&l->allowed, l->a, l->file, l->text, bad_allowance, l);
     if (!split_pieces(&pieces, l->scratch, l->file, l->text, before, &e)) {
         add_error(l, line_of(l, &e), "parse", &e);
@@ -465,36 +479,4 @@ struct finding *lint_file(struct arena *a, const struct sql_file *file,
     sort_findings(&l);
     *n = l.n;
     return l.list;
-}
-
-/* ---- the safer way of one statement ---- */
-
-struct advice {
-    struct arena *a;
-    const char *safer;
-};
-
-static void advise(const struct subject *s, void *arg)
-{
-    struct advice *advice = arg;
-
-    for (const struct hazard *h = NULL;
-         !advice->safer && (h = hazards_next(s, h));)
-        if (h->safer && h->level != HAZARD_NOTE)
-            advice->safer = subject_say(advice->a, s, h->safer);
-}
-
-const char *lint_safer(struct arena *a, const struct statement *s)
-{
-    struct arena scratch;
-    struct advice advice = {a, NULL};
-    struct parse_failure ignored;
-    struct parsed parsed;
-
-    arena_init(&scratch);
-    if (parser_parse(&scratch, s->text, &parsed, &ignored) && parsed.n == 1)
-        subject_each(&scratch, parsed.list[0].tree, s->text, NULL, advise,
-                     &advice);
-    arena_release(&scratch);
-    return advice.safer;
 }

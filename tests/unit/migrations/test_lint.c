@@ -472,7 +472,8 @@ static void safer_is_sql_of_the_statement_itself(void **state)
         {"DROP INDEX i", "DROP INDEX CONCURRENTLY i"},
         {"REINDEX TABLE t", "REINDEX TABLE CONCURRENTLY t"},
         {"UPDATE t SET a = 1",
-         "UPDATE t SET a = 1 WHERE KEY BETWEEN 1 AND 5000;\n"},
+         "-- tidegate: batch=t key=KEY size=5000\n"
+         "UPDATE t SET a = 1 WHERE KEY BETWEEN $1 AND $2;\n"},
         {"ALTER TABLE t DETACH PARTITION p",
          "ALTER TABLE t DETACH PARTITION p CONCURRENTLY;"},
         {"ALTER TABLE t RENAME TO u",
