@@ -19,6 +19,10 @@ struct release_confirm {
 bool release_confirm(void *ctx, const struct run *r, struct err *e);
 bool release_confirm_back(void *ctx, const struct run *r, struct err *e);
 
+/* What going back undoes in the database: each migration whose down will run,
+ * how long that took when it was rehearsed, and the tables and columns whose
+ * data it throws away. */
+void release_say_down(struct tidegate *t, const struct run *r);
 /* The verdicts of a run, if it got as far as asking any. */
 void release_show_gates(struct tidegate *t, const struct run *r);
 /* {"environment", "release", "run", "gates": [...], "outcome", ...}; outcome
@@ -39,8 +43,8 @@ bool release_overrides(struct tidegate *t, const struct opt_list *names,
 /* Whether the environment has what these phases need; else ERR_CONFIG. */
 bool release_possible(const struct environment *env, enum phases phases,
                       struct err *e);
-/* "migrations", "contract" or NULL (all); ERR_USAGE otherwise, ERR_CONFIG where the
- * environment lacks what is needed. */
+/* "migrations", "contract" or NULL (all); ERR_USAGE otherwise, ERR_CONFIG where
+ * the environment lacks what is needed. */
 bool release_only(const struct environment *env, const char *only,
                   bool restart_only, enum phases *out, struct err *e);
 
