@@ -48,7 +48,7 @@ ALL := $(foreach r,$(ROOMS),$(call objects,$(r))) $(EMBEDDED)
 
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/test_*.c))
 
-.PHONY: all unit units programs test integration demo crash bench install clean rooms \
+.PHONY: all unit units programs test integration demo crash kills bench install clean rooms \
         coverage docs
 all: $(B)/tidegate
 
@@ -133,7 +133,7 @@ $(addprefix $(B)/integration/migrations/,test_back test_basis test_batches \
     test_clones test_fingerprint test_hazards test_leftovers test_measures \
     test_rehearse): \
     $(B)/tests/integration/migrations/rehearsing.o
-$(addprefix $(B)/integration/migrations/,test_apply test_guard test_alone test_ends): \
+$(addprefix $(B)/integration/migrations/,test_apply test_guard test_alone test_ends test_kills): \
     $(B)/tests/integration/migrations/applying.o
 $(B)/integration/migrations/test_door: $(B)/tests/integration/migrations/proxy.o
 
@@ -153,6 +153,11 @@ demo:
 # kill -9 at every point of whole releases: an hour or two. CI takes a sample.
 crash:
 	FLAVOUR=test CRASH_EVERY=1 tests/integration/crash.sh $(SERIES)
+# kill -9 at 100 moments of an apply with every kind of statement: half an
+# hour. CI takes six.
+kills:
+	KILLS=$(or $(KILLS),100) FLAVOUR=test tests/integration/migrations.sh \
+	    test_kills
 bench:
 	scripts/bench
 # One of them: bench-migrations, bench-guard, bench-predict, bench-fan-out.

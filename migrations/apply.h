@@ -60,6 +60,9 @@ struct apply_outside {
     /* Asked between the batches of a backfill: false pauses it, and e says
      * why. NULL: it may. */
     bool (*may_go_on)(void *ctx, struct err *e);
+    /* Whether to end a statement that a dead run left and that has not ended
+     * by itself; `who` tells of it. NULL: it is not ended. */
+    bool (*end_orphan)(void *ctx, const char *who);
 };
 
 struct apply_settings {

@@ -181,10 +181,18 @@ static bool still_there(struct apply *ap, const struct pg_result *found,
                       "--terminate-orphan");
 }
 
+/* Asked once, when it has not ended by itself. */
+static bool may_end(struct apply *ap, const char *who)
+{
+    const struct apply_outside *o = &ap->s.outside;
+
+    return o->end_orphan && o->end_orphan(o->ctx, who);
+}
+
 bool door_orphans(struct apply *ap, struct err *e)
 {
     int64_t until = clock_mono() + ORPHAN_WAIT_MS;
-    bool told = false;
+    bool told = false, ended = false;
     struct pg_result r;
 
     for (;;) {
@@ -192,14 +200,20 @@ bool door_orphans(struct apply *ap, struct err *e)
             return false;
         if (r.rows == 0)
             return true;
-        if (!told && ap->s.terminate_orphan && !terminate(ap, &r, e))
-            return false;
-        if (!told && !ap->s.terminate_orphan)
-            progress_warn(ap->progress, NULL,
+        if (!ended && (ap->s.terminate_orphan || clock_mono() >= until)) {
+            if (!ap->s.terminate_orphan && !may_end(ap, r.cell[0][1]))
+                return still_there(ap, &r, e);
+            if (!terminate(ap, &r, e))
+                return false;
+            ended = true;
+            until = clock_mono() + ORPHAN_WAIT_MS;
+        } else if (!told && !ended) {
+            progress_news(ap->progress, NULL,
                           "waiting for what an earlier run left: %s",
                           r.cell[0][1]);
-        told = true;
-        if (clock_mono() >= until)
+            told = true;
+        }
+        if (ended && clock_mono() >= until)
             return still_there(ap, &r, e);
         if (!loop_sleep(ap->loop, POLL_MS))
             return interrupted(ap, e);

@@ -127,12 +127,14 @@ static struct live facts(const struct apply *ap, const struct guard *g,
         .n = (int)t->script->n,
         .elapsed_ms = now - t->began,
         .statement_ms = now - began,
+        .limit_ms = g->limit_ms == CLOCK_NEVER ? 0 : g->limit_ms,
         .pace = s->pace,
         .waits_for = *s->waits_for ? s->waits_for
                      : s->held     ? s->ahead
                                    : "",
         .waiting = s->waiting,
         .world = outside(ap),
+        .batches = t->batches,
     };
 }
 

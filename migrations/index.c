@@ -11,7 +11,7 @@ struct target {
     bool creates;         /* CREATE INDEX CONCURRENTLY */
     bool rebuilds;        /* REINDEX CONCURRENTLY */
     const char *relation; /* the table, or for REINDEX INDEX the index */
-    const char *name;
+    const char *name;     /* reading refuses a build without one */
 };
 
 static bool read_target(struct arena *a, const struct statement *s,
@@ -35,14 +35,16 @@ static bool read_target(struct arena *a, const struct statement *s,
     return out->creates || out->rebuilds;
 }
 
-/* The oid of the target's relation, or "0". */
+/* The oid of the target's relation, or "0": REINDEX may be about more than
+ * one. */
 static bool resolve(const struct index_ask *ask, const struct target *t,
                     const char **oid, struct err *e)
 {
     struct pg_result r;
 
     if (!pg_query(ask->work, ask->a,
-                  "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid",
+                  "SELECT pg_catalog.to_regclass(nullif($1, ''))"
+                  "::pg_catalog.oid",
                   (const char *[]){t->relation}, 1, &r, e))
         return false;
     *oid = r.cell[0][0] ? r.cell[0][0] : "0";
@@ -90,18 +92,23 @@ bool index_invalid(struct pg *idle, struct arena *a, char **oids, struct err *e)
     return true;
 }
 
-/* Ours: of that table, of that name (or the name REINDEX gives), not there
- * before, and nobody's work in progress. */
+/* Ours: of that table, of that name (for REINDEX the name that it gives, in
+ * all that it is about), not there before, and nobody's work in progress. */
 static const char ours_sql[] =
     "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)"
     " FROM pg_catalog.pg_index i"
     " JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
     " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE NOT i.indisvalid AND i.indexrelid <> ALL ($1::oid[])"
-    " AND ((c.relname = $3::name AND i.indrelid = $2::oid)"
-    " OR ($3 IS NULL AND c.relname ~ '_ccnew[0-9]*$'"
-    " AND (i.indrelid = $2::oid OR i.indrelid = (SELECT x.indrelid"
-    " FROM pg_catalog.pg_index x WHERE x.indexrelid = $2::oid))))"
+    " AND ((NOT $4::bool AND i.indrelid = $2::oid"
+    " AND c.relname = $3::name)"
+    " OR ($4::bool AND c.relname ~ '_ccnew[0-9]*$'"
+    " AND ($2::oid = 0 OR i.indrelid = $2::oid"
+    " OR i.indrelid = (SELECT x.indrelid FROM pg_catalog.pg_index x"
+    " WHERE x.indexrelid = $2::oid)"
+    " OR EXISTS (SELECT FROM pg_catalog.pg_partition_tree($2::oid) p"
+    " WHERE p.relid = i.indrelid OR p.relid = (SELECT h.inhparent"
+    " FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid)))))"
     " AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p"
     " WHERE p.index_relid = i.indexrelid)";
 
@@ -117,7 +124,8 @@ bool index_clean(const struct index_ask *ask, const char *before, int *dropped,
         return true;
     if (!resolve(ask, &t, &oid, e) ||
         !pg_query(ask->idle, ask->a, ours_sql,
-                  (const char *[]){before, oid, t.name}, 3, &r, e))
+                  (const char *[]){before, oid, t.name, t.rebuilds ? "t" : "f"},
+                  4, &r, e))
         return false;
     for (int i = 0; i < r.rows; i++) {
         char *sql = arena_printf(ask->a, "DROP INDEX CONCURRENTLY IF EXISTS %s",

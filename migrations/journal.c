@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "migrations/index.h"
+#include "migrations/leaves.h"
 #include "migrations/work.h"
 #include "runner/base/failpoint.h"
 
@@ -18,7 +18,7 @@
 struct line {
     bool begun; /* by a run that failed, or that nobody saw end */
     bool done;
-    const char *invalid; /* indexes invalid before it */
+    const char *invalid; /* indexes invalid before it, and what it makes */
 };
 
 struct journal {
@@ -308,8 +308,10 @@ enum seen { SEEN_DONE, SEEN_ABSENT, SEEN_UNKNOWN };
 static enum seen see(struct journal *j, int i, struct err *e)
 {
     const struct statement *s = &j->t->script->statements[i];
+    const char *before = j->lines[i].invalid ? j->lines[i].invalid : "{}";
     struct index_ask ask = asking(j, i);
     struct index_found found;
+    enum leaves left;
 
     if (!s->needs_no_transaction)
         return SEEN_ABSENT; /* its outcome would have been with it */
@@ -317,7 +319,11 @@ static enum seen see(struct journal *j, int i, struct err *e)
         return SEEN_UNKNOWN;
     if (found.state == INDEX_VALID)
         return SEEN_DONE;
-    if (!is_repeatable(s)) {
+    if (!leaves_look(&ask, before, &left, e))
+        return SEEN_UNKNOWN;
+    if (left == LEAVES_DONE)
+        return SEEN_DONE;
+    if (left == LEAVES_NOTHING && !is_repeatable(s)) {
         unknown_at(j, i,
                    "its end was not seen, and it leaves no trace that "
                    "tells",
@@ -381,12 +387,12 @@ static bool run_alone(struct journal *j, int i, struct err *e)
 {
     const struct statement *s = &j->t->script->statements[i];
     struct err ignored;
+    struct index_ask ask = asking(j, i);
     int64_t began;
     struct guard g;
-    char *invalid;
+    char *before;
 
-    if (!index_invalid(j->ap->idle, j->t->a, &invalid, e) ||
-        !intend(j, i, invalid, e))
+    if (!leaves_before(&ask, &before, e) || !intend(j, i, before, e))
         return stop_at(j, i);
     while (began = clock_mono(), !try_alone(j, i, &g, e)) {
         struct pg_failure why = *pg_failed(j->ap->work);

@@ -21,6 +21,13 @@ struct live_pace {
 int live_index_share(const char *phase, bool validates, int64_t done,
                      int64_t total);
 
+/* How far a backfill is. */
+struct live_batches {
+    const char *far;        /* "30 of about 100 rows, up to key 90, ..." */
+    struct apply_span left; /* -1: unknown */
+    bool some;              /* of it is there */
+};
+
 struct live {
     const struct apply_expected *expected;
     const char *name; /* of the migration */
@@ -31,9 +38,11 @@ struct live {
     int statement, n;      /* the one that runs, from 1; 0: none of its own */
     int64_t elapsed_ms;    /* of the script, waits for locks included */
     int64_t statement_ms;  /* of that statement */
+    int64_t limit_ms;      /* when it is cancelled; 0: never */
     struct live_pace pace; /* of that statement */
     const char *waits_for; /* who holds it up, or "" */
     int waiting;           /* sessions behind it */
+    const struct live_batches *batches; /* NULL: it is none */
     struct apply_world world;
 };
 

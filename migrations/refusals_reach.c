@@ -212,18 +212,21 @@ static enum reach of_words(const char *text, size_t len, struct words *w)
     return found;
 }
 
+enum reach reach_of_text(const char *text)
+{
+    struct words w = {.starts = true};
+
+    return of_words(text, strlen(text), &w);
+}
+
 static enum reach of_do(const struct node *stmt)
 {
     enum reach found = REACH_NOTHING;
 
     for (size_t i = 0; !found && i < node_count(stmt, "args"); i++) {
         const struct node *o = node_item(stmt, "args", i);
-        struct words w = {.starts = true};
-        const char *body;
-        if (strcmp(node_str(o, "defname"), "as") != 0)
-            continue;
-        body = node_str(node_get(o, "arg"), "sval");
-        found = of_words(body, strlen(body), &w);
+        if (strcmp(node_str(o, "defname"), "as") == 0)
+            found = reach_of_text(node_str(node_get(o, "arg"), "sval"));
     }
     return found;
 }

@@ -23,5 +23,7 @@ enum reach {
 /* Is it a setting that tidegate keeps? */
 bool reach_is_kept(const char *setting);
 enum reach reach_of(const struct node *stmt);
+/* The same of a text that does not parse, by its words. */
+enum reach reach_of_text(const char *text);
 
 #endif

@@ -212,6 +212,7 @@ struct judge {
     struct arena *scratch; /* trees */
     const struct sql_how *how;
     const struct split_pieces *pieces;
+    bool apart; /* statement by statement */
     struct fresh fresh;
     struct err *e;
 };
@@ -270,6 +271,9 @@ static bool judge_all(struct judge *j)
     if (j->how->foreign)
         foreign_settle(&pieces, j->out);
     list = arena_array(j->a, pieces.n, sizeof *list);
+    for (size_t i = 0; !j->apart && i < pieces.n; i++)
+        if (pieces.list[i].tree)
+            subject_foresee(j->scratch, pieces.list[i].tree, &j->fresh);
     for (size_t i = 0; i < pieces.n; i++)
         if (!judge(j, &pieces.list[i], &list[i]))
             return false;
@@ -388,6 +392,8 @@ bool split_script(struct script *out, struct directives *said, struct arena *a,
     out->statement_timeout_ms = d.statement_timeout_ms;
     if (said)
         *said = d;
+    j.apart =
+        d.no_transaction || file->how.no_transaction || file->how.each_alone;
     arena_init(&scratch);
     ok = no_placeholders(out, &file->how, e) && judge_all(&j) &&
          settle_transaction(out, d.no_transaction || file->how.no_transaction,

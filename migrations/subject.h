@@ -67,8 +67,9 @@ bool subject_matches(const struct subject *s, const struct match *m);
 
 /* ---- what a file makes (subject_fresh.c) ---- */
 
-/* Before the first statement of a file: what all of them make. */
-void subject_foresee(struct arena *a, const struct parsed *parsed,
+/* Before the first statement of a file, of each of them: what it will make.
+ * Only where the file is one transaction: else others see what is between. */
+void subject_foresee(struct arena *a, const struct node *stmt,
                      struct fresh *fresh);
 /* After a statement: what it made. */
 void subject_remember(struct arena *a, const struct node *stmt,

@@ -378,11 +378,10 @@ void subject_remember(struct arena *a, const struct node *stmt,
     make_all(&m, stmt);
 }
 
-void subject_foresee(struct arena *a, const struct parsed *parsed,
+void subject_foresee(struct arena *a, const struct node *stmt,
                      struct fresh *fresh)
 {
     struct maker m = {a, &fresh->later};
 
-    for (size_t i = 0; i < parsed->n; i++)
-        make_all(&m, parsed->list[i].tree);
+    make_all(&m, stmt);
 }

@@ -104,6 +104,14 @@ bool transaction_blame_own(struct apply *ap, const struct pg *pg,
     return false;
 }
 
+static const char *what_is_there(const struct task *t)
+{
+    if (t->script->transaction || t->there == 0)
+        return "nothing of it is there";
+    return arena_printf(t->a, "%d of its %zu statements %s there", t->there,
+                        t->script->n, t->there == 1 ? "is" : "are");
+}
+
 /* What the guard had against it. */
 static void blame_cancelled(const struct apply *ap, const struct task *t,
                             const char *where, const struct guard *g,
@@ -138,15 +146,16 @@ static void blame_cancelled(const struct apply *ap, const struct task *t,
         err_what(e, ERR_FAILED, "%s: cancelled, far over its estimate", where);
         err_why(e,
                 "it ran for %s; rehearsed it takes up to %s, and overrun = "
-                "%d",
-                ran, high, ap->s.overrun);
+                "%d; %s",
+                ran, high, ap->s.overrun, what_is_there(t));
         err_fix(e, "rehearse on a clone that is more like production, or "
                    "raise overrun in [budget]");
         return;
     case GUARD_LATE:
         err_what(e, ERR_FAILED, "%s: cancelled at its deadline", where);
-        err_why(e, "it had %s%s%s", ran,
-                *ap->sight.ahead ? "; it waited for " : "", ap->sight.ahead);
+        err_why(e, "it had %s%s%s; %s", ran,
+                *ap->sight.ahead ? ", and waited for " : "", ap->sight.ahead,
+                what_is_there(t));
         err_fix(e, "run it when no old transaction is open, or give it "
                    "another deadline: -- tidegate: statement_timeout=2h");
         return;

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "migrations/lexer.h"
+#include "migrations/refusals_reach.h"
 #include "runner/base/buf.h"
 
 /* ---- the words of a statement ---- */
@@ -237,14 +238,6 @@ static const struct {
     {"copy * from '", SERVER},
     {"copy * to '", SERVER},
     {"load", SERVER},
-    {"* pg_read_file (", SERVER},
-    {"* pg_read_binary_file (", SERVER},
-    {"* pg_ls_dir (", SERVER},
-    {"* lo_import (", SERVER},
-    {"* lo_export (", SERVER},
-    {"* dblink (", SERVER},
-    {"* dblink_connect (", SERVER},
-    {"* dblink_exec (", SERVER},
     {"* tidegate .", OURS},
     {"* schema tidegate", OURS},
     {"* schema if exists tidegate", OURS},
@@ -288,5 +281,7 @@ bool words_allow(struct arena *a, const char *text, const char *at,
         if (match(refused[i].pattern, &w))
             return refuse(at, e, refused[i].code, refused[i].what,
                           refused[i].why, refused[i].fix);
+    if (reach_of_text(text) == REACH_SERVER)
+        return refuse(at, e, SERVER);
     return !has_variable(text) || refuse(at, e, PSQL);
 }

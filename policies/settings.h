@@ -43,6 +43,7 @@ struct budget_settings {
     int64_t total_ms;
     int64_t blocked_ms;
     bool rewrite_forbidden;
+    int overrun;         /* times the high estimate, then it is cancelled */
     int64_t certificate; /* seconds a rehearsal stays fresh */
 };
 

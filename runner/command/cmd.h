@@ -75,6 +75,10 @@ const struct cmd *cmd_find(const char *name, struct err *e);
  * given as --yes=ENV (yes, or NULL) without one. False: ERR_USAGE when it is
  * missing or another, ERR_INTERRUPTED on a signal. */
 bool cmd_confirm(struct tidegate *t, const char *yes, struct err *e);
+/* Somebody sits at the terminal and can be asked. */
+bool cmd_terminal(void);
+/* Asks the question there; true: "yes" was typed. */
+bool cmd_ask(struct tidegate *t, const char *question);
 /* Whether --yes, if given, names the environment at hand: asked before
  * anything else, so that a slip is no long wait. */
 bool cmd_yes_agrees(struct tidegate *t, const char *yes, struct err *e);

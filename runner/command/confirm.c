@@ -32,7 +32,8 @@ static bool typed_ended(void *p)
 }
 
 /* One line of the terminal, read in the loop so that Ctrl-C is heard. */
-static bool name_typed(struct tidegate *t, struct typed *typed, struct err *e)
+static bool line_typed(struct tidegate *t, struct typed *typed,
+                       const char *question)
 {
     bool done;
 
@@ -41,12 +42,28 @@ static bool name_typed(struct tidegate *t, struct typed *typed, struct err *e)
                                        .deadline = CLOCK_NEVER,
                                        .step = typed_step,
                                        .ctx = typed}};
-    output_note(t->out, STYLE_BOLD,
-                "Type the name of the environment to go on: ");
+    output_note(t->out, STYLE_BOLD, "%s ", question);
     loop_add(t->loop, &typed->source);
     done = loop_until(t->loop, typed_ended, typed, CLOCK_NEVER);
     loop_remove(t->loop, &typed->source);
-    if (done)
+    return done;
+}
+
+bool cmd_terminal(void)
+{
+    return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+}
+
+bool cmd_ask(struct tidegate *t, const char *question)
+{
+    struct typed typed;
+
+    return line_typed(t, &typed, question) && strcmp(typed.text, "yes") == 0;
+}
+
+static bool name_typed(struct tidegate *t, struct typed *typed, struct err *e)
+{
+    if (line_typed(t, typed, "Type the name of the environment to go on:"))
         return true;
     err_what(e, ERR_INTERRUPTED, "interrupted before anything was changed");
     err_why(e, "a signal arrived while the question stood");
@@ -74,7 +91,7 @@ bool cmd_confirm(struct tidegate *t, const char *yes, struct err *e)
 
     if (yes)
         return name_agrees(t, yes, e);
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+    if (!cmd_terminal()) {
         err_what(e, ERR_USAGE, "nobody is here to confirm the change of %s",
                  t->env->name);
         err_why(e, "stdin or stderr is no terminal; nothing was changed");

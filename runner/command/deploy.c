@@ -2,7 +2,7 @@
 
 struct deploy_args {
     const char *release, *only, *reason, *yes;
-    bool restart_only, dry_run;
+    bool restart_only, dry_run, terminate_orphan;
     struct opt_span wait;
     struct opt_list overrides;
 };
@@ -26,6 +26,7 @@ static bool deploy_run(struct tidegate *t, void *args, struct err *e)
         !release_overrides(t, &a->overrides, a->reason, &wish.overridden, e) ||
         !release_subject(t, &s, e))
         return false;
+    s.terminate_orphan = a->terminate_orphan;
     bool ok =
         a->dry_run ? deploy_check(&r, &s, &wish, e) : deploy(&r, &s, &wish, e);
 
@@ -68,6 +69,7 @@ static const struct opt deploy_opts[] = {
      OPT_STR(deploy_args, only)},
     {"restart-only", 0, NULL, "Restart the live release, in waves.",
      OPT_BOOL(deploy_args, restart_only)},
+    RELEASE_ORPHAN_OPT(deploy_args),
     {"yes", 0, "ENV", "Name the environment, in place of typing it.",
      OPT_STR(deploy_args, yes)},
     {0},

@@ -8,6 +8,7 @@
 
 struct migrate_args {
     const char *verb, *release, *yes;
+    bool terminate_orphan;
 };
 
 /* ---- up, down and finish ---- */
@@ -100,6 +101,7 @@ static bool change(struct tidegate *t, struct migrate_args *a, struct err *e)
     t->release = a->release;
     if (!release_subject(t, &s, e) || !finishes_live(t, &s, a, e))
         return false;
+    s.terminate_orphan = a->terminate_orphan;
     bool ok = strcmp(a->verb, "down") == 0
                   ? migrate_down(&r, &s, a->release, confirm_down, &c, e)
                   : apply(&r, &s, &c, a, e);
@@ -220,6 +222,7 @@ static const struct arg migrate_words[] = {
 };
 
 static const struct opt migrate_opts[] = {
+    RELEASE_ORPHAN_OPT(migrate_args),
     {"yes", 0, "ENV", "Name the environment, in place of typing it.",
      OPT_STR(migrate_args, yes)},
     {0},

@@ -7,6 +7,17 @@
 #include "runner/release/statement.h"
 #include "runner/report/verdicts.h"
 
+static bool end_orphan(void *ctx, const char *who)
+{
+    struct tidegate *t = ctx;
+
+    output_note(t->out, STYLE_WARN,
+                "still running, left by an earlier run: "
+                "%s\n",
+                who);
+    return cmd_ask(t, "Type yes to end it, anything else to leave it:");
+}
+
 bool release_subject(struct tidegate *t, struct subject *s, struct err *e)
 {
     *s = (struct subject){
@@ -16,6 +27,8 @@ bool release_subject(struct tidegate *t, struct subject *s, struct err *e)
         .config = &t->config,
         .env = t->env,
         .ledger = t->ledger,
+        .end_orphan = cmd_terminal() ? end_orphan : NULL,
+        .end_orphan_ctx = t,
     };
     return subject_open(s, e);
 }
@@ -43,9 +56,11 @@ static void say_migrations(struct tidegate *t, const struct run *r)
         say_line(
             t, "migrations",
             arena_printf(
-                t->arena, "%zu, %s to %s", r->s->pending.n,
+                t->arena, "%zu, %s to %s%s", r->s->pending.n,
                 duration_text(r->facts.rehearsal.low, low, sizeof low),
-                duration_text(r->facts.rehearsal.high, high, sizeof high)));
+                duration_text(r->facts.rehearsal.high, high, sizeof high),
+                r->facts.rehearsal.pausable > 0 ? ", with pauses where need be"
+                                                : ""));
     else
         say_line(
             t, "migrations",

@@ -10,6 +10,14 @@
 /* A subject from what main opened; close it with subject_close. */
 bool release_subject(struct tidegate *t, struct subject *s, struct err *e);
 
+/* The row of --terminate-orphan, for commands that migrate. */
+#define RELEASE_ORPHAN_OPT(args)                                             \
+    {                                                                        \
+        "terminate-orphan", 0, NULL,                                         \
+            "End a migration's statement that an earlier run left running.", \
+            OPT_BOOL(args, terminate_orphan)                                 \
+    }
+
 /* For run_confirm: tells environment, hosts, local time, users, migrations
  * (low to high), end and way back, then wants the environment's name. */
 struct release_confirm {

@@ -2,6 +2,7 @@
 
 struct resume_args {
     const char *yes;
+    bool terminate_orphan;
 };
 
 static bool resume_run(struct tidegate *t, void *args, struct err *e)
@@ -13,6 +14,7 @@ static bool resume_run(struct tidegate *t, void *args, struct err *e)
 
     if (!release_subject(t, &s, e))
         return false;
+    s.terminate_orphan = a->terminate_orphan;
     bool ok = resume(&r, &s, release_confirm, &confirm, e);
 
     t->run = r.id;
@@ -27,6 +29,7 @@ static bool resume_run(struct tidegate *t, void *args, struct err *e)
 }
 
 static const struct opt resume_opts[] = {
+    RELEASE_ORPHAN_OPT(resume_args),
     {"yes", 0, "ENV", "Name the environment, in place of typing it.",
      OPT_STR(resume_args, yes)},
     {0},

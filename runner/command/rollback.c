@@ -2,7 +2,7 @@
 
 struct rollback_args {
     const char *to, *reason, *yes;
-    bool schema, dry_run;
+    bool schema, dry_run, terminate_orphan;
 };
 
 static void tell(struct tidegate *t, const struct run *r, bool dry_run)
@@ -48,6 +48,7 @@ static bool rollback_run(struct tidegate *t, void *args, struct err *e)
 
     if (!release_subject(t, &s, e))
         return false;
+    s.terminate_orphan = a->terminate_orphan;
     bool ok = rollback(&r, &s, &wish, e);
 
     t->run = r.id;
@@ -70,6 +71,7 @@ static const struct opt rollback_opts[] = {
      OPT_BOOL(rollback_args, schema)},
     {"dry-run", 'n', NULL, "Prove that it can be done, change nothing.",
      OPT_BOOL(rollback_args, dry_run)},
+    RELEASE_ORPHAN_OPT(rollback_args),
     {"yes", 0, "ENV", "Name the environment, in place of typing it.",
      OPT_STR(rollback_args, yes)},
     {0},

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "migrations/hazards_release.h"
 #include "runner/facts/gather.h"
 #include "runner/fleet/waves.h"
 
@@ -109,7 +110,7 @@ static void gather_way_back(struct subject *s, struct facts *f,
         list[i] = (struct migration_facts){
             .name = m->name,
             .after = m->after,
-            .breaks = m->breaks,
+            .breaks = hazards_release(s->arena, s->pending.list, i),
             .compatible = m->compatible,
             .has_down = m->has_down,
             .forward_only = m->forward_only,
@@ -175,8 +176,8 @@ void gather_rehearsal(struct subject *s, struct facts *f)
         out->low = r.low;
         out->likely = r.likely;
         out->high = r.high;
-        for (size_t i = 0; i < r.n; i++) /* batches are no outage */
-            out->high -= r.list[i].high - rehearsed_need(&r.list[i]);
+        for (size_t i = 0; i < r.n; i++)
+            out->pausable += r.list[i].high - rehearsed_need(&r.list[i]);
         out->failed = r.failed;
         if (!f->changing && s->pending_known)
             gather_basis(s, &r.basis, &out->basis);

@@ -40,6 +40,9 @@ struct subject {
     enum phases phases;
     bool restart_only;
     bool terminate_orphan; /* end a backend that an earlier run left */
+    /* Asks the person in front of us whether to; NULL: nobody is there. */
+    bool (*end_orphan)(void *ctx, const char *who);
+    void *end_orphan_ctx;
 
     /* After subject_contact. */
     struct fleet *fleet;       /* NULL: no hosts configured */

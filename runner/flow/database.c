@@ -22,6 +22,8 @@ bool database_open(struct run *r, struct err *e)
         .blocked_ms = r->s->env->policy.budget.on
                           ? r->s->env->policy.budget.blocked_ms
                           : 0,
+        .overrun =
+            r->s->env->policy.budget.on ? r->s->env->policy.budget.overrun : 0,
         .max_lag_ms = r->s->env->policy.replicas.on
                           ? r->s->env->policy.replicas.max_lag_ms
                           : 0,

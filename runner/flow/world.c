@@ -145,6 +145,13 @@ static void look(void *ctx, struct apply_world *out)
     };
 }
 
+static bool end_orphan(void *ctx, const char *who)
+{
+    const struct subject *s = ((struct world *)ctx)->r->s;
+
+    return s->end_orphan(s->end_orphan_ctx, who);
+}
+
 /* A backfill asks for hours: what the last time took is given back, if nobody
  * else took anything since. */
 static void give_back(struct world *w)
@@ -177,6 +184,9 @@ static bool may_go_on(void *ctx, struct err *e)
 
 struct apply_outside world_outside(struct world *w)
 {
-    return (struct apply_outside){
-        .ctx = w, .look = look, .may_go_on = may_go_on};
+    return (struct apply_outside){.ctx = w,
+                                  .look = look,
+                                  .may_go_on = may_go_on,
+                                  .end_orphan =
+                                      w->r->s->end_orphan ? end_orphan : NULL};
 }

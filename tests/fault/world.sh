@@ -145,7 +145,7 @@ world_answers() { [ "$(world_answer "$1")" = "$2" ]; }
 
 world_until() {
     tries=0
-    until "$@" || [ "$tries" -gt 100 ]; do
+    until "$@" || [ "$tries" -gt 600 ]; do
         tries=$((tries + 1))
         sleep 0.05
     done

@@ -143,6 +143,27 @@ gives 75 'the users cannot be counted' t doctor
 has 'the reason is given' "$OUT" 'relation "session" does not exist'
 site_sql 'ALTER TABLE sessions RENAME TO session'
 
+# a pooler in front of it, which hands each transaction to another session
+mkdir "$SITE/pool"
+cat >"$SITE/pool/ini" <<END
+[databases]
+shop = host=$PG_SOCKET port=$PG_PORT user=postgres dbname=shop
+[pgbouncer]
+unix_socket_dir = $SITE/pool
+listen_port = 6432
+auth_type = any
+pool_mode = transaction
+logfile = $SITE/pool/log
+pidfile = $SITE/pool/pid
+END
+pgbouncer -q -d "$SITE/pool/ini"
+change $ini "s|^database .*|database = host=$SITE/pool port=6432 user=postgres dbname=shop|"
+gives 10 'a transaction pooler' t doctor
+has 'it is called one' "$OUT" 'is reached through a connection pooler'
+has 'and the fix is' "$OUT" 'name the server itself in `database`'
+back
+kill "$(cat "$SITE/pool/pid")"
+
 # hosts
 sshd_host_stop "$SITE" 3
 gives 69 'a host that is down' t doctor
@@ -155,6 +176,12 @@ has 'it is named' "$OUT" 'problem  host      127.0.0.3'
 sed -i "s|^\[127.0.0.3\]:.*|[127.0.0.3]:$(cat "$SITE/port") $(cut -d' ' -f1,2 \
     "$SITE/sshd/3/key.pub")|" "$SITE/known_hosts"
 gives 0 'and known again' t doctor
+clock="LD_PRELOAD=$(ls /usr/lib/*/faketime/libfaketime.so.1)"
+sshd_host_start "$SITE" 3 "SetEnv $clock FAKETIME=-9s"
+gives 75 'a host whose clock is behind' t doctor
+has 'by how much' "$OUT" 'problem  host      127.0.0.3: its clock is 9'
+has 'the others are well' "$OUT" 'ok       host      127.0.0.4'
+sshd_host_start "$SITE" 3
 mv "$SITE_2/shared/app.env" "$SITE/app.env"
 gives 10 'a shared item is missing' t doctor
 has 'the fix is a path' "$OUT" "make $SITE_2/shared/app.env"
@@ -248,6 +275,10 @@ postgres_halt fast
 gives 69 'the database is down' t doctor
 has 'the database is named' "$OUT" 'problem  database'
 has 'the hosts are well all the same' "$OUT" 'ok       host      127.0.0.1'
+(export "$clock" FAKETIME=+20s && postgres_again)
+gives 75 'a database whose clock is ahead' t doctor
+has 'by how much' "$OUT" 'is 20'
+postgres_halt fast
 postgres_again
 gives 0 'and all is well again' t doctor
 

@@ -9,37 +9,12 @@ flavour=${FLAVOUR:-asan}
 ordinary_exec env FLAVOUR="$flavour" tests/integration/hosts.sh
 . tests/harness/tap.sh
 . tests/fault/world.sh
+. tests/harness/background.sh
 
 TIDEGATE=$PWD/build/$flavour/tidegate
 trap world_end EXIT
 trap 'exit 130' INT TERM HUP
 
-start() {
-    (cd "$SITE/repo" && exec "$TIDEGATE" "$@") >"$SITE/killed.log" 2>&1 &
-    runner=$!
-    echo "\$ tidegate $* # in the background" >"$SITE/story"
-}
-ended() { # CODE [TEXT]
-    wait "$runner" 2>/dev/null
-    world_ended=$?
-    {
-        echo '-- in the background:'
-        cat "$SITE/killed.log"
-    } >>"$SITE/story"
-    [ "$1" = any ] || same 'exit code' "$world_ended" "$1"
-    [ -z "${2:-}" ] || grep -q -- "$2" "$SITE/killed.log" ||
-        world_wrong "it did not say: $2"
-}
-says() { grep -q -- "$1" "$SITE/said" || world_wrong "it did not say: $1"; }
-said() { grep -q -- "$1" "$SITE/killed.log"; }
-has_it() { [ "$(readlink "$SITE/hosts/127.0.0.$1/shop/current")" = "releases/$2" ]; }
-restarting() { pgrep -u "$(id -u)" -x -f "sleep 0.7$SITE_PORT" >/dev/null; }
-untouched() {
-    same 'code' "$(world_code)" "$START"
-    same 'trees' "$(world_trees)" "$START_TREES"
-    same 'applied' "$(world_rows)" "$START_ROWS"
-    same 'restarts' "$(cat "$SITE"/hosts/*/shop/shared/log/restarts)" ''
-}
 released() {
     world_common
     same 'code' "$(world_code)" 'releases/r2 r2'
@@ -60,18 +35,7 @@ on_or_back() {
 }
 host_up() { sshd_launch_again "$SITE" "$1"; }
 
-world_start 3 || exit
-# a sleep that pgrep can tell from every other: this site's port
-sed -i "s/^\(restart .*= \)/\1sleep 0.7$SITE_PORT \&\& /" "$SITE/repo/tidegate.ini"
-t policy accept --key "$SITE/anna"
-wants 0 policy accept --key "$SITE/jaak"
-world_release r2 '
-    echo "CREATE TABLE second (id int);" >migrations/0101_second.up.sql
-    echo "DROP TABLE second;" >migrations/0101_second.down.sql' && world_save start
-world_judge 'a site of three hosts'
-START=$(world_code)
-START_TREES=$(world_trees)
-START_ROWS=$(world_rows)
+slow_site 3
 
 sshd_host_stop "$SITE" 3
 wants 69 deploy r2 $yes

@@ -49,7 +49,9 @@ has 'the lock and the rewrite' "$OUT" 'ACCESS EXCLUSIVE, rewrites the table'
 has 'what to write instead' "$OUT" 'safer'
 gives 65 'a file that does not parse' t lint 0003_bad.up.sql
 has 'file, line, error' "$OUT" '0003_bad.up.sql:2: error'
-gives 65 'BEGIN and COMMIT' t lint 0004_begin.up.sql
+gives 0 'BEGIN and COMMIT around all of it' t lint 0004_begin.up.sql
+printf 'SELECT 1;\nBEGIN;\nSELECT 2;\nCOMMIT;\n' >begin.up.sql
+gives 65 'BEGIN and COMMIT amid it' t lint begin.up.sql
 gives 65 'psql commands' t lint 0006_psql.up.sql
 gives 65 'all of them' t lint 0*.up.sql
 has 'they are counted' "$OUT" '6 files: '
@@ -132,7 +134,7 @@ has 'a longer varchar is free' "$OUT" 'stored alike'
 one 'ALTER TABLE shop.orders ALTER name TYPE varchar(5)'
 has 'a shorter one is not, nor its indexes' "$OUT" 'rewrites the table and its indexes (2) under lock'
 has 'the view on it is named' "$OUT" 'view shop.names use name of shop.orders'
-has 'the key fills the batches' "$OUT" 'AND id BETWEEN 1 AND 5000'
+has 'the key fills the batches' "$OUT" 'AND id BETWEEN $1 AND $2'
 one 'ALTER TABLE shop.orders ALTER at TYPE timestamptz'
 printf 'SET LOCAL timezone = %s;\nALTER TABLE shop.orders ALTER at TYPE timestamptz;\n' "'UTC'" >0021_utc.up.sql
 has 'timestamps in UTC are free' "$(lint 0021_utc.up.sql)" 'stored alike'
@@ -164,6 +166,9 @@ has 'names are looked for on the role'"'"'s search_path' \
     "$(t lint --database "$PG_CONNINFO user=reader" 0023_path.up.sql)" 'stored alike'
 one 'CREATE INDEX ON nowhere (a)'
 has 'a table that is not there is said to be' "$OUT" 'the database has no nowhere'
+sql -c 'CREATE ROLE stranger LOGIN'
+gives 0 'a role that may not look' t lint --database "$PG_CONNINFO user=stranger" 0022_later.up.sql
+has 'is told of it, and the worst case' "$OUT" 'did not answer all questions'
 gives 69 'a database that is not there' t lint --database 'host=/nowhere' 0001_note.up.sql
 gives 78 'no conninfo' t lint --database 'x y' 0001_note.up.sql
 gives 78 'an environment without configuration' t lint -e shop 0001_note.up.sql

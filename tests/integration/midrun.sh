@@ -146,10 +146,10 @@ policy 0
 n=$((n + 1))
 release "r$n"
 announce "r$n"
-closes=$((($(date +%s) + 100) / 60 * 60))
+closes=$(($(date +%s) + 35))
+opened=$(((closes - 600) / 60 * 60))
 policy 0 '[window]' 'zone = Europe/Tallinn' 'override = yes' "allow = $(
-    TZ=Europe/Tallinn date -d "@$((closes - 600))" '+%Y-%m-%d %H:%M')-$(
-    TZ=Europe/Tallinn date -d "@$closes" '+%H:%M')"
+    TZ=Europe/Tallinn date -d "@$opened" '+%Y-%m-%d %H:%M') for $((closes - opened))s"
 gives 10 'nothing is announced for it' \
     t expect "r$n" --at now --why x --key "$SITE/anna"
 forge anna tidegate policy="$(pinned)"

@@ -13,7 +13,9 @@ for test; do
     make -s -j2 FLAVOUR="$flavour" "build/$flavour/integration/migrations/$test"
 done
 standby=
-trap 'postgres_stop "$standby"; postgres_stop' EXIT
+REPLICA_FOLDER=
+trap '[ -z "$REPLICA_FOLDER" ] || postgres_stop "$REPLICA_FOLDER"
+    postgres_stop "$standby"; postgres_stop' EXIT
 trap 'exit 130' INT TERM
 # a server in recovery with nobody to follow
 postgres_start
@@ -24,6 +26,11 @@ postgres_again
 export TIDEGATE_TEST_STANDBY="$PG_CONNINFO"
 postgres_start max_locks_per_transaction=256
 export TIDEGATE_TEST_PG="$PG_CONNINFO" TIDEGATE_TEST_TCP="$PG_TCP"
+case " $* " in *' test_backfill '*)
+    postgres_replica
+    export TIDEGATE_TEST_REPLICA="$REPLICA_CONNINFO"
+    ;;
+esac
 failed=0
 for test; do
     "build/$flavour/integration/migrations/$test" || failed=1

@@ -9,55 +9,20 @@ flavour=${FLAVOUR:-asan}
 ordinary_exec env FLAVOUR="$flavour" tests/integration/rivals.sh
 . tests/harness/tap.sh
 . tests/fault/world.sh
+. tests/harness/background.sh
 
 TIDEGATE=$PWD/build/$flavour/tidegate
 trap world_end EXIT
 trap 'exit 130' INT TERM HUP
 
-start() {
-    (cd "$SITE/repo" && exec "$TIDEGATE" "$@") >"$SITE/killed.log" 2>&1 &
-    runner=$!
-    echo "\$ tidegate $* # in the background" >"$SITE/story"
-}
-ended() { # CODE [TEXT]
-    wait "$runner" 2>/dev/null
-    world_ended=$?
-    {
-        echo '-- in the background:'
-        cat "$SITE/killed.log"
-    } >>"$SITE/story"
-    same 'exit code of the one in the background' "$world_ended" "$1"
-    [ -z "${2:-}" ] || grep -q -- "$2" "$SITE/killed.log" ||
-        world_wrong "the one in the background did not say: $2"
-}
-says() { grep -q -- "$1" "$SITE/said" || world_wrong "it did not say: $1"; }
-said() { grep -q -- "$1" "$SITE/killed.log"; }
-# In its first restart: the runner waits, and holds no lock but its lease.
-restarting() { pgrep -u "$(id -u)" -x -f "sleep 0.7$SITE_PORT" >/dev/null; }
-flipped() { [ "$(readlink "$SITE/hosts/127.0.0.1/shop/current")" = "releases/$1" ]; }
 released() {
     world_common
     same 'code' "$(world_code)" 'releases/r2 r2'
     same 'restarts of r2' "$(world_restarts r2)" 1
 }
-untouched() {
-    same 'code' "$(world_code)" "$START"
-    same 'trees' "$(world_trees)" "$START_TREES"
-    same 'restarts' "$(cat "$SITE"/hosts/*/shop/shared/log/restarts)" ''
-}
 ledger=.tidegate/ledger
 
-world_start 2 || exit
-# a sleep that pgrep can tell from every other: this site's port
-sed -i "s/^\(restart .*= \)/\1sleep 0.7$SITE_PORT \&\& /" "$SITE/repo/tidegate.ini"
-t policy accept --key "$SITE/anna"
-wants 0 policy accept --key "$SITE/jaak"
-world_release r2 '
-    echo "CREATE TABLE second (id int);" >migrations/0101_second.up.sql
-    echo "DROP TABLE second;" >migrations/0101_second.down.sql' && world_save start
-world_judge 'a site of two hosts'
-START=$(world_code)
-START_TREES=$(world_trees)
+slow_site 2
 
 world_back start
 start deploy r2 $yes
@@ -181,7 +146,7 @@ sed -i 's/^max     = 500/max     = 50/' "$SITE/repo/policies/production.ini"
 
 world_back start
 start deploy r2 $yes
-world_until flipped r2
+world_until has_it 1 r2
 kill -s KILL "$runner"
 wait "$runner" 2>/dev/null
 sed -i 's/^max     = 50/max     = 500/' "$SITE/repo/policies/production.ini"

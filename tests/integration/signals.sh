@@ -9,30 +9,14 @@ flavour=${FLAVOUR:-asan}
 ordinary_exec env FLAVOUR="$flavour" tests/integration/signals.sh
 . tests/harness/tap.sh
 . tests/fault/world.sh
+. tests/harness/background.sh
 
 TIDEGATE=$PWD/build/$flavour/tidegate
 trap world_end EXIT
 trap 'exit 130' INT TERM HUP
 
-# Starts tidegate; its process is $runner, its output $SITE/killed.log.
-start() {
-    # a shell lets what it starts in the background ignore SIGINT
-    (cd "$SITE/repo" && exec env --default-signal=INT,TERM,HUP "$TIDEGATE" "$@") \
-        >"$SITE/killed.log" 2>&1 &
-    runner=$!
-    echo "\$ tidegate $* # signalled" >"$SITE/story"
-}
-# Until the program has said so, or a condition holds.
-said() { grep -q -- "$1" "$SITE/killed.log"; }
-flipped() { [ "$(readlink "$SITE/hosts/127.0.0.1/shop/current")" = "releases/$1" ]; }
 restarted() { [ "$(cat "$SITE"/hosts/*/shop/shared/log/restarts | grep -c "/$1\$")" -ge "$2" ]; }
 sleeping() { [ "$(site_sql "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND application_name LIKE 'tidegate%'")" = 1 ]; }
-ended() { # CODE
-    wait "$runner"
-    world_ended=$?
-    cat "$SITE/killed.log" >>"$SITE/story"
-    same 'exit code of the signalled run' "$world_ended" "$1"
-}
 unchanged() {
     world_common
     same 'code' "$(world_code)" "$START"
@@ -100,7 +84,7 @@ world_common
 same 'code' "$(world_code)" "$START"
 world_judge 'SIGTERM in a migration, then rollback'
 
-for at in 'flipped r2' 'restarted r2 1' 'restarted r2 2'; do
+for at in 'has_it 1 r2' 'restarted r2 1' 'restarted r2 2'; do
     world_back start
     start deploy r2 $yes
     # shellcheck disable=SC2086
@@ -128,7 +112,7 @@ done
 for signal in TERM INT; do
     world_back start
     start deploy r2 $yes
-    world_until flipped r2
+    world_until has_it 1 r2
     kill -s $signal "$runner"
     sleep 0.05
     kill -s $signal "$runner"
@@ -143,7 +127,7 @@ done
 world_back start
 wants 0 deploy r2 $yes
 start rollback $yes
-world_until flipped r1
+world_until has_it 1 r1
 kill -s TERM "$runner"
 wait "$runner"
 world_ended=$?

@@ -231,3 +231,47 @@ void hear(struct fixture *f, struct heard *h, const char *want, int times)
                         .times = times};
     f->progress = &h->progress;
 }
+
+int child_main(const char *const files[][2], size_t n)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    struct apply *ap;
+    int status = 0;
+
+    arena_init(&f->a);
+    f->loop = loop_open();
+    f->s = (struct apply_settings){.conninfo = getenv("TEST_CONNINFO"),
+                                   .run = getenv("TEST_RUN"),
+                                   .release = "v1",
+                                   .ledger = "ledger-1",
+                                   .epoch =
+                                       strtol(getenv("TEST_EPOCH"), NULL, 10)};
+    read_files(f, files, n);
+    ap = apply_open(f->loop, &f->a, &f->s, NULL, &f->e);
+    for (size_t i = 0; ap && i < f->m.n && !status; i++)
+        if (!apply_up(ap, &f->m.list[i], NULL, &f->r, &f->e))
+            status = 2;
+    if (!ap || status)
+        err_print(&f->e, stderr);
+    status = ap ? status : 1;
+    apply_close(ap);
+    loop_close(f->loop);
+    arena_release(&f->a);
+    free(f);
+    return status;
+}
+
+pid_t child_start(struct fixture *f, const char *at)
+{
+    pid_t pid = fork();
+
+    if (pid != 0)
+        return pid;
+    if (at)
+        setenv("TIDEGATE_FAILPOINT", at, 1);
+    setenv("TEST_CONNINFO", f->conninfo, 1);
+    setenv("TEST_RUN", f->s.run, 1);
+    setenv("TEST_EPOCH", arena_printf(&f->a, "%lld", (long long)f->s.epoch), 1);
+    execl("/proc/self/exe", "test", "child", NULL);
+    _exit(3);
+}

@@ -2,6 +2,8 @@
 #ifndef TESTS_INTEGRATION_MIGRATIONS_APPLYING_H
 #define TESTS_INTEGRATION_MIGRATIONS_APPLYING_H
 
+#include <sys/types.h>
+
 #include "migrations/apply.h"
 
 struct fixture {
@@ -53,6 +55,12 @@ void later(struct fixture *f, struct later *l, const char *when,
 void later_flag(struct fixture *f, struct later *l, const bool *flag,
                 const char *run);
 void later_end(struct later *l);
+
+/* A runner that can be killed: this program again, whose main calls
+ * child_main with the files. at: TIDEGATE_FAILPOINT, or NULL. 0: all are
+ * applied. */
+pid_t child_start(struct fixture *f, const char *at);
+int child_main(const char *const files[][2], size_t n);
 
 /* A sink that keeps the lines that are shown while an apply runs. */
 struct heard {

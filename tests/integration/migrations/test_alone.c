@@ -242,6 +242,131 @@ static void maintenance_runs_alone(void **state)
     assert_sql(f, "SELECT to_regclass('public.i')", "");
 }
 
+/* An old transaction that has locked nothing of ours. */
+static struct pg *old_snapshot(struct fixture *f)
+{
+    struct pg *old = pg_open(f->loop, f->conninfo, "old", 0, &f->e);
+
+    run_on(f, old, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+    return old;
+}
+
+static void a_build_names_whom_it_waits_for(void **state)
+{
+    struct fixture *f = *state;
+    struct pg *old = old_snapshot(f);
+    struct heard h;
+    struct later l;
+
+    sql(f, "CREATE TABLE a (id int)");
+    hear(f, &h,
+         arena_printf(&f->a,
+                      "waiting for old snapshots; waits for pid %d, user "
+                      "postgres, old, in its transaction for",
+                      pg_backend_pid(old)),
+         2);
+    later_flag(f, &l, &h.enough,
+               arena_printf(&f->a, "SELECT pg_terminate_backend(%d)",
+                            pg_backend_pid(old)));
+    assert_true(up(f, one(f, "CREATE INDEX CONCURRENTLY i ON a (id)")));
+    later_end(&l);
+    assert_true(h.news >= 1);
+    pg_close(old);
+}
+
+/* Waiting for others is none of its own work, and no overrun. */
+static void a_build_may_wait_beyond_its_estimate(void **state)
+{
+    struct fixture *f = *state;
+    static const struct apply_span each[] = {{1, 2, 3}};
+    struct pg *old = old_snapshot(f);
+    struct heard h;
+    struct later l;
+
+    f->x = (struct apply_expected){
+        .all = each[0], .each = each, .n = 1, .back_high = -1};
+    f->s.overrun_least_ms = 1200;
+    sql(f, "CREATE TABLE a (id int)");
+    hear(f, &h, "waiting for old snapshots", 6);
+    later_flag(f, &l, &h.enough,
+               arena_printf(&f->a, "SELECT pg_terminate_backend(%d)",
+                            pg_backend_pid(old)));
+    if (!up(f, one(f, "CREATE INDEX CONCURRENTLY i ON a (id)")))
+        err_print(&f->e, stderr);
+    later_end(&l);
+    assert_int_equal(f->r.outcome, APPLY_DONE);
+    assert_true(f->r.statement_ms[0] > 1200);
+    pg_close(old);
+}
+
+static void a_build_has_a_deadline(void **state)
+{
+    struct fixture *f = *state;
+    struct pg *old = old_snapshot(f);
+
+    f->s.alone_ms = 700;
+    sql(f, "CREATE TABLE a (id int)");
+    assert_false(up(f, one(f, "CREATE INDEX CONCURRENTLY i ON a (id)")));
+    assert_int_equal(f->r.outcome, APPLY_ROLLED_BACK);
+    assert_int_equal(f->e.code, ERR_FAILED);
+    assert_non_null(strstr(f->e.what, "cancelled at its deadline"));
+    assert_non_null(strstr(f->e.why, "user postgres, old"));
+    assert_complete(&f->e);
+    assert_sql(f, "SELECT to_regclass('public.i')", "");
+    assert_sql(f, "SELECT count(*) FROM tidegate.journal", "0");
+    pg_close(old);
+}
+
+/* What runs alone is cancelled over its estimate, too, and cleaned up; what
+ * was done before it stays, and is said. */
+static void what_runs_alone_far_over_its_estimate_is_cancelled(void **state)
+{
+    struct fixture *f = *state;
+    static const struct apply_span each[] = {{1, 2, 3}, {10, 20, 50}};
+
+    f->x = (struct apply_expected){
+        .all = {11, 22, 53}, .each = each, .n = 2, .back_high = -1};
+    f->s.overrun_least_ms = 300;
+    sql(f, "CREATE TABLE a AS SELECT generate_series(1, 100) AS id");
+    sql(f, "CREATE FUNCTION slow(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS"
+           " $$ BEGIN PERFORM pg_catalog.pg_sleep(0.1); RETURN $1; END $$");
+    assert_false(up(f, one(f, "-- tidegate: transaction=none\n"
+                              "INSERT INTO a VALUES (101);\n"
+                              "CREATE INDEX CONCURRENTLY i ON a (slow(id))")));
+    assert_int_equal(f->r.outcome, APPLY_PARTIAL);
+    assert_int_equal(f->r.statement, 2);
+    assert_non_null(strstr(f->e.what, "far over its estimate"));
+    assert_non_null(strstr(f->e.why, "up to 50 ms"));
+    assert_non_null(strstr(f->e.why, "1 of its 2 statements is there"));
+    assert_sql(f, "SELECT to_regclass('public.i')", "");
+    assert_sql(f, "SELECT count(*) FROM public.a", "101");
+}
+
+/* REINDEX leaves NAME_ccnew, of every index that it was about. */
+static void a_reindex_that_ends_early_leaves_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct pg *old = old_snapshot(f);
+    const char *const files[] = {"REINDEX TABLE CONCURRENTLY a",
+                                 "REINDEX TABLE CONCURRENTLY parts",
+                                 "REINDEX SCHEMA CONCURRENTLY public"};
+
+    f->s.alone_ms = 700;
+    sql(f, "CREATE TABLE a (id int PRIMARY KEY, n int)");
+    sql(f, "CREATE INDEX i ON a (n)");
+    sql(f, "CREATE TABLE parts (id int) PARTITION BY LIST (id)");
+    sql(f, "CREATE INDEX parts_i ON parts (id)");
+    sql(f, "CREATE TABLE parts_one PARTITION OF parts FOR VALUES IN (1)");
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        assert_false(up(f, one(f, files[i])));
+        assert_int_equal(f->r.outcome, APPLY_ROLLED_BACK);
+        assert_non_null(strstr(f->e.what, "at its deadline"));
+        assert_sql(f, "SELECT count(*) FROM pg_index WHERE NOT indisvalid",
+                   "0");
+    }
+    pg_close(old);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +381,11 @@ int main(void)
         APPLYING(an_index_that_could_not_be_dropped_is_rebuilt),
         APPLYING(settings_last_through_a_journaled_file),
         APPLYING(maintenance_runs_alone),
+        APPLYING(a_build_names_whom_it_waits_for),
+        APPLYING(a_build_may_wait_beyond_its_estimate),
+        APPLYING(a_build_has_a_deadline),
+        APPLYING(what_runs_alone_far_over_its_estimate_is_cancelled),
+        APPLYING(a_reindex_that_ends_early_leaves_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -336,6 +336,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         APPLYING(an_up_is_applied_with_its_row),
+        APPLYING(data_of_a_copy_are_fed),
+        APPLYING(data_that_do_not_fit_leave_nothing),
         APPLYING(a_down_runs_the_recorded_text),
         APPLYING(a_down_that_does_not_exist_is_refused),
         APPLYING(a_failure_leaves_nothing_and_says_where),

@@ -22,55 +22,24 @@ static const char *const history[][2] = {
     {"2_b.up.sql", "-- tidegate: transaction=none\n"
                    "INSERT INTO a VALUES (2);\n"
                    "CREATE INDEX CONCURRENTLY i ON a (n);\n"
-                   "INSERT INTO a VALUES (3);\nVACUUM a"},
+                   "CREATE INDEX CONCURRENTLY i2 ON a (n, n);\n"
+                   "INSERT INTO a VALUES (3);\nVACUUM a;\n"
+                   "DROP INDEX CONCURRENTLY old_i;\n"
+                   "ALTER TABLE p DETACH PARTITION p_one CONCURRENTLY"},
     {"3_c.up.sql", "INSERT INTO a VALUES (4); CREATE TABLE c (n int)"},
 };
 
-/* The runner that is killed: this program again, since failpoints are read
- * once in a process. */
-static int child_main(void)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    struct apply *ap;
-    int status = 0;
-
-    arena_init(&f->a);
-    f->loop = loop_open();
-    f->s = (struct apply_settings){.conninfo = getenv("TEST_CONNINFO"),
-                                   .run = getenv("TEST_RUN"),
-                                   .release = "v1",
-                                   .ledger = "ledger-1",
-                                   .epoch =
-                                       strtol(getenv("TEST_EPOCH"), NULL, 10)};
-    read_files(f, history, 3);
-    ap = apply_open(f->loop, &f->a, &f->s, NULL, &f->e);
-    for (size_t i = 0; ap && i < f->m.n && !status; i++)
-        if (!apply_up(ap, &f->m.list[i], NULL, &f->r, &f->e))
-            status = 2;
-    if (!ap || status)
-        err_print(&f->e, stderr);
-    status = ap ? status : 1;
-    apply_close(ap);
-    loop_close(f->loop);
-    arena_release(&f->a);
-    free(f);
-    return status;
-}
+/* What history finds, and drops or detaches. */
+static const char start[] =
+    "CREATE TABLE old (n int); CREATE INDEX old_i ON old (n);"
+    "CREATE TABLE p (n int) PARTITION BY LIST (n);"
+    "CREATE TABLE p_one PARTITION OF p FOR VALUES IN (1)";
 
 static int child_applies(struct fixture *f, const char *at)
 {
-    pid_t pid = fork();
+    pid_t pid = child_start(f, at);
     int status;
 
-    if (pid == 0) {
-        setenv("TIDEGATE_FAILPOINT", at, 1);
-        setenv("TEST_CONNINFO", f->conninfo, 1);
-        setenv("TEST_RUN", f->s.run, 1);
-        setenv("TEST_EPOCH", arena_printf(&f->a, "%lld", (long long)f->s.epoch),
-               1);
-        execl("/proc/self/exe", "test_ends", "child", NULL);
-        _exit(3);
-    }
     waitpid(pid, &status, 0);
     return status;
 }
@@ -85,9 +54,11 @@ static void assert_history_once(struct fixture *f)
                "1_a 2_b 3_c");
     assert_sql(f, "SELECT count(*) FROM tidegate.journal", "0");
     assert_sql(f,
-               "SELECT indisvalid FROM pg_index WHERE indexrelid ="
-               " 'public.i'::regclass",
-               "t");
+               "SELECT count(*) || ' ' || bool_and(indisvalid) FROM pg_index"
+               " WHERE indrelid = 'public.a'::regclass",
+               "2 true");
+    assert_sql(f, "SELECT to_regclass('public.old_i')", "");
+    assert_sql(f, "SELECT count(*) FROM pg_inherits", "0");
 }
 
 static void a_killed_runner_is_resumed_at_every_point(void **state)
@@ -99,6 +70,7 @@ static void a_killed_runner_is_resumed_at_every_point(void **state)
         struct apply *ap;
 
         read_files(f, history, 3);
+        sql(f, start);
         f->s.run = arena_printf(&f->a, "k%d", n);
         f->s.epoch++;
         status = child_applies(f, arena_printf(&f->a, "*:%d", n));
@@ -120,7 +92,8 @@ static void a_killed_runner_is_resumed_at_every_point(void **state)
         }
         apply_close(ap);
         assert_history_once(f);
-        sql(f, "DROP TABLE a, c; DELETE FROM tidegate.migration");
+        sql(f, "DROP TABLE a, c, old, p, p_one;"
+               "DELETE FROM tidegate.migration");
     }
     assert_int_equal(WEXITSTATUS(status), 0);
     assert_history_once(f);
@@ -181,6 +154,48 @@ static void an_orphan_is_ended_when_asked(void **state)
     apply_close(ap);
 }
 
+struct asked {
+    bool answer;
+    int times;
+    char who[300];
+};
+
+static bool end_orphan(void *ctx, const char *who)
+{
+    struct asked *asked = ctx;
+
+    asked->times++;
+    snprintf(asked->who, sizeof asked->who, "%s", who);
+    return asked->answer;
+}
+
+/* It is waited for; then somebody is asked. */
+static void an_orphan_that_stays_is_asked_about(void **state)
+{
+    struct fixture *f = *state;
+    struct pg *orphan =
+        pg_open(f->loop, f->conninfo, "tidegate:r0:0009_x", 0, &f->e);
+    struct asked asked = {.answer = false};
+    struct pg_result r;
+
+    assert_true(pg_send_run(orphan, "SELECT pg_catalog.pg_sleep(600)", &f->e));
+    f->s.outside =
+        (struct apply_outside){.ctx = &asked, .end_orphan = end_orphan};
+    assert_null(apply_open(f->loop, &f->a, &f->s, NULL, &f->e));
+    assert_int_equal(asked.times, 1);
+    assert_non_null(strstr(asked.who, "tidegate:r0:0009_x"));
+    assert_int_equal(f->e.code, ERR_HELD);
+    assert_non_null(strstr(f->e.fix, "--terminate-orphan"));
+    assert_true(pg_busy(orphan));
+    asked.answer = true;
+    apply_close(opened(f));
+    assert_int_equal(asked.times, 2);
+    while (pg_busy(orphan))
+        loop_turn(f->loop, CLOCK_NEVER);
+    assert_false(pg_take(orphan, &f->a, &r, &f->e));
+    pg_close(orphan);
+}
+
 static void a_commit_whose_answer_is_lost_is_looked_up(void **state)
 {
     struct fixture *f = *state;
@@ -224,12 +239,13 @@ static void a_connection_lost_before_commit_leaves_nothing(void **state)
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "child") == 0)
-        return child_main();
+        return child_main(history, sizeof history / sizeof *history);
 
     const struct CMUnitTest tests[] = {
         APPLYING(a_killed_runner_is_resumed_at_every_point),
         APPLYING(a_kill_in_a_long_statement_leaves_nothing),
         APPLYING(an_orphan_is_ended_when_asked),
+        APPLYING(an_orphan_that_stays_is_asked_about),
         APPLYING(a_commit_whose_answer_is_lost_is_looked_up),
         APPLYING(a_connection_lost_before_commit_leaves_nothing),
     };

@@ -130,6 +130,7 @@ static void test_all(void **state)
     assert_string_equal(p->users.history, "recorded");
     assert_int_equal(p->users.abort_at, 200);
     assert_false(p->budget.rewrite_forbidden);
+    assert_int_equal(p->budget.overrun, 3);
     assert_int_equal(p->budget.certificate, 7200);
     assert_int_equal(p->backup.max_age, 12 * 3600);
     assert_int_equal(p->replicas.max_lag_ms, 10000);

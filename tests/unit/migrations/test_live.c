@@ -158,10 +158,13 @@ static void what_stopping_costs(void **state)
     x.no_return = "0012_x";
     l.statement = 2;
     l.statement_ms = 5000;
-    assert_line(&l, "5 s elapsed, over its estimate of up to 4 s; stop now "
+    l.limit_ms = 132000;
+    assert_line(&l, "5 s elapsed, over its estimate of up to 4 s (cancelled "
+                    "after 2 min 12 s); stop now "
                     "costs seconds, it rolls back, and up to 40 s for what is "
                     "committed; point of no return: its COMMIT; 0 waiting "
                     "behind; statement 2 of 2");
+    l.limit_ms = 0;
     l.journaled = true;
     l.done = 1;
     x.committed_back = 0;

@@ -1,0 +1,96 @@
+/* What a release makes, its own migrations may change: the old code knows
+ * neither. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "migrations/hazards_release.h"
+
+static const struct {
+    const char *first, *second;
+    const char *breaks; /* of the second, by itself */
+    bool released;      /* and after the first it breaks still */
+} rows[] = {
+    {"CREATE TABLE n (a int)", "ALTER TABLE n DROP a", "1: DROP COLUMN a of n",
+     false},
+    {"CREATE TABLE n (a int)", "DROP TABLE n;\nDROP TABLE t", "1: DROP TABLE n",
+     true},
+    {"CREATE TABLE m (a int)", "ALTER TABLE n DROP a", "1: DROP COLUMN a of n",
+     true},
+    {"ALTER TABLE t ADD c int", "ALTER TABLE t RENAME c TO d",
+     "1: RENAME of column c of t", false},
+    {"CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+     "DROP FUNCTION f(int)", "1: DROP FUNCTION f", false},
+    {"CREATE SCHEMA s", "REVOKE ALL ON SCHEMA s FROM PUBLIC",
+     "1: REVOKE of rights on s", false},
+    {"SELECT 1", "ALTER TABLE t ADD c int", NULL, false},
+    {"SELECT 1", "DROP VIEW v; CREATE VIEW v AS SELECT 1 AS a", NULL, false},
+    {"SELECT 1",
+     "-- tidegate: transaction=none\nDROP VIEW v; CREATE VIEW v AS SELECT 1",
+     "2: DROP VIEW v", true},
+};
+
+static void each_breaks_or_not(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct sql_file files[] = {
+            {.name = "1_a.up.sql", .bytes = rows[i].first},
+            {.name = "2_b.up.sql", .bytes = rows[i].second}};
+        const struct migration *list[2];
+        struct migrations m;
+        struct arena a;
+        struct err e = {0};
+        const char *got;
+        arena_init(&a);
+        for (int j = 0; j < 2; j++)
+            files[j].len = strlen(files[j].bytes);
+        if (!migrations_read(&m, &a, "auto", files, 2, &e))
+            fail_msg("%s: %s", e.what, e.why);
+        list[0] = &m.list[0];
+        list[1] = &m.list[1];
+        assert_null(hazards_release(&a, list, 0));
+        got = list[1]->breaks ? list[1]->breaks : "";
+        if (strncmp(got, rows[i].breaks ? rows[i].breaks : "",
+                    rows[i].breaks ? strlen(rows[i].breaks) : 1) != 0)
+            fail_msg("%s: %s", rows[i].second, got);
+        if ((hazards_release(&a, list, 1) != NULL) != rows[i].released)
+            fail_msg("%s after %s", rows[i].second, rows[i].first);
+        arena_release(&a);
+    }
+}
+
+static void what_still_breaks_is_named(void **state)
+{
+    struct sql_file files[] = {
+        {.name = "1_a.up.sql", .bytes = "CREATE TABLE n (a int)", .len = 22},
+        {.name = "2_b.up.sql",
+         .bytes = "DROP TABLE n;\nDROP TABLE t",
+         .len = 26}};
+    const struct migration *list[2];
+    struct migrations m;
+    struct arena a;
+    struct err e = {0};
+
+    (void)state;
+    arena_init(&a);
+    assert_true(migrations_read(&m, &a, "auto", files, 2, &e));
+    list[0] = &m.list[0];
+    list[1] = &m.list[1];
+    assert_non_null(strstr(hazards_release(&a, list, 1), "2: DROP TABLE t"));
+    arena_release(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_breaks_or_not),
+        cmocka_unit_test(what_still_breaks_is_named),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
