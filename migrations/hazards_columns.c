@@ -118,7 +118,7 @@ static bool maybe_domain(const struct subject *s)
 
 static bool checked_domain(const struct subject *s)
 {
-    return own_type(s) && domain_of(s) == DOMAIN_CHECKED;
+    return own_type(s) && domain_of(s) == CHECKED_DOMAIN;
 }
 
 static bool plain_column(const struct subject *s)

@@ -47,7 +47,8 @@ struct statement {
     size_t data_len;             /* bytes before the line \. */
     const char *unparsed;        /* the parser does not know it: what it said;
                                     then the worst is assumed. NULL: parsed */
-    bool needs_no_transaction;   /* CREATE INDEX CONCURRENTLY and its kin */
+    bool needs_no_transaction;   /* CREATE INDEX CONCURRENTLY and its kin; with
+                                    transaction=none what may commit, too */
     const char *breaks_old_code; /* DROP, RENAME, retype, SET NOT NULL: what,
                                     or NULL */
 };
