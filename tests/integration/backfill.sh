@@ -140,4 +140,14 @@ gives 0 'and back, before the code' t rollback $yes
 is 'none is done' "$(rows)" 0:5000
 is 'the hosts have what they had' "$(releases)" releases/b2
 gives 0 'all is whole' t status
+
+echo '# migrations alone'
+backfill 0105_fill
+release b5
+announce b5 --only migrations
+killed_at backfill-batch:3 migrate up b5 $yes >/dev/null 2>&1
+is 'three batches are there' "$(rows)" '0:4850 1:150'
+gives 0 'and back' t rollback --schema $yes
+is 'none is done' "$(rows)" 0:5000
+gives 0 'all is whole' t status
 tap_end
