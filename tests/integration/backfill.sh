@@ -145,6 +145,7 @@ echo '# migrations alone'
 backfill 0105_fill
 release b5
 announce b5 --only migrations
+gives 0 'rehearsed' t rehearse b5
 killed_at backfill-batch:3 migrate up b5 $yes >/dev/null 2>&1
 is 'three batches are there' "$(rows)" '0:4850 1:150'
 gives 0 'and back' t rollback --schema $yes
