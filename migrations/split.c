@@ -262,6 +262,8 @@ static bool judge(struct judge *j, const struct split_piece *p,
                             .offset = p->at.offset,
                             .len = p->at.len,
                             .line = line};
+    if (j->how->foreign && !j->out->pauses && foreign_pauses(p, j->pieces))
+        j->out->pauses = line;
     if (p->at.copies) {
         s->data = j->out->text + p->at.data;
         s->data_len = p->at.data_len;
