@@ -174,129 +174,132 @@ static struct catalog_part *parts(struct catalog *c, const char *sql,
     "pg_catalog.strpos(" DEFINITION \
     ", pg_catalog.format(" template ", a.attname)) > 0"
 #define WITHOUT(word) "pg_catalog.strpos(" DEFINITION ", '" word "') = 0"
-#define COLUMNS_SQL                                                                                                                                                                   \
-    "SELECT a.attname, a.attnotnull OR t.typnotnull, "                                                                                                                                \
-    "EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = "                                                                                                              \
-    "a.attrelid AND k.contype = 'c' AND k.convalidated AND a.attnum = ANY "                                                                                                           \
-    "(k.conkey) AND (" SAYS("'CHECK ((%I IS NOT NULL))'") " OR ("                                                                                                                     \
-                                                          "(" SAYS("'((%I IS "                                                                                                        \
-                                                                   "NOT "                                                                                                             \
-                                                                   "NULL) "                                                                                                           \
-                                                                   "AND '") " OR " SAYS("' AND (%I IS NOT NULL)'") ") AND " WITHOUT(" OR ") " AND " WITHOUT("NOT (") " AND " WITHOUT( \
-                                                              "CASE ") "))), "                                                                                                        \
-                                                                       "(SELE"                                                                                                        \
-                                                                       "CT "                                                                                                          \
-                                                                       "count"                                                                                                        \
-                                                                       "(*) "                                                                                                         \
-                                                                       "FROM "                                                                                                        \
-                                                                       "pg_"                                                                                                          \
-                                                                       "catal"                                                                                                        \
-                                                                       "og."                                                                                                          \
-                                                                       "pg_"                                                                                                          \
-                                                                       "index"                                                                                                        \
-                                                                       " i "                                                                                                          \
-                                                                       "WHERE"                                                                                                        \
-                                                                       " i."                                                                                                          \
-                                                                       "indre"                                                                                                        \
-                                                                       "lid "                                                                                                         \
-                                                                       "= "                                                                                                           \
-                                                                       "a."                                                                                                           \
-                                                                       "attre"                                                                                                        \
-                                                                       "lid "                                                                                                         \
-                                                                       "AND "                                                                                                         \
-                                                                       "a."                                                                                                           \
-                                                                       "attnu"                                                                                                        \
-                                                                       "m = "                                                                                                         \
-                                                                       "ANY "                                                                                                         \
-                                                                       "(i."                                                                                                          \
-                                                                       "indke"                                                                                                        \
-                                                                       "y::"                                                                                                          \
-                                                                       "int2["                                                                                                        \
-                                                                       "])), "                                                                                                        \
-                                                                       "EXIST"                                                                                                        \
-                                                                       "S "                                                                                                           \
-                                                                       "(SELE"                                                                                                        \
-                                                                       "CT "                                                                                                          \
-                                                                       "FROM "                                                                                                        \
-                                                                       "pg_"                                                                                                          \
-                                                                       "catal"                                                                                                        \
-                                                                       "og."                                                                                                          \
-                                                                       "pg_"                                                                                                          \
-                                                                       "index"                                                                                                        \
-                                                                       " i "                                                                                                          \
-                                                                       "WHERE"                                                                                                        \
-                                                                       " i."                                                                                                          \
-                                                                       "indre"                                                                                                        \
-                                                                       "lid "                                                                                                         \
-                                                                       "= "                                                                                                           \
-                                                                       "a."                                                                                                           \
-                                                                       "attre"                                                                                                        \
-                                                                       "lid "                                                                                                         \
-                                                                       "AND "                                                                                                         \
-                                                                       "i."                                                                                                           \
-                                                                       "indis"                                                                                                        \
-                                                                       "prima"                                                                                                        \
-                                                                       "ry "                                                                                                          \
-                                                                       "AND "                                                                                                         \
-                                                                       "i."                                                                                                           \
-                                                                       "indke"                                                                                                        \
-                                                                       "y[0] "                                                                                                        \
-                                                                       "= "                                                                                                           \
-                                                                       "a."                                                                                                           \
-                                                                       "attnu"                                                                                                        \
-                                                                       "m), "                                                                                                         \
-                                                                       "pg_"                                                                                                          \
-                                                                       "catal"                                                                                                        \
-                                                                       "og."                                                                                                          \
-                                                                       "quote"                                                                                                        \
-                                                                       "_iden"                                                                                                        \
-                                                                       "t(a."                                                                                                         \
-                                                                       "attna"                                                                                                        \
-                                                                       "me) "                                                                                                         \
-                                                                       "FROM "                                                                                                        \
-                                                                       "pg_"                                                                                                          \
-                                                                       "catal"                                                                                                        \
-                                                                       "og."                                                                                                          \
-                                                                       "pg_"                                                                                                          \
-                                                                       "attri"                                                                                                        \
-                                                                       "bute "                                                                                                        \
-                                                                       "a "                                                                                                           \
-                                                                       "JOIN "                                                                                                        \
-                                                                       "pg_"                                                                                                          \
-                                                                       "catal"                                                                                                        \
-                                                                       "og."                                                                                                          \
-                                                                       "pg_"                                                                                                          \
-                                                                       "type "                                                                                                        \
-                                                                       "t ON "                                                                                                        \
-                                                                       "t."                                                                                                           \
-                                                                       "oid "                                                                                                         \
-                                                                       "= "                                                                                                           \
-                                                                       "a."                                                                                                           \
-                                                                       "attty"                                                                                                        \
-                                                                       "pid "                                                                                                         \
-                                                                       "WHERE"                                                                                                        \
-                                                                       " a."                                                                                                          \
-                                                                       "attre"                                                                                                        \
-                                                                       "lid "                                                                                                         \
-                                                                       "= "                                                                                                           \
-                                                                       "$1::"                                                                                                         \
-                                                                       "oid "                                                                                                         \
-                                                                       "AND "                                                                                                         \
-                                                                       "a."                                                                                                           \
-                                                                       "attnu"                                                                                                        \
-                                                                       "m > "                                                                                                         \
-                                                                       "0 "                                                                                                           \
-                                                                       "AND "                                                                                                         \
-                                                                       "NOT "                                                                                                         \
-                                                                       "a."                                                                                                           \
-                                                                       "attis"                                                                                                        \
-                                                                       "dropp"                                                                                                        \
-                                                                       "ed "                                                                                                          \
-                                                                       "ORDER"                                                                                                        \
-                                                                       " BY "                                                                                                         \
-                                                                       "a."                                                                                                           \
-                                                                       "attnu"                                                                                                        \
-                                                                       "m"
+#define COLUMNS_SQL                                                                                                                                              \
+    "SELECT a.attname, a.attnotnull OR t.typnotnull, "                                                                                                           \
+    "EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = "                                                                                         \
+    "a.attrelid AND k.contype = 'c' AND k.convalidated AND a.attnum = ANY "                                                                                      \
+    "(k.conkey) AND (" SAYS(                                                                                                                                     \
+        "'CHECK ((%I IS NOT NULL))'") " OR ("                                                                                                                    \
+                                      "(" SAYS("'((%I IS "                                                                                                       \
+                                               "NOT "                                                                                                            \
+                                               "NULL) "                                                                                                          \
+                                               "AND '") " OR " SAYS("' AND "                                                                                     \
+                                                                    "(%I IS "                                                                                    \
+                                                                    "NOT "                                                                                       \
+                                                                    "NULL)'") ") AND " WITHOUT(" OR ") " AND " WITHOUT("NOT (") " AND " WITHOUT("CASE ") "))), " \
+                                                                                                                                                         "(SELE" \
+                                                                                                                                                         "CT "   \
+                                                                                                                                                         "count" \
+                                                                                                                                                         "(*) "  \
+                                                                                                                                                         "FROM " \
+                                                                                                                                                         "pg_"   \
+                                                                                                                                                         "catal" \
+                                                                                                                                                         "og."   \
+                                                                                                                                                         "pg_"   \
+                                                                                                                                                         "index" \
+                                                                                                                                                         " i "   \
+                                                                                                                                                         "WHERE" \
+                                                                                                                                                         " i."   \
+                                                                                                                                                         "indre" \
+                                                                                                                                                         "lid "  \
+                                                                                                                                                         "= "    \
+                                                                                                                                                         "a."    \
+                                                                                                                                                         "attre" \
+                                                                                                                                                         "lid "  \
+                                                                                                                                                         "AND "  \
+                                                                                                                                                         "a."    \
+                                                                                                                                                         "attnu" \
+                                                                                                                                                         "m = "  \
+                                                                                                                                                         "ANY "  \
+                                                                                                                                                         "(i."   \
+                                                                                                                                                         "indke" \
+                                                                                                                                                         "y::"   \
+                                                                                                                                                         "int2[" \
+                                                                                                                                                         "])), " \
+                                                                                                                                                         "EXIST" \
+                                                                                                                                                         "S "    \
+                                                                                                                                                         "(SELE" \
+                                                                                                                                                         "CT "   \
+                                                                                                                                                         "FROM " \
+                                                                                                                                                         "pg_"   \
+                                                                                                                                                         "catal" \
+                                                                                                                                                         "og."   \
+                                                                                                                                                         "pg_"   \
+                                                                                                                                                         "index" \
+                                                                                                                                                         " i "   \
+                                                                                                                                                         "WHERE" \
+                                                                                                                                                         " i."   \
+                                                                                                                                                         "indre" \
+                                                                                                                                                         "lid "  \
+                                                                                                                                                         "= "    \
+                                                                                                                                                         "a."    \
+                                                                                                                                                         "attre" \
+                                                                                                                                                         "lid "  \
+                                                                                                                                                         "AND "  \
+                                                                                                                                                         "i."    \
+                                                                                                                                                         "indis" \
+                                                                                                                                                         "prima" \
+                                                                                                                                                         "ry "   \
+                                                                                                                                                         "AND "  \
+                                                                                                                                                         "i."    \
+                                                                                                                                                         "indke" \
+                                                                                                                                                         "y[0] " \
+                                                                                                                                                         "= "    \
+                                                                                                                                                         "a."    \
+                                                                                                                                                         "attnu" \
+                                                                                                                                                         "m), "  \
+                                                                                                                                                         "pg_"   \
+                                                                                                                                                         "catal" \
+                                                                                                                                                         "og."   \
+                                                                                                                                                         "quote" \
+                                                                                                                                                         "_iden" \
+                                                                                                                                                         "t(a."  \
+                                                                                                                                                         "attna" \
+                                                                                                                                                         "me) "  \
+                                                                                                                                                         "FROM " \
+                                                                                                                                                         "pg_"   \
+                                                                                                                                                         "catal" \
+                                                                                                                                                         "og."   \
+                                                                                                                                                         "pg_"   \
+                                                                                                                                                         "attri" \
+                                                                                                                                                         "bute " \
+                                                                                                                                                         "a "    \
+                                                                                                                                                         "JOIN " \
+                                                                                                                                                         "pg_"   \
+                                                                                                                                                         "catal" \
+                                                                                                                                                         "og."   \
+                                                                                                                                                         "pg_"   \
+                                                                                                                                                         "type " \
+                                                                                                                                                         "t ON " \
+                                                                                                                                                         "t."    \
+                                                                                                                                                         "oid "  \
+                                                                                                                                                         "= "    \
+                                                                                                                                                         "a."    \
+                                                                                                                                                         "attty" \
+                                                                                                                                                         "pid "  \
+                                                                                                                                                         "WHERE" \
+                                                                                                                                                         " a."   \
+                                                                                                                                                         "attre" \
+                                                                                                                                                         "lid "  \
+                                                                                                                                                         "= "    \
+                                                                                                                                                         "$1::"  \
+                                                                                                                                                         "oid "  \
+                                                                                                                                                         "AND "  \
+                                                                                                                                                         "a."    \
+                                                                                                                                                         "attnu" \
+                                                                                                                                                         "m > "  \
+                                                                                                                                                         "0 "    \
+                                                                                                                                                         "AND "  \
+                                                                                                                                                         "NOT "  \
+                                                                                                                                                         "a."    \
+                                                                                                                                                         "attis" \
+                                                                                                                                                         "dropp" \
+                                                                                                                                                         "ed "   \
+                                                                                                                                                         "ORDER" \
+                                                                                                                                                         " BY "  \
+                                                                                                                                                         "a."    \
+                                                                                                                                                         "attnu" \
+                                                                                                                                                         "m"
 
 static bool yes(const char *cell)
 {
