@@ -215,11 +215,10 @@ static const char *wait_of(struct arena *a, const struct table_wait *w)
 
 static void cost(struct output *out, struct arena *a, const struct rehearsed *m)
 {
-    output_text(out, "; going back takes %s on the clone, %s in production",
+    output_text(out, "    going back takes %s on the clone, %s in production\n",
                 span(a, m->down_ms), range(a, m->down_low, m->down_high));
     for (size_t i = 0; i < m->n_down_waits; i++)
-        output_text(out, "; %s", wait_of(a, &m->down_waits[i]));
-    output_text(out, "\n");
+        output_text(out, "    %s\n", wait_of(a, &m->down_waits[i]));
 }
 
 static void way_back(struct output *out, struct arena *a,
@@ -230,14 +229,15 @@ static void way_back(struct output *out, struct arena *a,
         return;
     }
     if (m->down_ok)
-        output_text(out, "%s: up, down, schema equal%s, up again", m->name,
+        output_text(out, "%s: up, down, schema equal%s, up again\n", m->name,
                     m->differs ? " but for what follows" : ", data equal");
     else
         output_style(out, STYLE_WARN,
-                     "%s: its down does not give back what was there", m->name);
-    cost(out, a, m);
+                     "%s: its down does not give back what was there\n",
+                     m->name);
     if (m->differs)
         indented(out, m->differs);
+    cost(out, a, m);
     for (size_t i = 0; i < m->n_loses; i++)
         output_text(out, "    going back throws away %s\n", m->loses[i]);
 }

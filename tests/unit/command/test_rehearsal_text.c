@@ -137,13 +137,14 @@ static void statements_then_waits_then_the_way_back(void **state)
               "ACCESS EXCLUSIVE\n"
               "public.lines   no            up to 10 ms   0002_x.up.sql:1 "
               "SHARE\n");
-    has(text, "0002_x: up, down, schema equal, data equal, up again; going "
-              "back takes 120 ms on the clone, 70 ms to 1 s in production; "
-              "public.lines: writers wait up to 10 ms\n"
+    has(text, "0002_x: up, down, schema equal, data equal, up again\n"
+              "    going back takes 120 ms on the clone, 70 ms to 1 s in "
+              "production\n"
+              "    public.lines: writers wait up to 10 ms\n"
               "    going back throws away public.orders.k\n");
-    has(text, "0003_y: its down does not give back what was there; going");
-    has(text, "    data public.orders.note: 10 of 10 values lost\n"
-              "    left: x\n");
+    has(text, "0003_y: its down does not give back what was there\n"
+              "    data public.orders.note: 10 of 10 values lost\n"
+              "    left: x\n    going back takes");
     has(text, "0004_z: no way back (no down)\n");
     has(text, "in production: 2.1 s to 17 s, likely 3.6 s\n");
     has(text, "warning: w one\nwarning: w two\n");
