@@ -28,7 +28,7 @@ done
 
 t() { (cd "$P" && exec "$TIDEGATE" "$@"); }
 db() { # SQL
-    PGOPTIONS= "$PG_BIN/psql" -qAtX -v ON_ERROR_STOP=1 \
+    PGOPTIONS='' "$PG_BIN/psql" -qAtX -v ON_ERROR_STOP=1 \
         "$(postgres_conninfo "$(basename "$P")")" -c "$1"
 }
 project() { # NAME: with a database of its own
