@@ -81,6 +81,8 @@ gives 64 'no release is live by that name' t migrate finish '' $yes
 gives 10 'one that nobody announced' t migrate finish $yes
 gives 10 'of what is not live' t check v1.0 --only contract
 announce c1 --only contract
+gives 0 'approved' t approve c1 --key "$SITE/jaak"
+has 'who approves sees what runs' "$OUT" '0004_soon runs'
 gives 10 'whose way back was not rehearsed' t migrate finish $yes
 asks 10 contract contract.due 'the wait of one is over' check c1 --only contract
 gives 0 'rehearsed' t rehearse c1 --only contract
