@@ -20,9 +20,13 @@ FLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
               -DTIDEGATE_FAILPOINTS
 FLAGS_coverage := -O0 -g --coverage -DTIDEGATE_FAILPOINTS
 FLAGS_clang := -O1 -g $(HARDEN)
+FLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -DARENA_BLOCK=0 \
+              -fsanitize=fuzzer-no-link,address,undefined \
+              -fno-sanitize-recover=undefined
 FLAGS_test := -O1 -g $(HARDEN) -DTIDEGATE_FAILPOINTS
 LINK_release := -pie -Wl,-z,relro,-z,now
 LINK_asan := -fsanitize=address,undefined
+LINK_fuzz := -fsanitize=fuzzer,address,undefined
 LINK_coverage := --coverage
 LINK_test := $(LINK_release)
 LINK_clang := $(LINK_release)
@@ -48,7 +52,8 @@ ALL := $(foreach r,$(ROOMS),$(call objects,$(r))) $(EMBEDDED)
 
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/test_*.c))
 
-.PHONY: all unit units programs test integration demo crash kills bench install clean rooms \
+.PHONY: all unit units programs test integration demo crash kills fuzz replays \
+        bench install clean rooms \
         coverage docs
 all: $(B)/tidegate
 
@@ -160,7 +165,8 @@ kills:
 	    test_kills
 bench:
 	scripts/bench
-# One of them: bench-migrations, bench-guard, bench-predict, bench-fan-out.
+# One of them: bench-migrations, bench-guard, bench-predict, bench-fan-out,
+# bench-split.
 bench-%:
 	scripts/bench $*
 rooms: all
@@ -194,6 +200,16 @@ install: $(B)/tidegate
 
 clean:
 	rm -rf build
+
+# `make fuzz`: every target of tests/fuzz for FUZZ_SECONDS (60), by libFuzzer.
+# In other flavours they are programs of their own (replay.c): `make replays`.
+FUZZ_MAIN := $(if $(filter fuzz,$(FLAVOUR)),,$(B)/tests/fuzz/replay.o)
+$(B)/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(link_migrations)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
+replays: $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz:
+	scripts/fuzz
 
 .DELETE_ON_ERROR:
 .SECONDARY:

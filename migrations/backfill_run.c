@@ -2,11 +2,9 @@
 #include <string.h>
 
 #include "migrations/backfill_work.h"
-#include "runner/base/duration.h"
 #include "runner/base/failpoint.h"
 
 #define BLOCKED_MS 2000 /* as in guard.c */
-#define LIVE_MS    500
 
 static int64_t rows_left(const struct backfill *f)
 {
@@ -15,39 +13,50 @@ static int64_t rows_left(const struct backfill *f)
     return left > 0 ? left : 0;
 }
 
-static void say_rate(struct backfill *f, struct arena *a, int64_t now)
+/* At the pace of this run, waits included; the surer the further it is. */
+static struct apply_span left_of(const struct backfill *f, double *rate)
 {
-    int64_t ms = now - f->began;
-    int64_t done =
-        f->t->down ? f->rows_then - f->row.rows : f->row.rows - f->rows_then;
-    double rate = ms > 0 ? (double)done * 1000 / ms : 0;
-    const char *smaller = "";
-    char left[40] = "?";
+    int64_t ms = clock_mono() - f->began, left = rows_left(f);
+    int64_t done = f->row.rows - f->rows_then;
+    double rest, doubt;
 
-    if (rate > 0)
-        duration_text((int64_t)((double)rows_left(f) * 1000 / rate), left,
-                      sizeof left);
+    done = done < 0 ? -done : done;
+    *rate = ms > 0 ? (double)done * 1000 / (double)ms : 0;
+    if (done == 0)
+        return (struct apply_span){-1, -1, -1};
+    rest = (double)left * (double)ms / (double)done;
+    doubt = (double)left / (double)(left + done);
+    return (struct apply_span){(int64_t)(rest * (1 - doubt / 2)), (int64_t)rest,
+                               (int64_t)(rest * (1 + doubt))};
+}
+
+/* What is told until the next batch has ended. */
+static void tell_far(struct backfill *f)
+{
+    struct arena a;
+    double rate;
+
+    arena_init(&a);
+    f->live.left = left_of(f, &rate);
+    f->live.some = f->some;
+    buf_clear(&f->far);
+    buf_printf(&f->far, "%s, %.0f a second, batches of %lld",
+               backfill_far(&a, &f->row), rate, (long long)f->row.size);
     if (f->row.size < f->b->size)
-        smaller = arena_printf(a, " (of %lld, so that none takes long)",
-                               (long long)f->b->size);
-    progress_live(
-        f->ap->progress, f->t->name, f->row.rows,
-        f->row.estimated > f->row.rows ? f->row.estimated : f->row.rows,
-        "%s, %.0f a second, about %s left, batches of %lld%s",
-        backfill_far(a, &f->row), rate, left, (long long)f->row.size, smaller);
+        buf_printf(&f->far, " (of %lld, so that none takes long)",
+                   (long long)f->b->size);
+    f->live.far = f->far.data;
+    arena_release(&a);
 }
 
 static void say_live(struct backfill *f)
 {
-    int64_t now = clock_mono();
-    struct arena a;
+    struct guard g = {
+        .t = f->t, .deadline = CLOCK_NEVER, .limit_ms = CLOCK_NEVER};
 
-    if (now < f->next_live)
-        return;
-    f->next_live = now + LIVE_MS;
-    arena_init(&a);
-    say_rate(f, &a, now);
-    arena_release(&a);
+    tell_far(f);
+    if (clock_mono() >= f->ap->sight.next_live)
+        guard_say(f->ap, &g, "");
 }
 
 /* ---- all of them ---- */
@@ -63,12 +72,8 @@ static bool pause_after(struct backfill *f, struct err *e)
 
 static bool wait_turn(struct backfill *f, struct err *e)
 {
-    struct arena a;
-    bool ok;
+    bool ok = throttle_wait(&f->throttle, e);
 
-    arena_init(&a);
-    ok = throttle_wait(&f->throttle, backfill_far(&a, &f->row), e);
-    arena_release(&a);
     if (!ok && f->ap->idle && pg_failed(f->ap->idle)->lost)
         return backfill_recover(f, e);
     return ok;
@@ -149,6 +154,8 @@ static bool run(struct backfill *f, struct err *e)
                       backfill_far(f->t->a, &f->row));
     f->began = clock_mono();
     f->rows_then = f->row.rows;
+    f->t->batches = &f->live;
+    tell_far(f);
     if (!begun || !all(f, e) || !close_up(f, e))
         return stop_here(f, e);
     tell(f);
@@ -168,7 +175,10 @@ bool backfill_run(struct apply *ap, struct task *t, struct err *e)
     f.target_ms =
         blocked / 2 < BACKFILL_BATCH_MS ? blocked / 2 : BACKFILL_BATCH_MS;
     buf_init(&f.last);
+    buf_init(&f.far);
     ok = run(&f, e);
+    t->batches = NULL;
+    buf_release(&f.far);
     buf_release(&f.last);
     return ok;
 }

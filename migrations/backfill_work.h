@@ -21,8 +21,9 @@ struct backfill {
     bool some; /* of what it does, or undoes, something is there */
     int64_t target_ms;
     int64_t began, rows_then; /* when this run took it up */
-    int64_t busy_ms; /* in batches, without what it waited */
-    int64_t next_live;
+    int64_t busy_ms;          /* in batches, without what it waited */
+    struct live_batches live;
+    struct buf far; /* its text */
     struct throttle throttle;
 };
 

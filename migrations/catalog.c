@@ -167,24 +167,136 @@ static struct catalog_part *parts(struct catalog *c, const char *sql,
     "JOIN pg_catalog.pg_constraint k ON c.oid = CASE WHEN k.conrelid = "      \
     "$1::oid THEN k.confrelid ELSE k.conrelid END WHERE k.contype = 'f' "     \
     "AND (k.conrelid = $1::oid OR k.confrelid = $1::oid) ORDER BY 2, 6"
-/* A CHECK that says "c IS NOT NULL", alone or beside others. */
-#define COLUMNS_SQL                                                          \
-    "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), "    \
-    "a.attnotnull OR t.typnotnull, a.atthasdef OR a.attidentity <> '', "     \
-    "EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = "     \
-    "a.attrelid AND k.contype = 'c' AND k.convalidated AND a.attnum = ANY "  \
-    "(k.conkey) AND pg_catalog.strpos(pg_catalog.pg_get_constraintdef("      \
-    "k.oid), pg_catalog.format('(%I IS NOT NULL)', a.attname)) > 0 AND "     \
-    "pg_catalog.strpos(pg_catalog.pg_get_constraintdef(k.oid), ' OR ') = 0 " \
-    "AND pg_catalog.strpos(pg_catalog.pg_get_constraintdef(k.oid), 'NOT (')" \
-    " = 0), (SELECT count(*) FROM pg_catalog.pg_index i WHERE i.indrelid = " \
-    "a.attrelid AND a.attnum = ANY (i.indkey::int2[])), "                    \
-    "EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = "          \
-    "a.attrelid AND i.indisprimary AND i.indkey[0] = a.attnum), "            \
-    "pg_catalog.quote_ident(a.attname) "                                     \
-    "FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = "   \
-    "a.atttypid WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT "        \
-    "a.attisdropped ORDER BY a.attnum"
+/* A CHECK that says "c IS NOT NULL", alone or among what must all hold: of
+ * the definition as PostgreSQL prints it. */
+#define DEFINITION "pg_catalog.pg_get_constraintdef(k.oid)"
+#define SAYS(template)              \
+    "pg_catalog.strpos(" DEFINITION \
+    ", pg_catalog.format(" template ", a.attname)) > 0"
+#define WITHOUT(word) "pg_catalog.strpos(" DEFINITION ", '" word "') = 0"
+#define COLUMNS_SQL                                                                                                                                                                   \
+    "SELECT a.attname, a.attnotnull OR t.typnotnull, "                                                                                                                                \
+    "EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = "                                                                                                              \
+    "a.attrelid AND k.contype = 'c' AND k.convalidated AND a.attnum = ANY "                                                                                                           \
+    "(k.conkey) AND (" SAYS("'CHECK ((%I IS NOT NULL))'") " OR ("                                                                                                                     \
+                                                          "(" SAYS("'((%I IS "                                                                                                        \
+                                                                   "NOT "                                                                                                             \
+                                                                   "NULL) "                                                                                                           \
+                                                                   "AND '") " OR " SAYS("' AND (%I IS NOT NULL)'") ") AND " WITHOUT(" OR ") " AND " WITHOUT("NOT (") " AND " WITHOUT( \
+                                                              "CASE ") "))), "                                                                                                        \
+                                                                       "(SELE"                                                                                                        \
+                                                                       "CT "                                                                                                          \
+                                                                       "count"                                                                                                        \
+                                                                       "(*) "                                                                                                         \
+                                                                       "FROM "                                                                                                        \
+                                                                       "pg_"                                                                                                          \
+                                                                       "catal"                                                                                                        \
+                                                                       "og."                                                                                                          \
+                                                                       "pg_"                                                                                                          \
+                                                                       "index"                                                                                                        \
+                                                                       " i "                                                                                                          \
+                                                                       "WHERE"                                                                                                        \
+                                                                       " i."                                                                                                          \
+                                                                       "indre"                                                                                                        \
+                                                                       "lid "                                                                                                         \
+                                                                       "= "                                                                                                           \
+                                                                       "a."                                                                                                           \
+                                                                       "attre"                                                                                                        \
+                                                                       "lid "                                                                                                         \
+                                                                       "AND "                                                                                                         \
+                                                                       "a."                                                                                                           \
+                                                                       "attnu"                                                                                                        \
+                                                                       "m = "                                                                                                         \
+                                                                       "ANY "                                                                                                         \
+                                                                       "(i."                                                                                                          \
+                                                                       "indke"                                                                                                        \
+                                                                       "y::"                                                                                                          \
+                                                                       "int2["                                                                                                        \
+                                                                       "])), "                                                                                                        \
+                                                                       "EXIST"                                                                                                        \
+                                                                       "S "                                                                                                           \
+                                                                       "(SELE"                                                                                                        \
+                                                                       "CT "                                                                                                          \
+                                                                       "FROM "                                                                                                        \
+                                                                       "pg_"                                                                                                          \
+                                                                       "catal"                                                                                                        \
+                                                                       "og."                                                                                                          \
+                                                                       "pg_"                                                                                                          \
+                                                                       "index"                                                                                                        \
+                                                                       " i "                                                                                                          \
+                                                                       "WHERE"                                                                                                        \
+                                                                       " i."                                                                                                          \
+                                                                       "indre"                                                                                                        \
+                                                                       "lid "                                                                                                         \
+                                                                       "= "                                                                                                           \
+                                                                       "a."                                                                                                           \
+                                                                       "attre"                                                                                                        \
+                                                                       "lid "                                                                                                         \
+                                                                       "AND "                                                                                                         \
+                                                                       "i."                                                                                                           \
+                                                                       "indis"                                                                                                        \
+                                                                       "prima"                                                                                                        \
+                                                                       "ry "                                                                                                          \
+                                                                       "AND "                                                                                                         \
+                                                                       "i."                                                                                                           \
+                                                                       "indke"                                                                                                        \
+                                                                       "y[0] "                                                                                                        \
+                                                                       "= "                                                                                                           \
+                                                                       "a."                                                                                                           \
+                                                                       "attnu"                                                                                                        \
+                                                                       "m), "                                                                                                         \
+                                                                       "pg_"                                                                                                          \
+                                                                       "catal"                                                                                                        \
+                                                                       "og."                                                                                                          \
+                                                                       "quote"                                                                                                        \
+                                                                       "_iden"                                                                                                        \
+                                                                       "t(a."                                                                                                         \
+                                                                       "attna"                                                                                                        \
+                                                                       "me) "                                                                                                         \
+                                                                       "FROM "                                                                                                        \
+                                                                       "pg_"                                                                                                          \
+                                                                       "catal"                                                                                                        \
+                                                                       "og."                                                                                                          \
+                                                                       "pg_"                                                                                                          \
+                                                                       "attri"                                                                                                        \
+                                                                       "bute "                                                                                                        \
+                                                                       "a "                                                                                                           \
+                                                                       "JOIN "                                                                                                        \
+                                                                       "pg_"                                                                                                          \
+                                                                       "catal"                                                                                                        \
+                                                                       "og."                                                                                                          \
+                                                                       "pg_"                                                                                                          \
+                                                                       "type "                                                                                                        \
+                                                                       "t ON "                                                                                                        \
+                                                                       "t."                                                                                                           \
+                                                                       "oid "                                                                                                         \
+                                                                       "= "                                                                                                           \
+                                                                       "a."                                                                                                           \
+                                                                       "attty"                                                                                                        \
+                                                                       "pid "                                                                                                         \
+                                                                       "WHERE"                                                                                                        \
+                                                                       " a."                                                                                                          \
+                                                                       "attre"                                                                                                        \
+                                                                       "lid "                                                                                                         \
+                                                                       "= "                                                                                                           \
+                                                                       "$1::"                                                                                                         \
+                                                                       "oid "                                                                                                         \
+                                                                       "AND "                                                                                                         \
+                                                                       "a."                                                                                                           \
+                                                                       "attnu"                                                                                                        \
+                                                                       "m > "                                                                                                         \
+                                                                       "0 "                                                                                                           \
+                                                                       "AND "                                                                                                         \
+                                                                       "NOT "                                                                                                         \
+                                                                       "a."                                                                                                           \
+                                                                       "attis"                                                                                                        \
+                                                                       "dropp"                                                                                                        \
+                                                                       "ed "                                                                                                          \
+                                                                       "ORDER"                                                                                                        \
+                                                                       " BY "                                                                                                         \
+                                                                       "a."                                                                                                           \
+                                                                       "attnu"                                                                                                        \
+                                                                       "m"
 
 static bool yes(const char *cell)
 {
@@ -204,13 +316,11 @@ static void read_columns(struct catalog *c, struct catalog_relation *r,
         char **cell = got.cell[i];
         r->columns[r->n_columns++] =
             (struct catalog_column){.name = cell[0],
-                                    .type = cell[1],
-                                    .not_null = yes(cell[2]),
-                                    .has_default = yes(cell[3]),
-                                    .never_null = yes(cell[4]),
-                                    .indexes = (int)number(cell[5])};
-        if (yes(cell[6]))
-            r->key = cell[7];
+                                    .not_null = yes(cell[1]),
+                                    .never_null = yes(cell[2]),
+                                    .indexes = (int)number(cell[3])};
+        if (yes(cell[4]))
+            r->key = cell[5];
     }
 }
 

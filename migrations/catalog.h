@@ -36,9 +36,7 @@ struct catalog_part {
 
 struct catalog_column {
     const char *name; /* as it stands */
-    const char *type; /* "character varying(20)" */
     bool not_null;    /* or a domain that is */
-    bool has_default; /* or identity, or generated */
     bool never_null;  /* a validated CHECK (c IS NOT NULL) says so */
     int indexes;      /* that it is a column of */
 };
@@ -82,15 +80,8 @@ bool catalog_index_filled(struct catalog *c, const struct catalog_relation *r,
 char catalog_constraint(struct catalog *c, const struct catalog_relation *r,
                         const char *name);
 
-/* ---- types ---- */
-
-enum catalog_domain {
-    DOMAIN_UNKNOWN,
-    DOMAIN_NONE,
-    DOMAIN_FREE,
-    DOMAIN_CHECKED
-};
 /* Is the type a domain, and has it constraints? */
+enum catalog_domain { DOMAIN_UNKNOWN, NO_DOMAIN, FREE_DOMAIN, CHECKED_DOMAIN };
 enum catalog_domain catalog_domain(struct catalog *c, const char *type);
 /* Tables with a column of the domain. */
 const struct catalog_part *catalog_users(struct catalog *c, const char *domain,
@@ -109,8 +100,6 @@ enum catalog_retype catalog_retype(struct catalog *c,
                                    bool utc);
 /* Whether the role's sessions count time in UTC. */
 bool catalog_in_utc(struct catalog *c);
-
-/* ---- functions, dependents ---- */
 
 /* The functions of that name that stay beside a new one, in words, when none
  * takes these arguments (types parted by CATALOG_COMMA); NULL: there is none,

@@ -32,8 +32,8 @@ static const char domain_sql[] =
 
 enum catalog_domain catalog_domain(struct catalog *c, const char *type)
 {
-    static const enum catalog_domain values[] = {DOMAIN_UNKNOWN, DOMAIN_NONE,
-                                                 DOMAIN_FREE, DOMAIN_CHECKED};
+    static const enum catalog_domain values[] = {DOMAIN_UNKNOWN, NO_DOMAIN,
+                                                 FREE_DOMAIN, CHECKED_DOMAIN};
     const char *params[] = {type, type_schemas(c, type)};
     const char *question = arena_printf(c->arena, "domain %s", type);
     const struct catalog_answer *known = catalog_known(c, question);
@@ -43,9 +43,9 @@ enum catalog_domain catalog_domain(struct catalog *c, const char *type)
     if (known)
         return values[known->n];
     if (catalog_ask(c, domain_sql, false, params, 2, &r) && r.cell[0][0])
-        is = !r.cell[0][1]          ? DOMAIN_NONE
-             : *r.cell[0][1] == 't' ? DOMAIN_CHECKED
-                                    : DOMAIN_FREE;
+        is = !r.cell[0][1]          ? NO_DOMAIN
+             : *r.cell[0][1] == 't' ? CHECKED_DOMAIN
+                                    : FREE_DOMAIN;
     catalog_keep(c, question, NULL, is);
     return is;
 }
@@ -184,7 +184,7 @@ enum catalog_retype catalog_retype(struct catalog *c,
                         .to_mods = mods_of(c->arena, type),
                         .binary = *cell[3] == 't',
                         .same = *cell[4] == 't',
-                        .to_checked = catalog_domain(c, type) == DOMAIN_CHECKED,
+                        .to_checked = catalog_domain(c, type) == CHECKED_DOMAIN,
                         .utc = utc};
     return is_free(&change) ? RETYPE_FREE : RETYPE_REWRITES;
 }

@@ -30,7 +30,8 @@ struct scan {
 
 static bool is(const char *word, size_t len, const char *what)
 {
-    return strlen(what) == len && strncasecmp(word, what, len) == 0;
+    return (*word | 0x20) == *what && strlen(what) == len &&
+           strncasecmp(word, what, len) == 0;
 }
 
 void cut_begin(struct cut *c, const char *text)

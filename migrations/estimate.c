@@ -50,12 +50,36 @@ enum work estimate_work(const struct traced_statement *s)
     return most;
 }
 
-/* Sorting n rows takes n log n comparisons. */
+/* Sorting n rows, or looking up n keys, takes n log n comparisons. */
 static double sorted(const struct relation *rel, double ratio)
 {
     if (rel->born || rel->rows < 2 || rel->production_rows < 2)
         return ratio;
     return ratio * log((double)rel->production_rows) / log((double)rel->rows);
+}
+
+static bool is_sorted(const struct traced_statement *s,
+                      const struct traced_touch *t)
+{
+    return t->rewritten ? t->relation->kind == 'i'
+                        : t->scanned && (s->builds_index ||
+                                         t->lock == LOCK_SHARE_ROW_EXCLUSIVE);
+}
+
+/* An index that is rebuilt with its table takes about as long as the table,
+ * however small it is, and grows with the table's rows; also one that this
+ * release has made. */
+static const struct relation *measure_of(const struct traced_statement *s,
+                                         const struct traced_touch *t,
+                                         bool *by_rows)
+{
+    for (size_t i = 0; t->rewritten && t->relation->kind == 'i' && i < s->n;
+         i++)
+        if (s->touched[i].relation->oid == t->relation->table) {
+            *by_rows = true;
+            return s->touched[i].relation;
+        }
+    return t->relation;
 }
 
 double estimate_ratio(const struct traced_statement *s, bool *grows)
@@ -65,19 +89,30 @@ double estimate_ratio(const struct traced_statement *s, bool *grows)
     *grows = false;
     for (size_t i = 0; i < s->n; i++) {
         const struct traced_touch *t = &s->touched[i];
-        double weight = (double)t->relation->bytes, ratio;
+        const struct relation *rel;
+        double weight, ratio;
         bool by_rows;
         if (!estimate_grows(s, t, &by_rows))
             continue;
         *grows = true;
-        ratio = relation_ratio(t->relation, by_rows);
-        if (s->builds_index && t->scanned && !t->rewritten)
-            ratio = sorted(t->relation, ratio);
-        weight = weight < PAGE ? PAGE : weight;
+        rel = measure_of(s, t, &by_rows);
+        ratio = relation_ratio(rel, by_rows);
+        if (is_sorted(s, t))
+            ratio = sorted(rel, ratio);
+        weight = rel->bytes < PAGE ? PAGE : (double)rel->bytes;
         clone += weight;
         production += weight * (ratio > 0 ? ratio : 1);
     }
     return *grows ? production / clone : 1;
+}
+
+/* Production's time: what any statement takes does not grow. */
+static double scaled_ms(const struct traced_statement *s, bool *grows)
+{
+    double ratio = estimate_ratio(s, grows), us = (double)s->us;
+    double fixed = us < 2 * ESTIMATE_FIXED_US ? us / 2 : ESTIMATE_FIXED_US;
+
+    return (*grows ? fixed + (us - fixed) * ratio : us) / 1000;
 }
 
 static bool is_cold(const struct relation *rel, const struct grounds *g)
@@ -157,7 +192,7 @@ struct estimate estimate_statement(const struct traced_statement *s,
     struct estimate out = {.work = estimate_work(s)};
     struct factor f;
     bool grows;
-    double ms = (double)s->us / 1000.0 * estimate_ratio(s, &grows);
+    double ms = scaled_ms(s, &grows);
 
     if (!g)
         g = &none;

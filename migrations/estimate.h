@@ -3,10 +3,10 @@
  *
  * Work that grows with the data (rewrites, scans, index builds, rows changed)
  * is scaled by the worked-on relations' own size ratio: pages for scans and
- * rewrites, rows for indexes and keys, n log n where rows are sorted. What
- * only touches the catalog never is (scaling it was off by 60 times in our
- * measurements). Around that lie low and high: by default factors for a cold
- * cache and for load, or by what earlier statements of the same work took
+ * rewrites, rows for indexes and keys, n log n where they are sorted or looked
+ * up. What only touches the catalog never is (scaling it was off by 60 times in
+ * our measurements). Around that lie low and high: by default factors for a
+ * cold cache and for load, or by what earlier statements of the same work took
  * (migrations/learn.h) once there are enough.
  */
 #ifndef MIGRATIONS_ESTIMATE_H
@@ -31,6 +31,8 @@
 #define ESTIMATE_SPILL 1500
 /* Below this nobody can promise anything on a busy server. */
 #define ESTIMATE_FLOOR_MS 10
+/* Parsing, planning, the catalog: the same on the clone and in production. */
+#define ESTIMATE_FIXED_US 1000
 /* What still counts as a few rows: not scaled, unless the table was read. */
 #define ESTIMATE_FEW_ROWS 1000
 

@@ -134,6 +134,7 @@ static struct live facts(const struct apply *ap, const struct guard *g,
                                    : "",
         .waiting = s->waiting,
         .world = outside(ap),
+        .batches = t->batches,
     };
 }
 

@@ -10,10 +10,12 @@
     {                               \
         "AlterTableStmt", sub, when \
     }
-#define ADD        "ALTER TABLE {table} ADD COLUMN {name} {type};\n"
-#define APART      "-- in a migration of its own:\n"
-#define IN_BATCHES "-- old rows in batches, each a transaction of its own:\n"
-#define BETWEEN    " AND {key} BETWEEN 1 AND 5000;"
+#define ADD   "ALTER TABLE {table} ADD COLUMN {name} {type};\n"
+#define APART "-- in a migration of its own:\n"
+#define IN_BATCHES                              \
+    "-- old rows, in a migration of its own:\n" \
+    "-- tidegate: batch={table} key={key} size=5000\n"
+#define BETWEEN " AND {key} BETWEEN $1 AND $2;"
 #define FILL                                                  \
     IN_BATCHES "UPDATE {table} SET {name} = {default} WHERE " \
                "{name} IS NULL" BETWEEN
@@ -116,7 +118,7 @@ static bool maybe_domain(const struct subject *s)
 
 static bool checked_domain(const struct subject *s)
 {
-    return own_type(s) && domain_of(s) == DOMAIN_CHECKED;
+    return own_type(s) && domain_of(s) == CHECKED_DOMAIN;
 }
 
 static bool plain_column(const struct subject *s)

@@ -111,9 +111,10 @@ const struct hazard hazards_data[] = {
      .scans = true,
      .what = "UPDATE of every row of {table}: locks them all until the end, "
              "and doubles the table",
-     .safer = "{statement} WHERE {key} BETWEEN 1 AND 5000;\n"
-              "-- and so on, each batch a transaction of its own; then, with "
-              "transaction=none:\nVACUUM {table};"},
+     .safer = "-- tidegate: batch={table} key={key} size=5000\n"
+              "{statement} WHERE {key} BETWEEN $1 AND $2;\n"
+              "-- and then, in another migration, with transaction=none:\n"
+              "VACUUM {table};"},
     {{"UpdateStmt", NULL, has_where},
      HAZARD_NOTE,
      "bulk",
@@ -126,9 +127,10 @@ const struct hazard hazards_data[] = {
      RX,
      .scans = true,
      .what = "DELETE of every row of {table}: locks them all until the end",
-     .safer = "{statement} WHERE {key} BETWEEN 1 AND 5000;\n"
-              "-- and so on, each batch a transaction of its own; then, with "
-              "transaction=none:\nVACUUM {table};"},
+     .safer = "-- tidegate: batch={table} key={key} size=5000\n"
+              "{statement} WHERE {key} BETWEEN $1 AND $2;\n"
+              "-- and then, in another migration, with transaction=none:\n"
+              "VACUUM {table};"},
     {{"DeleteStmt", NULL, has_where},
      HAZARD_NOTE,
      "bulk",
@@ -149,8 +151,8 @@ const struct hazard hazards_data[] = {
      "bulk",
      RX,
      .what = "INSERT ... SELECT into {table}: if it is large, replicas lag",
-     .safer = "-- with WHERE on the key of what is read, each batch a "
-              "transaction of its own:\n{statement}",
+     .safer = "-- tidegate: batch=TABLE key=KEY (of what is read), and "
+              "WHERE KEY BETWEEN $1 AND $2:\n{statement}",
      .also = {{WHOSE_SOURCES, LOCK_ACCESS_SHARE, .scans = true}}},
     {{"InsertStmt", NULL, changes_catalog},
      HAZARD_ERROR,
@@ -185,8 +187,8 @@ const struct hazard hazards_data[] = {
      "lock",
      AEL,
      .what = "TRUNCATE {table}: the data is lost, for the old code too",
-     .safer = "DELETE FROM {table} WHERE {key} BETWEEN 1 AND 5000;  -- and so "
-              "on, each batch a transaction of its own"},
+     .safer = "-- tidegate: batch={table} key={key} size=5000\n"
+              "DELETE FROM {table} WHERE {key} BETWEEN $1 AND $2;"},
     {{"TruncateStmt", NULL, cascades},
      HAZARD_WARNING,
      "lock",

@@ -421,6 +421,9 @@ static bool read_goose(struct layout_reading *r, struct err *e)
         return false;
     if (r->count)
         qsort(r->list, r->count, sizeof *r->list, by_number);
+    for (size_t i = 0; i < r->count; i++) /* its table has numbers */
+        r->list[i].version =
+            arena_printf(r->a, "%lld", (long long)r->list[i].number);
     return true;
 }
 

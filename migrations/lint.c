@@ -2,8 +2,11 @@
 
 #include <string.h>
 
+#include "migrations/foreign.h"
 #include "migrations/hazards.h"
+#include "migrations/layout.h"
 #include "migrations/lint_allow.h"
+#include "migrations/lint_parts.h"
 #include "migrations/lint_touch.h"
 #include "migrations/refusals.h"
 #include "migrations/split.h"
@@ -14,12 +17,14 @@ struct linter {
     struct arena *scratch; /* trees */
     struct lint_run *run;
     const char *file, *text;
-    bool together; /* the file is one transaction */
-    bool survive;  /* the old code must live through it */
+    const struct sql_how *how; /* the part in hand is to be read */
+    bool together;             /* the file is one transaction */
+    bool survive;              /* the old code must live through it */
     struct finding *list;
     size_t n, cap;
     struct fresh fresh;
     struct allowances allowed;
+    const struct split_pieces *pieces;
     /* the statement in hand */
     const struct node *stmt;
     int line;
@@ -293,7 +298,8 @@ static void lint_parsed(struct linter *l, const struct split_piece *p)
     struct err e;
 
     l->stmt = p->tree;
-    if (!refusals_allow(l->scratch, p->tree, p->text,
+    if (!(l->how->foreign && foreign_allows(p, l->pieces)) &&
+        !refusals_allow(l->scratch, p->tree, p->text,
                         arena_printf(l->scratch, "%s:%d", l->file, l->line),
                         &e))
         add_error(l, l->line, "refused", &e);
@@ -307,7 +313,7 @@ static void lint_statement(struct linter *l, const struct split_piece *p)
 {
     size_t from = l->n;
 
-    l->line = p->at.line;
+    l->line = p->at.line + l->how->lines_before;
     l->begins = p->at.offset;
     l->stmt = NULL;
     if (p->tree)
@@ -340,7 +346,9 @@ static bool all_alone(struct linter *l, const struct split_pieces *pieces)
 
 static void bad_allowance(void *arg, int line, const struct err *e)
 {
-    add_error(arg, line, "directive", e);
+    struct linter *l = arg;
+
+    add_error(l, line + l->how->lines_before, "directive", e);
 }
 
 static void say_unused(struct linter *l)
@@ -351,7 +359,7 @@ static void say_unused(struct linter *l)
         if (w->used)
             continue;
         f = add(l);
-        f->line = w->line;
+        f->line = w->line + l->how->lines_before;
         f->level = FINDING_NOTE;
         f->rule = "allow-unused";
         f->what = arena_printf(
@@ -371,24 +379,44 @@ static void lint_pieces(struct linter *l, const struct split_pieces *pieces)
     say_unused(l);
 }
 
+/* Whether the statement is bound to its batch. */
+static void lint_batch(struct linter *l, bool down)
+{
+    struct sql_file file = {
+        .name = l->file, .bytes = l->text, .len = strlen(l->text)};
+    struct script ignored;
+    struct err e;
+
+    if (!split_script(&ignored, NULL, l->scratch, &file, down, &e))
+        add_error(l, line_of(l, &e), "batch", &e);
+}
+
 static void lint_text(struct linter *l, bool down)
 {
+    struct script ignored = {.text = l->text};
+    int before = l->how->lines_before;
     struct split_pieces pieces;
     struct directives d;
     struct err e;
 
-    if (!directives_read(&d, l->scratch, l->file, l->text, 0, down, &e)) {
+    if (!directives_read(&d, l->scratch, l->file, l->text, before, down, &e)) {
         add_error(l, line_of(l, &e), "directive", &e);
         d = (struct directives){0};
     }
+    if (d.batch)
+        lint_batch(l, down);
     allowances_read(&l->allowed, l->a, l->file, l->text, bad_allowance, l);
-    if (!split_pieces(&pieces, l->scratch, l->file, l->text, 0, &e)) {
+    if (!split_pieces(&pieces, l->scratch, l->file, l->text, before, &e)) {
         add_error(l, line_of(l, &e), "parse", &e);
         return;
     }
     split_unwrap(&pieces);
+    if (l->how->foreign)
+        foreign_settle(&pieces, &ignored);
+    l->pieces = &pieces;
     l->survive = !down && !d.after && !d.compatible;
-    l->together = !d.no_transaction && !all_alone(l, &pieces);
+    l->together = !d.no_transaction && !l->how->no_transaction &&
+                  !l->how->each_alone && !all_alone(l, &pieces);
     lint_pieces(l, &pieces);
 }
 
@@ -404,11 +432,30 @@ static void sort_findings(struct linter *l)
     }
 }
 
-static bool is_down(const char *name)
+static void lint_part(struct linter *l, const struct lint_part *part)
 {
-    size_t n = strlen(name);
+    struct err e;
 
-    return n >= 9 && strcmp(name + n - 9, ".down.sql") == 0;
+    l->how = &part->file.how;
+    l->fresh = (struct fresh){0};
+    l->from = 0;
+    l->held_line = 0;
+    l->text = split_normalise(l->scratch, &part->file, &e);
+    if (l->text)
+        lint_text(l, part->down);
+    else
+        add_error(l, line_of(l, &e), "bytes", &e);
+}
+
+/* The line in an error that names the file without its folder. */
+static void bad_parts(struct linter *l, struct err *e)
+{
+    const char *whole = l->file;
+
+    l->file = layout_base(l->file);
+    l->line = line_of(l, e);
+    l->file = whole;
+    add_error(l, l->line, "parse", e);
 }
 
 struct finding *lint_file(struct arena *a, const struct sql_file *file,
@@ -416,50 +463,20 @@ struct finding *lint_file(struct arena *a, const struct sql_file *file,
 {
     struct arena scratch;
     struct linter l = {.a = a, .scratch = &scratch, .run = run};
+    struct lint_part parts[2];
     struct err e;
+    size_t count;
 
     arena_init(&scratch);
     l.file = arena_strdup(a, file->name);
-    l.line = 1;
-    l.text = split_normalise(&scratch, file, &e);
-    if (l.text)
-        lint_text(&l, is_down(file->name));
-    else
-        add_error(&l, line_of(&l, &e), "bytes", &e);
+    if (!lint_parts(parts, &count, &scratch, file, &e)) {
+        bad_parts(&l, &e);
+        count = 0;
+    }
+    for (size_t i = 0; i < count; i++)
+        lint_part(&l, &parts[i]);
     arena_release(&scratch);
     sort_findings(&l);
     *n = l.n;
     return l.list;
-}
-
-/* ---- the safer way of one statement ---- */
-
-struct advice {
-    struct arena *a;
-    const char *safer;
-};
-
-static void advise(const struct subject *s, void *arg)
-{
-    struct advice *advice = arg;
-
-    for (const struct hazard *h = NULL;
-         !advice->safer && (h = hazards_next(s, h));)
-        if (h->safer && h->level != HAZARD_NOTE)
-            advice->safer = subject_say(advice->a, s, h->safer);
-}
-
-const char *lint_safer(struct arena *a, const struct statement *s)
-{
-    struct arena scratch;
-    struct advice advice = {a, NULL};
-    struct parse_failure ignored;
-    struct parsed parsed;
-
-    arena_init(&scratch);
-    if (parser_parse(&scratch, s->text, &parsed, &ignored) && parsed.n == 1)
-        subject_each(&scratch, parsed.list[0].tree, s->text, NULL, advise,
-                     &advice);
-    arena_release(&scratch);
-    return advice.safer;
 }

@@ -104,6 +104,8 @@ struct apply_span live_left(const struct live *l)
     const struct apply_expected *x = l->expected;
     struct apply_span left = {0}, none = {-1, -1, -1}, beyond = {-2, -2, -2};
 
+    if (l->batches)
+        return l->batches->left;
     if (l->statement < 1 || (size_t)l->statement > x->n) {
         bool whole = l->n == 1 && paced(l);
 
@@ -169,7 +171,11 @@ static void add_stop(const struct live *l, struct buf *out)
         buf_str(out, "; it commits, and cannot be stopped now");
         return;
     }
-    if (l->journaled && l->done > 0) {
+    if (l->batches) {
+        buf_str(out, "; stop now costs nothing, it goes on from there");
+        if (x->back_high >= 0 && !l->down && l->batches->some)
+            add_span(out, ", undoing it costs up to ", x->back_high, "");
+    } else if (l->journaled && l->done > 0) {
         buf_printf(out, "; stop now leaves %d of %d statements", l->done, l->n);
         if (x->back_high >= 0 && !l->down)
             add_span(out, ", undoing them costs up to ", x->back_high, "");
@@ -191,11 +197,13 @@ static void add_no_return(const struct live *l, struct buf *out)
         buf_str(out, "; point of no return: none");
     else if (strcmp(name, l->name) != 0)
         buf_printf(out, "; point of no return: COMMIT of %s", name);
-    else if (l->journaled && l->done > 0)
+    else if ((l->journaled && l->done > 0) || (l->batches && l->batches->some))
         buf_str(out, "; point of no return: passed");
     else
         buf_printf(out, "; point of no return: its %s",
-                   l->journaled ? "first statement" : "COMMIT");
+                   l->batches     ? "first batch"
+                   : l->journaled ? "first statement"
+                                  : "COMMIT");
 }
 
 static void add_world(const struct apply_world *world, struct buf *out)
@@ -212,6 +220,8 @@ static void add_world(const struct apply_world *world, struct buf *out)
 
 static void add_doing(const struct live *l, struct buf *out)
 {
+    if (l->batches)
+        buf_printf(out, "; %s", l->batches->far);
     if (l->n > 1 && l->statement > 0)
         buf_printf(out, "; statement %d of %d", l->statement, l->n);
     if (*l->pace.phase)

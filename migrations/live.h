@@ -21,6 +21,13 @@ struct live_pace {
 int live_index_share(const char *phase, bool validates, int64_t done,
                      int64_t total);
 
+/* How far a backfill is. */
+struct live_batches {
+    const char *far;        /* "30 of about 100 rows, up to key 90, ..." */
+    struct apply_span left; /* -1: unknown */
+    bool some;              /* of it is there */
+};
+
 struct live {
     const struct apply_expected *expected;
     const char *name; /* of the migration */
@@ -35,6 +42,7 @@ struct live {
     struct live_pace pace; /* of that statement */
     const char *waits_for; /* who holds it up, or "" */
     int waiting;           /* sessions behind it */
+    const struct live_batches *batches; /* NULL: it is none */
     struct apply_world world;
 };
 

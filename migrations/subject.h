@@ -44,9 +44,8 @@ struct subject {
     struct catalog *catalog;       /* of a database to ask, or NULL */
 };
 
-/* The node type and the sub-kind that a row asks for; sub NULL: any. The
- * sub-kind is a cmd's subtype, the kind of DROP, RENAME, SET, transaction
- * control, ALTER DOMAIN or REINDEX. */
+/* The node type and the sub-kind (of a cmd, DROP, RENAME, SET, transaction
+ * control, ALTER DOMAIN, REINDEX ...) that a row asks for; sub NULL: any. */
 struct match {
     const char *type, *sub;
     bool (*when)(const struct subject *s); /* NULL: always */
@@ -67,15 +66,13 @@ bool subject_matches(const struct subject *s, const struct match *m);
 
 /* ---- what a file makes (subject_fresh.c) ---- */
 
-/* Before the first statement of a file, of each of them: what it will make.
- * Only where the file is one transaction: else others see what is between. */
+/* Before the first statement of a file that is one transaction, of each. */
 void subject_foresee(struct arena *a, const struct node *stmt,
                      struct fresh *fresh);
 /* After a statement: what it made. */
 void subject_remember(struct arena *a, const struct node *stmt,
                       struct fresh *fresh);
-/* Did the file make it before this statement, or does it anywhere? The key is
- * kind, blank and name. */
+/* Did the file make it before this statement; does it anywhere? */
 bool subject_made(const struct fresh *fresh, const char *kind,
                   const char *name);
 bool subject_makes(const struct fresh *fresh, const char *kind,

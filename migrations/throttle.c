@@ -110,10 +110,22 @@ static bool too_far(const struct throttle *th, int64_t lag, struct err *e)
     return err_fix(e, "look at the replica, then: tidegate resume");
 }
 
-bool throttle_wait(struct throttle *th, const char *far, struct err *e)
+static void say_waits(const struct throttle *th, int64_t lag)
+{
+    struct guard g = {
+        .t = th->t, .deadline = CLOCK_NEVER, .limit_ms = CLOCK_NEVER};
+    char is[40], limit[40], text[160];
+
+    duration_text(lag, is, sizeof is);
+    duration_text(th->max_lag_ms, limit, sizeof limit);
+    snprintf(text, sizeof text, "waits: a replica is behind, by %s (limit %s)",
+             is, limit);
+    guard_say(th->ap, &g, text);
+}
+
+bool throttle_wait(struct throttle *th, struct err *e)
 {
     int64_t began = clock_mono(), lag = 0;
-    char is[40], limit[40];
     bool hidden;
 
     while (may_go_on(th, e)) {
@@ -126,11 +138,7 @@ bool throttle_wait(struct throttle *th, const char *far, struct err *e)
             return true;
         if (clock_mono() - began > PATIENCE_MS)
             return too_far(th, lag, e);
-        duration_text(lag, is, sizeof is);
-        duration_text(th->max_lag_ms, limit, sizeof limit);
-        progress_live(th->ap->progress, th->t->name, 0, 0,
-                      "waits: a replica is %s behind (limit %s); %s", is, limit,
-                      far);
+        say_waits(th, lag);
         if (!loop_sleep(th->ap->loop, LOOK_MS))
             return interrupted(th, e);
     }

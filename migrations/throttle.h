@@ -26,9 +26,9 @@ struct throttle {
  * not see how far replicas are; where it names none, that is a warning. */
 bool throttle_init(struct throttle *th, struct apply *ap, const struct task *t,
                    struct err *e);
-/* Waits until the next batch may begin; far tells people how far it is. False:
- * it shall pause (ERR_HELD, or what outside said), a signal came
- * (ERR_INTERRUPTED), or the connection was lost. */
-bool throttle_wait(struct throttle *th, const char *far, struct err *e);
+/* Waits until the next batch may begin. False: it shall pause (ERR_HELD, or
+ * what outside said), a signal came (ERR_INTERRUPTED), or the connection was
+ * lost. */
+bool throttle_wait(struct throttle *th, struct err *e);
 
 #endif

@@ -49,7 +49,8 @@ struct task {
     /* of a batch: what its rows say; number 0: as recorded */
     const struct applied_row *as;
     int64_t number;
-    struct arena *a; /* for the task */
+    const struct live_batches *batches; /* how far it is */
+    struct arena *a;                    /* for the task */
     struct apply_result *out;
 };
 

@@ -153,6 +153,8 @@ struct rehearsal_facts {
     const char *differs;       /* !same: what */
     double clone_share;        /* size of the clone / production, 0..1+ */
     int64_t low, likely, high; /* ms, whole "up" in production */
+    int64_t pausable;          /* of high: all but the longest batch of each
+                                  backfill, which can pause after any */
     int64_t blocked;           /* ms, longest wait of any table */
     const char *blocked_by;    /* "0012_x.up.sql:3 ACCESS EXCLUSIVE on
                                   orders" */

@@ -98,7 +98,7 @@ struct hold_answer hold_decide(const struct hold_facts *facts,
     if (facts->is == STOP)
         return act(facts, on_hold, "a gate said STOP");
     if (in_batches(facts) && facts->retry > pause_max - facts->held)
-        return act(facts, on_hold, "not soon enough");
+        return act(facts, on_hold, "no change is near");
     if (facts->held < pause_max)
         return wait_on(facts, pause_max);
     snprintf(why, sizeof(why), "held for %s", say_ms(facts->held).text);

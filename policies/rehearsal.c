@@ -42,7 +42,8 @@ static bool broken(const struct budget_settings *budget,
                           r->blocked_by ? r->blocked_by : "a table is locked");
         verdict_limit(v, "blocked = %s", say_ms(budget->blocked_ms).text);
         fix_safer(r, v);
-    } else if (budget->total_ms >= 0 && r->high > budget->total_ms) {
+    } else if (budget->total_ms >= 0 &&
+               r->high - r->pausable > budget->total_ms) {
         *v =
             verdict_stop("rehearsal.total",
                          "takes %s to %s, likely %s; "

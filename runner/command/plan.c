@@ -88,6 +88,10 @@ static void plan_migrations(struct tidegate *t, struct subject *s,
                           s->pg_why ? s->pg_why : "no database"));
         return;
     }
+    if (s->migrations.layout && strcmp(s->migrations.layout, "tidegate") != 0)
+        line(t, list, PROVED,
+             arena_printf(a, "migrations are read as those of %s (layout = %s)",
+                          s->migrations.layout, t->config.migrations_layout));
     for (size_t i = 0; i < s->pending.n; i++) {
         const struct migration *m = s->pending.list[i];
 

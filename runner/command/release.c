@@ -56,9 +56,11 @@ static void say_migrations(struct tidegate *t, const struct run *r)
         say_line(
             t, "migrations",
             arena_printf(
-                t->arena, "%zu, %s to %s", r->s->pending.n,
+                t->arena, "%zu, %s to %s%s", r->s->pending.n,
                 duration_text(r->facts.rehearsal.low, low, sizeof low),
-                duration_text(r->facts.rehearsal.high, high, sizeof high)));
+                duration_text(r->facts.rehearsal.high, high, sizeof high),
+                r->facts.rehearsal.pausable > 0 ? ", with pauses where need be"
+                                                : ""));
     else
         say_line(
             t, "migrations",

@@ -82,6 +82,20 @@ static void longest_wait(struct subject *s, const struct rehearsal *r,
     }
 }
 
+/* The first statement of several lines: a verdict has room for one. */
+static const char *first_step(struct arena *a, const char *safer)
+{
+    size_t n;
+
+    while (safer && strncmp(safer, "--", 2) == 0 && strchr(safer, '\n'))
+        safer = strchr(safer, '\n') + 1;
+    n = safer ? strcspn(safer, "\n") : 0;
+    return safer && safer[n]
+               ? arena_printf(a, "%.*s ... (all of it: tidegate lint FILE)",
+                              (int)n, safer)
+               : safer;
+}
+
 /* The first statement that rewrites a table, and what to write instead. */
 static void first_rewrite(struct subject *s, const struct rehearsed *m,
                           struct rehearsal_facts *out)
@@ -93,7 +107,7 @@ static void first_rewrite(struct subject *s, const struct rehearsed *m,
             out->rewrite =
                 arena_printf(s->arena, "%s:%d rewrites %s", m->name,
                              m->up[i].line, m->up[i].touched[k].relation);
-            out->safer = m->up[i].safer;
+            out->safer = first_step(s->arena, m->up[i].safer);
             break;
         }
 }
@@ -176,8 +190,8 @@ void gather_rehearsal(struct subject *s, struct facts *f)
         out->low = r.low;
         out->likely = r.likely;
         out->high = r.high;
-        for (size_t i = 0; i < r.n; i++) /* batches are no outage */
-            out->high -= r.list[i].high - rehearsed_need(&r.list[i]);
+        for (size_t i = 0; i < r.n; i++)
+            out->pausable += r.list[i].high - rehearsed_need(&r.list[i]);
         out->failed = r.failed;
         if (!f->changing && s->pending_known)
             gather_basis(s, &r.basis, &out->basis);

@@ -138,9 +138,8 @@ static bool backfills_go_back(const struct run *r, bool after, struct err *e)
     for (size_t i = 0; i < r->s->applied.backfills_n; i++) {
         const struct backfill_row *half = &r->s->applied.backfills[i];
 
-        if (half->row.after != after ||
-            !undoes(r) || !is_undone(r, &half->row) ||
-            backfill_goes_back(half))
+        if (half->row.after != after || !undoes(r) ||
+            !is_undone(r, &half->row) || backfill_goes_back(half))
             continue;
         err_what(e, ERR_PARTWAY, "%s is half done", half->row.name);
         err_why(e,

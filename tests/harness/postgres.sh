@@ -4,6 +4,8 @@
 #     . tests/harness/postgres.sh
 #     postgres_start [SETTING=VALUE...]    initdb and start; sets the names below
 #     postgres_conninfo [DATABASE]         prints a conninfo for the socket
+#     postgres_replica                     a standby that follows it; sets
+#                                          REPLICA_FOLDER and REPLICA_CONNINFO
 #     postgres_stop [FOLDER]               stop at once, remove everything
 #
 # After postgres_start: PG_FOLDER (data, log, passfile), PG_SOCKET (folder of
@@ -106,6 +108,27 @@ passfile=$PG_FOLDER/passfile"
         grep -q 'Address already in use' "$PG_FOLDER/log" || break
     done
     cat "$PG_FOLDER/log" >&2
+    return 1
+}
+
+postgres_replica() {
+    REPLICA_FOLDER=$(mktemp -d /tmp/tgpg.XXXXXX)
+    [ "$(id -u)" != 0 ] || chown "$PG_USER" "$REPLICA_FOLDER"
+    postgres_as "$PG_BIN/pg_basebackup" -D "$REPLICA_FOLDER/data" -R \
+        -X stream -c fast --no-sync -h "$PG_SOCKET" -p "$PG_PORT" \
+        -U postgres || return 1
+    for attempt in 1 2 3 4 5 6 7 8; do
+        replica_port=$(postgres_port)
+        if postgres_as "$PG_BIN/pg_ctl" -D "$REPLICA_FOLDER/data" -s -w -t 60 \
+            -l "$REPLICA_FOLDER/log" \
+            -o "-p $replica_port -k $REPLICA_FOLDER" start >/dev/null 2>&1; then
+            REPLICA_CONNINFO="host=$REPLICA_FOLDER port=$replica_port \
+user=postgres dbname=postgres"
+            return 0
+        fi
+        grep -q 'Address already in use' "$REPLICA_FOLDER/log" || break
+    done
+    cat "$REPLICA_FOLDER/log" >&2
     return 1
 }
 

@@ -14,9 +14,14 @@ for test; do
 done
 standby=
 small=
-trap '[ -z "$standby" ] || postgres_stop "$standby"
-[ -z "$small" ] || postgres_stop "$small"
-postgres_stop' EXIT
+REPLICA_FOLDER=
+stop() {
+    for folder in "$REPLICA_FOLDER" "$standby" "$small"; do
+        [ -z "$folder" ] || postgres_stop "$folder"
+    done
+    postgres_stop
+}
+trap stop EXIT
 trap 'exit 130' INT TERM
 # a server in recovery with nobody to follow
 postgres_start
@@ -38,6 +43,11 @@ case " $* " in *' test_ends '*)
 esac
 postgres_start max_locks_per_transaction=256
 export TIDEGATE_TEST_PG="$PG_CONNINFO" TIDEGATE_TEST_TCP="$PG_TCP"
+case " $* " in *' test_backfill '*)
+    postgres_replica
+    export TIDEGATE_TEST_REPLICA="$REPLICA_CONNINFO"
+    ;;
+esac
 failed=0
 for test; do
     "build/$flavour/integration/migrations/$test" || failed=1

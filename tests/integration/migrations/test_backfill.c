@@ -27,6 +27,10 @@ struct fixture {
     struct apply_result r;
     struct err e;
     int left; /* batches that outside still lets begin; -1: all */
+    /* A replica whose replay is stopped: it goes on once nothing is done
+     * between two asks; waited: how many rows were, then. */
+    struct pg *replica;
+    long seen, waited;
 };
 
 static const char *server(void)
@@ -37,10 +41,28 @@ static const char *server(void)
     return text;
 }
 
+static const char *value(struct fixture *f, const char *query);
+
+static void look_at_replica(struct fixture *f)
+{
+    struct pg_result r;
+    long done =
+        strtol(value(f, "SELECT count(*) FROM t WHERE n = 1"), NULL, 10);
+
+    if (done == f->seen && f->waited < 0) {
+        f->waited = done;
+        assert_true(pg_run(f->replica, &f->a, "SELECT pg_wal_replay_resume()",
+                           &r, &f->e));
+    }
+    f->seen = done;
+}
+
 static bool may_go_on(void *ctx, struct err *e)
 {
     struct fixture *f = ctx;
 
+    if (f->replica)
+        look_at_replica(f);
     if (f->left < 0 || f->left-- > 0)
         return true;
     f->left = -1;
@@ -643,6 +665,49 @@ static void others_wait_behind_a_batch(void **state)
     assert_sql(f, "SELECT batches > 3 FROM tidegate.backfill", "t");
 }
 
+static void a_replica_that_is_behind(void **state)
+{
+    struct fixture *f = *state;
+    struct pg_result r;
+
+    make_rows(f, 100);
+    f->replica =
+        pg_open(f->loop, getenv("TIDEGATE_TEST_REPLICA"), "test", 0, &f->e);
+    assert_non_null(f->replica);
+    assert_true(
+        pg_run(f->replica, &f->a, "SELECT pg_wal_replay_pause()", &r, &f->e));
+    f->seen = f->waited = -1;
+    f->s.max_lag_ms = 300;
+    assert_went(f, up(f, counting(f, "size=10 pause=100ms max_lag=1h")));
+    pg_close(f->replica);
+    f->replica = NULL;
+    assert_true(f->waited >= 0 && f->waited < 100);
+    assert_sql(f, HOW_OFTEN, "1:100");
+}
+
+static void a_role_that_may_not_see_replicas(void **state)
+{
+    struct fixture *f = *state;
+
+    make_rows(f, 100);
+    sql(f, "DROP ROLE IF EXISTS tg_filler; CREATE ROLE tg_filler LOGIN;"
+           "ALTER TABLE t OWNER TO tg_filler");
+    sql(f, arena_printf(&f->a, "GRANT CREATE ON DATABASE %s TO tg_filler",
+                        f->database));
+    f->s.conninfo =
+        pg_conninfo_with(&f->a, f->conninfo, "user", "tg_filler", &f->e);
+    assert_false(up(f, counting(f, "size=10 max_lag=1s")));
+    assert_int_equal(f->e.code, ERR_REFUSED);
+    assert_non_null(strstr(f->e.fix, "pg_monitor"));
+    assert_int_equal(f->r.outcome, APPLY_ROLLED_BACK);
+    assert_went(f, up(f, counting(f, "size=10")));
+    assert_sql(f, HOW_OFTEN, "1:100");
+    sql(f, "GRANT pg_monitor TO tg_filler");
+    assert_went(f, down(f));
+    assert_went(f, up(f, counting(f, "size=10 max_lag=1h")));
+    sql(f, "DROP OWNED BY tg_filler CASCADE; DROP ROLE tg_filler");
+}
+
 static void a_signal_between_rows(void **state)
 {
     struct fixture *f = *state;
@@ -812,6 +877,10 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(slow_rows_make_small_batches, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(others_wait_behind_a_batch, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_replica_that_is_behind, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_role_that_may_not_see_replicas, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_signal_between_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(killed_at_every_moment, setup,

@@ -256,6 +256,10 @@ static const struct {
      "ALTER TABLE $ ALTER a SET NOT NULL", 0, {{"$", AEL, NO, NO}}},
     {"18 or", "ALTER TABLE $ ADD CHECK (a IS NOT NULL OR b = 'x')",
      "ALTER TABLE $ ALTER a SET NOT NULL", 0, {{"$", AEL, NO, YES}}},
+    {"18 and", "ALTER TABLE $ ADD CHECK (b <> 'y' AND a IS NOT NULL)",
+     "ALTER TABLE $ ALTER a SET NOT NULL", 0, {{"$", AEL, NO, NO}}},
+    {"18 equal", "ALTER TABLE $ ADD CHECK ((a IS NOT NULL) = (b = 'x'))",
+     "ALTER TABLE $ ALTER a SET NOT NULL", 0, {{"$", AEL, NO, YES}}},
     {"18 not valid", "ALTER TABLE $ ADD CHECK (a IS NOT NULL) NOT VALID",
      "ALTER TABLE $ ALTER a SET NOT NULL", 0, {{"$", AEL, NO, YES}}},
     {"31 filled", "CREATE UNIQUE INDEX $i ON $ (a); ALTER TABLE $ ALTER a SET "

@@ -17,6 +17,7 @@ static void clocks_agree(void **state)
     (void)state;
     assert_in_range(clock_wall_ms() / 1000 - clock_now() + 1, 0, 2);
     assert_true(clock_mono() >= before);
+    assert_in_range(clock_mono_us() / 1000, before, clock_mono() + 1);
 }
 
 /* Every day of 800 years against the day before it. */

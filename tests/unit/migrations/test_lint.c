@@ -472,7 +472,8 @@ static void safer_is_sql_of_the_statement_itself(void **state)
         {"DROP INDEX i", "DROP INDEX CONCURRENTLY i"},
         {"REINDEX TABLE t", "REINDEX TABLE CONCURRENTLY t"},
         {"UPDATE t SET a = 1",
-         "UPDATE t SET a = 1 WHERE KEY BETWEEN 1 AND 5000;\n"},
+         "-- tidegate: batch=t key=KEY size=5000\n"
+         "UPDATE t SET a = 1 WHERE KEY BETWEEN $1 AND $2;\n"},
         {"ALTER TABLE t DETACH PARTITION p",
          "ALTER TABLE t DETACH PARTITION p CONCURRENTLY;"},
         {"ALTER TABLE t RENAME TO u",
@@ -741,6 +742,58 @@ static void what_follows_a_lock_is_said_to_hold_it(void **state)
     arena_release(&a);
 }
 
+/* dbmate and goose keep the way back in the same file. */
+static void each_part_of_a_file_is_judged_as_what_it_is(void **state)
+{
+    static const char *const texts[] = {
+        "-- +goose Up\nALTER TABLE t DROP COLUMN c;\n"
+        "-- tidegate: allow rewrite x\n\n"
+        "-- +goose Down\nALTER TABLE t ADD COLUMN c int;\nDROP TABLE n;\n",
+        "-- migrate:up\nALTER TABLE t DROP COLUMN c;\n"
+        "-- tidegate: allow rewrite x\n\n"
+        "-- migrate:down\nALTER TABLE t ADD COLUMN c int;\nDROP TABLE n;\n",
+    };
+    struct arena a;
+
+    (void)state;
+    arena_init(&a);
+    for (size_t i = 0; i < 2; i++) {
+        struct sql_file file = {"db/20260101000000_a.sql", texts[i],
+                                strlen(texts[i])};
+        struct lint_run run = {NULL};
+        size_t n;
+        struct finding *f = lint_file(&a, &file, &run, &n);
+        assert_int_equal(n, 4);
+        assert_string_equal(f[0].file, "db/20260101000000_a.sql");
+        assert_string_equal(f[0].rule, "breaks-old-code");
+        assert_int_equal(f[0].line, 2);
+        assert_string_equal(f[1].rule, "allow-unused");
+        assert_int_equal(f[1].line, 3);
+        assert_int_equal(f[2].line, 6);
+        assert_int_equal(f[3].line, 7);
+        assert_int_equal(f[3].level, FINDING_WARNING);
+    }
+    arena_release(&a);
+}
+
+static void a_part_out_of_place_is_an_error_with_its_line(void **state)
+{
+    static const char text[] = "-- +goose Up\nSELECT 1;\n-- +goose Up\n";
+    struct sql_file file = {"db/1_a.sql", text, strlen(text)};
+    struct lint_run run = {NULL};
+    struct finding *f;
+    struct arena a;
+    size_t n;
+
+    (void)state;
+    arena_init(&a);
+    f = lint_file(&a, &file, &run, &n);
+    assert_int_equal(n, 1);
+    assert_int_equal(f->level, FINDING_ERROR);
+    assert_int_equal(f->line, 3);
+    arena_release(&a);
+}
+
 /* Servers 17 and 18 know these; the parser is that of 15. */
 static void what_does_not_parse_is_the_worst(void **state)
 {
@@ -824,6 +877,8 @@ int main(void)
         cmocka_unit_test(phase_after_may_drop),
         cmocka_unit_test(new_tables_are_nobodys_hazard),
         cmocka_unit_test(what_follows_a_lock_is_said_to_hold_it),
+        cmocka_unit_test(each_part_of_a_file_is_judged_as_what_it_is),
+        cmocka_unit_test(a_part_out_of_place_is_an_error_with_its_line),
         cmocka_unit_test(what_does_not_parse_is_the_worst),
         cmocka_unit_test(what_is_wrong_is_an_error_with_its_line),
     };

@@ -164,7 +164,7 @@ static void test_batches(void **state)
         expect(&f, on_hold, HOLD_WAIT, "held for 0 s of at most 15 min");
         f.retry = PAUSE + 1;
         expect(&f, on_hold, HOLD_END_HERE,
-               "not soon enough: the backfill pauses, and goes on from here "
+               "no change is near: the backfill pauses, and goes on from here "
                "later");
         f.retry = 0;
         f.held = PAUSE;

@@ -270,6 +270,9 @@ static void test_budgets(void **state)
     r->high = 600001;
     rehearsed(STOP, "rehearsal.total", "budget 10 min");
     assert_string_equal(world_ask(w, GATE_REHEARSAL).limit, "total = 10 min");
+    r->pausable = 1; /* what can pause is none of it */
+    rehearsed(HOLD, "rehearsal.stale", "");
+    r->pausable = 0;
     r->blocked = 2001;
     rehearsed(STOP, "rehearsal.blocked", "budget 2 s: a table is locked");
     r->blocked_by = "0012_x.up.sql:3 ACCESS EXCLUSIVE on orders";
