@@ -43,9 +43,9 @@ static bool judge(struct arena *a, const char *const *argv, const char *verb,
 }
 
 static bool destroy(struct loop *l, struct arena *a, const char *program,
-                    const char *name, struct err *e)
+                    const char *folder, const char *name, struct err *e)
 {
-    struct child_spec spec = {.timeout_ms = DESTROY_MS};
+    struct child_spec spec = {.timeout_ms = DESTROY_MS, .folder = folder};
     struct child_result got;
     const char **argv = words_of(a, program, "destroy", name, e);
 
@@ -146,7 +146,7 @@ static bool command_create(struct clone *c, struct err *e)
 
 static bool command_destroy(struct clone *c, struct err *e)
 {
-    if (destroy(c->loop, c->arena, c->settings->argument, c->name, e)) {
+    if (destroy(c->loop, c->arena, c->settings->argument, NULL, c->name, e)) {
         clone_note_remove(&c->note);
         return true;
     }
@@ -172,10 +172,25 @@ bool clone_commands_left(struct arena *a, const char *notes,
         return false;
     *names = arena_array(a, found, sizeof **names);
     for (size_t i = 0; i < found; i++) {
-        (*names)[(*n)++] = arena_printf(a, "%s of %s", list[i].name,
-                                        escape(a, list[i].program));
+        if (list[i].name)
+            (*names)[(*n)++] = arena_printf(a, "%s of %s", list[i].name,
+                                            escape(a, list[i].program));
         clone_note_leave(&list[i]);
     }
+    return true;
+}
+
+/* False: it stays. */
+static bool sweep_one(struct loop *l, struct arena *a, struct clone_note *n,
+                      struct err *e)
+{
+    if (n->name)
+        clone_note_end_create(l, n);
+    if (n->name && !destroy(l, a, n->program, n->folder, n->name, e)) {
+        clone_note_leave(n);
+        return false;
+    }
+    clone_note_remove(n);
     return true;
 }
 
@@ -185,20 +200,21 @@ bool clone_commands_sweep(struct loop *l, struct arena *a, const char *notes,
     struct clone_note *list;
     size_t found;
     bool ok = clone_notes_dead(a, notes, &list, &found, e);
+    int stops = loop_stops(l);
 
     *n = 0;
     *swept = arena_array(a, found, sizeof **swept);
     for (size_t i = 0; i < found; i++) {
+        const char *name = list[i].name;
         struct err one;
-        clone_note_end_create(l, &list[i]);
-        if (destroy(l, a, list[i].program, list[i].name, &one)) {
-            (*swept)[(*n)++] = list[i].name;
-            clone_note_remove(&list[i]);
-            continue;
+        if (loop_stops(l) != stops) {
+            clone_note_leave(&list[i]);
+        } else if (!sweep_one(l, a, &list[i], &one)) {
+            *e = one;
+            ok = false;
+        } else if (name) {
+            (*swept)[(*n)++] = name;
         }
-        clone_note_leave(&list[i]);
-        *e = one;
-        ok = false;
     }
     return ok;
 }

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,9 +33,11 @@ static bool failed(const char *path, struct err *e)
 static char *line_of(struct arena *a, const struct clone_note *n)
 {
     struct json *j = json_new_object();
-    char at[21], *text;
+    char at[21], folder[PATH_MAX], *text;
 
     clock_rfc3339(clock_now(), at);
+    if (getcwd(folder, sizeof folder))
+        json_set_str(j, "folder", folder);
     json_set_str(j, "name", n->name);
     json_set_str(j, "program", n->program);
     json_set_str(j, "at", at);
@@ -138,6 +141,7 @@ static bool read_note(struct clone_note *n, struct arena *a, const char *text)
     if (name && program) {
         n->name = arena_strdup(a, name);
         n->program = arena_strdup(a, program);
+        n->folder = arena_strdup(a, json_str(asked, "folder"));
     }
     text += len + (text[len] != 0);
     runs = parsed(text, strcspn(text, "\n"));
@@ -173,10 +177,8 @@ static bool take(struct clone_note *n, struct arena *a, const char *path)
         clone_note_leave(n);
         return false;
     }
-    if (ends_in(path, HALF)) {
-        clone_note_remove(n);
-        return false;
-    }
+    if (ends_in(path, HALF))
+        return true;
     len = pread(n->fd, text, NOTE_MOST, 0);
     text[len > 0 ? len : 0] = 0;
     if (read_note(n, a, text))

@@ -20,7 +20,10 @@
 struct clone_note {
     int fd; /* holds the lock; -1: there is none */
     const char *path;
-    const char *name, *program; /* of the clone; the command's words */
+    const char *name, *program; /* of the clone; the command's words. NULL in
+                                   one that was not written to its end: then
+                                   `create` was not called */
+    const char *folder;         /* where it was run, or NULL */
     pid_t pid;                  /* of a `create` that may run still, or 0 */
     const char *began;          /* when that process began, in ticks */
 };

@@ -1,6 +1,8 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "migrations/clone.h"
+#include "runner/base/duration.h"
 #include "runner/base/escape.h"
 
 /* The template itself is never written to, but nobody can connect to it while
@@ -18,6 +20,25 @@ static bool template_judge(struct clone *c, struct err *e)
     return err_fix(e, "copy a golden copy of it: clone = template:NAME");
 }
 
+/* How much there is to copy, for the live line: how far CREATE DATABASE has
+ * come nobody tells. */
+static const char *amount(struct clone *c, const char *name)
+{
+    struct pg_result got;
+    struct err ignored;
+    char text[32];
+
+    if (!pg_query(c->server, c->arena,
+                  "SELECT pg_database_size(oid) FROM pg_database "
+                  "WHERE datname = $1",
+                  &name, 1, &got, &ignored) ||
+        got.rows != 1 || !got.cell[0][0])
+        return "copying";
+    return arena_printf(
+        c->arena, "copying %s",
+        bytes_text(strtoll(got.cell[0][0], NULL, 10), text, sizeof text));
+}
+
 static bool template_create(struct clone *c, struct err *e)
 {
     const char *name = c->settings->argument, *words;
@@ -32,7 +53,7 @@ static bool template_create(struct clone *c, struct err *e)
     c->conninfo =
         pg_conninfo_with(c->arena, c->settings->server, "dbname", c->name, e);
     c->label = arena_printf(c->arena, "template %s", escape(c->arena, name));
-    if (!c->conninfo || !clone_database_create(c, words, "copying", e)) {
+    if (!c->conninfo || !clone_database_create(c, words, amount(c, name), e)) {
         if (e->code == ERR_FAILED)
             err_fix(e, "see that %s exists and that nobody is connected to it",
                     name);

@@ -107,6 +107,16 @@ static bool note_rows(struct data *d, struct data_note *n, struct err *e)
     return ok;
 }
 
+static bool may_count(struct data *d, const struct data_table *t, bool small)
+{
+    if (small)
+        return true;
+    if (t->bytes > DATA_COUNT || d->counted + t->bytes > DATA_COUNTED)
+        return false;
+    d->counted += t->bytes;
+    return true;
+}
+
 /* *taken false: it was too much. */
 bool data_note_table(struct data *d, struct data_note *n, bool *taken,
                      struct err *e)
@@ -124,7 +134,7 @@ bool data_note_table(struct data *d, struct data_note *n, bool *taken,
     progress_live(d->progress, t->name, 0, 0, "noting its data");
     if (!t->n_key)
         return data_sum_rows(d, t, n, e);
-    if (t->bytes <= DATA_COUNT && !data_count_rows(d, t, &n->count, e))
+    if (may_count(d, t, small) && !data_count_rows(d, t, &n->count, e))
         return false;
     return note_rows(d, n, e);
 }

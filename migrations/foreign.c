@@ -128,17 +128,24 @@ static bool selects_search_path(const struct node *stmt)
                       "search_path") == 0;
 }
 
-/* ALTER TABLE with one command of that kind: the trigger's name; else "". */
-static const char *trigger_of(const struct node *stmt, const char *subtype)
+static const struct {
+    const char *off, *on;
+} pauses[] = {
+    {"AT_DisableTrig", "AT_EnableTrig"},
+    {"AT_DisableTrigUser", "AT_EnableTrigUser"},
+    {"AT_DisableTrigAll", "AT_EnableTrigAll"},
+};
+
+/* The one command of an ALTER TABLE, when it is of that kind; else NULL. */
+static const struct node *command_of(const struct node *stmt,
+                                     const char *subtype)
 {
     const struct node *cmd;
 
     if (!node_is(stmt, "AlterTableStmt") || node_count(stmt, "cmds") != 1)
-        return "";
+        return NULL;
     cmd = node_item(stmt, "cmds", 0);
-    return strcmp(node_enum(cmd, "subtype"), subtype) == 0
-               ? node_str(cmd, "name")
-               : "";
+    return strcmp(node_enum(cmd, "subtype"), subtype) == 0 ? cmd : NULL;
 }
 
 static bool same_table(const struct node *x, const struct node *y)
@@ -150,17 +157,30 @@ static bool same_table(const struct node *x, const struct node *y)
            strcmp(node_str(a, "schemaname"), node_str(b, "schemaname")) == 0;
 }
 
+/* Disables what a later statement enables again. */
 static bool pauses_trigger(const struct split_piece *p,
                            const struct split_pieces *pieces)
 {
-    const char *name = trigger_of(p->tree, "AT_DisableTrig");
+    const struct node *off = NULL, *on;
+    size_t i = 0;
 
+    while (i < sizeof pauses / sizeof *pauses &&
+           !(off = command_of(p->tree, pauses[i].off)))
+        i++;
     for (const struct split_piece *q = p + 1;
-         *name && q < pieces->list + pieces->n; q++)
-        if (strcmp(trigger_of(q->tree, "AT_EnableTrig"), name) == 0 &&
+         off && q < pieces->list + pieces->n; q++) {
+        on = command_of(q->tree, pauses[i].on);
+        if (on && strcmp(node_str(on, "name"), node_str(off, "name")) == 0 &&
             same_table(p->tree, q->tree))
             return true;
+    }
     return false;
+}
+
+bool foreign_pauses(const struct split_piece *p,
+                    const struct split_pieces *pieces)
+{
+    return p->tree && pauses_trigger(p, pieces);
 }
 
 bool foreign_allows(const struct split_piece *p,

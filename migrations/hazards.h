@@ -45,7 +45,8 @@ struct hazard {
     const char *rule;
     enum lock_mode lock; /* of its own relation; LOCK_NONE: it has none */
     bool rewrites, scans;
-    bool alone;           /* partitions and children are left in peace ... */
+    bool rows;  /* it locks every row: their writers wait, whatever the lock */
+    bool alone; /* partitions and children are left in peace ... */
     enum lock_mode below; /* ... or locked less; LOCK_NONE: alike */
     bool breaks;          /* the old code would not survive it ... */
     bool (*survives)(const struct subject *s); /* ... but here it does */

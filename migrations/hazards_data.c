@@ -109,6 +109,7 @@ const struct hazard hazards_data[] = {
      "bulk",
      RX,
      .scans = true,
+     .rows = true,
      .what = "UPDATE of every row of {table}: locks them all until the end, "
              "and doubles the table",
      .safer = "-- tidegate: batch={table} key={key} size=5000\n"
@@ -126,6 +127,7 @@ const struct hazard hazards_data[] = {
      "bulk",
      RX,
      .scans = true,
+     .rows = true,
      .what = "DELETE of every row of {table}: locks them all until the end",
      .safer = "-- tidegate: batch={table} key={key} size=5000\n"
               "{statement} WHERE {key} BETWEEN $1 AND $2;\n"
@@ -142,6 +144,7 @@ const struct hazard hazards_data[] = {
      "bulk",
      RX,
      .scans = true,
+     .rows = true,
      .what = "MERGE into {table} (15 and later): locks all rows that it "
              "changes until the end",
      .safer = "-- bounded by key, each batch a transaction of its own",

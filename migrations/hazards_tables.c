@@ -166,7 +166,8 @@ const struct hazard hazards_tables[] = {
     {ALTER("AT_AttachPartition", attach), HAZARD_WARNING, "scan", SUE,
      .alone = true, .worst = true,
      .what = "ATTACH PARTITION reads {partition}, and the default partition, "
-             "both under ACCESS EXCLUSIVE",
+             "both under ACCESS EXCLUSIVE, unless validated CHECKs of theirs "
+             "say the bound",
      .safer =
          "-- each in a migration of its own, BOUND being what {bound} says:\n"
          "ALTER TABLE {partition} ADD CONSTRAINT {own:bound} CHECK (BOUND) NOT "

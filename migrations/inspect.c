@@ -73,6 +73,7 @@ static struct relation *learn_new(struct trace *t, struct traced_statement *s,
     rel->kind = *cell[COL_KIND];
     rel->table = (uint32_t)number(cell[COL_TABLE]);
     rel->filenode = (uint32_t)number(cell[COL_FILENODE]);
+    t->built_parts |= rel->kind == 'I';
     s->builds_index |= rel->kind == 'i' || rel->kind == 'I';
     return rel;
 }

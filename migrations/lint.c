@@ -146,6 +146,8 @@ static void take_touches(struct finding *f, const struct hazard *h,
     }
     f->lock = lock ? lock_mode_name(lock) : NULL;
     f->waits = finding_wait_of(lock);
+    if (h->rows && f->waits == WAIT_NOBODY && !s->fresh)
+        f->waits = WAIT_WRITERS;
 }
 
 /* Of what the file itself made, only what it does to others counts. */

@@ -137,8 +137,11 @@ void allowances_read(struct allowances *out, struct arena *a, const char *file,
             bad(arg, w.line, &e);
             continue;
         }
-        out->list =
-            arena_grow(a, out->list, out->n, out->n + 1, sizeof *out->list);
+        if (out->n == out->cap) {
+            out->cap = out->cap ? 2 * out->cap : 8;
+            out->list =
+                arena_grow(a, out->list, out->n, out->cap, sizeof *out->list);
+        }
         out->list[out->n++] = w;
     }
 }
@@ -146,9 +149,17 @@ void allowances_read(struct allowances *out, struct arena *a, const char *file,
 struct allowance *allowances_find(const struct allowances *all,
                                   const char *rule, size_t from, size_t to)
 {
-    for (size_t i = 0; i < all->n; i++)
-        if (all->list[i].offset >= from && all->list[i].offset < to &&
-            strcmp(all->list[i].rule, rule) == 0)
-            return &all->list[i];
+    size_t low = 0, high = all->n;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (all->list[mid].offset < from)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    for (; low < all->n && all->list[low].offset < to; low++)
+        if (strcmp(all->list[low].rule, rule) == 0)
+            return &all->list[low];
     return NULL;
 }

@@ -25,8 +25,8 @@ struct allowance {
 };
 
 struct allowances {
-    struct allowance *list;
-    size_t n;
+    struct allowance *list; /* ascending by offset */
+    size_t n, cap;
 };
 
 /* All of a text, in order. A line that allows nothing (no such rule, no

@@ -41,6 +41,13 @@ static void note_script(struct migration *m, struct arena *a,
                           "holds for the file, and tidegate's own lock_timeout "
                           "in place of none",
                           s->file));
+    if (s->pauses)
+        note(m, a, true,
+             arena_printf(a,
+                          "%s:%d: triggers are off from here until the file "
+                          "enables them: rows changed meanwhile are not held "
+                          "to the rules that they keep",
+                          s->file, s->pauses));
     for (size_t i = 0; i < s->n; i++)
         if (s->statements[i].unparsed)
             note(m, a, true,

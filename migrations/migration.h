@@ -47,7 +47,8 @@ struct statement {
     size_t data_len;             /* bytes before the line \. */
     const char *unparsed;        /* the parser does not know it: what it said;
                                     then the worst is assumed. NULL: parsed */
-    bool needs_no_transaction;   /* CREATE INDEX CONCURRENTLY and its kin */
+    bool needs_no_transaction;   /* CREATE INDEX CONCURRENTLY and its kin; with
+                                    transaction=none what may commit, too */
     const char *breaks_old_code; /* DROP, RENAME, retype, SET NOT NULL: what,
                                     or NULL */
 };
@@ -67,6 +68,7 @@ struct script {
                                   a key; NULL: it does not */
     bool wrapped;              /* a BEGIN and COMMIT around it is left out */
     bool timeouts; /* SET of a timeout is left out, and holds for the file */
+    int pauses;    /* line that disables triggers, to be enabled again; or 0 */
     int64_t lock_timeout_ms;      /* -1: the default */
     int64_t statement_timeout_ms; /* -1: the default (none) */
 };

@@ -245,6 +245,17 @@ static bool clean(struct passes *p, struct err *e)
     return true;
 }
 
+/* Its schema may be what it was, and its rows not. */
+static void say_data_left(struct passes *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->list[i].data.lines)
+            buf_printf(p->warnings,
+                       "the clone does not hold the data that it held before "
+                       "%s: make it anew before the next rehearsal\n",
+                       p->list[i].migration->name);
+}
+
 bool passes_run(struct passes *p, struct err *e)
 {
     bool whole = false;
@@ -258,6 +269,7 @@ bool passes_run(struct passes *p, struct err *e)
     data_say_left_out(&p->data);
     if (!p->keep_clean)
         return true;
+    say_data_left(p);
     if (p->failed || whole)
         return clean(p, e);
     buf_printf(p->warnings, "the clone is not as it was: make it anew before "

@@ -213,6 +213,7 @@ struct judge {
     const struct sql_how *how;
     const struct split_pieces *pieces;
     bool apart; /* statement by statement */
+    bool none;  /* because it says that it is no transaction */
     struct fresh fresh;
     struct err *e;
 };
@@ -241,6 +242,16 @@ static bool judge_words(struct judge *j, const struct split_piece *p,
     return words_allow(j->scratch, s->text, at, j->e);
 }
 
+/* Where the file says that it is no transaction, a procedure may end its own,
+ * and a DO block that says so too: in one of ours they would fail. */
+static bool may_commit(const struct statement *s)
+{
+    if (strcmp(s->kind, "CALL") == 0)
+        return true;
+    return strcmp(s->kind, "DO") == 0 &&
+           (strcasestr(s->text, "commit") || strcasestr(s->text, "rollback"));
+}
+
 static bool judge(struct judge *j, const struct split_piece *p,
                   struct statement *s)
 {
@@ -251,11 +262,17 @@ static bool judge(struct judge *j, const struct split_piece *p,
                             .offset = p->at.offset,
                             .len = p->at.len,
                             .line = line};
+    if (j->how->foreign && !j->out->pauses && foreign_pauses(p, j->pieces))
+        j->out->pauses = line;
     if (p->at.copies) {
         s->data = j->out->text + p->at.data;
         s->data_len = p->at.data_len;
     }
-    return p->tree ? judge_tree(j, p, at, s) : judge_words(j, p, at, s);
+    if (!(p->tree ? judge_tree(j, p, at, s) : judge_words(j, p, at, s)))
+        return false;
+    if (j->none && may_commit(s))
+        s->needs_no_transaction = true;
+    return true;
 }
 
 static bool judge_all(struct judge *j)
@@ -392,12 +409,11 @@ bool split_script(struct script *out, struct directives *said, struct arena *a,
     out->statement_timeout_ms = d.statement_timeout_ms;
     if (said)
         *said = d;
-    j.apart =
-        d.no_transaction || file->how.no_transaction || file->how.each_alone;
+    j.none = d.no_transaction || file->how.no_transaction;
+    j.apart = j.none || file->how.each_alone;
     arena_init(&scratch);
     ok = no_placeholders(out, &file->how, e) && judge_all(&j) &&
-         settle_transaction(out, d.no_transaction || file->how.no_transaction,
-                            file->how.each_alone, e);
+         settle_transaction(out, j.none, file->how.each_alone, e);
     if (ok && !d.batch && !out->transaction && !d.no_transaction &&
         (file->how.no_transaction || file->how.each_alone))
         write_directive(out, a);

@@ -80,6 +80,7 @@ struct trace {
     int64_t wal;       /* position after the last statement */
     bool tells_temp;   /* a role that may have temporary files told */
     int64_t temp;      /* the database's, so far; -1: not to be had */
+    bool built_parts;  /* a partitioned index appeared */
     uint32_t *invalid; /* indexes that are known to be so */
     size_t n_invalid;
     struct buf *warnings; /* lent; may be NULL */

@@ -3,11 +3,14 @@
 #include <string.h>
 
 #include "runner/command/release.h"
+#include "runner/command/takeover.h"
 #include "runner/flow/database.h"
 #include "runner/report/verdicts.h"
 
 struct migrate_args {
     const char *verb, *release, *yes;
+    const char *to, *from, *table;
+    bool verify, dry_run;
     bool terminate_orphan;
 };
 
@@ -198,10 +201,53 @@ static bool open_ledger(struct tidegate *t, enum ledger_mode mode,
     return t->ledger != NULL;
 }
 
+/* What was there before: recorded, not run. */
+static bool take_over(struct tidegate *t, const struct migrate_args *a,
+                      struct err *e)
+{
+    struct takeover_wish wish = {.baseline = strcmp(a->verb, "baseline") == 0,
+                                 .release = a->release,
+                                 .to = a->to,
+                                 .from = a->from,
+                                 .table = a->table,
+                                 .verify = a->verify,
+                                 .dry_run = a->dry_run};
+
+    return takeover_command(t, &wish, a->yes, e);
+}
+
+/* Which verbs know an option; the others refuse it. */
+static bool options_fit(const struct migrate_args *a, struct err *e)
+{
+    const struct {
+        const char *option, *verbs;
+        bool given;
+    } rows[] = {{"--to", "baseline", a->to != NULL},
+                {"--verify", "baseline", a->verify},
+                {"--from", "import", a->from != NULL},
+                {"--table", "import", a->table != NULL},
+                {"--dry-run", "import baseline", a->dry_run}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (!rows[i].given || strstr(rows[i].verbs, a->verb))
+            continue;
+        err_what(e, ERR_USAGE, "migrate %s takes no %s", a->verb,
+                 rows[i].option);
+        err_why(e, "it belongs to: migrate %s", rows[i].verbs);
+        return err_fix(e, "leave it out");
+    }
+    return true;
+}
+
 static bool migrate_run(struct tidegate *t, void *args, struct err *e)
 {
     struct migrate_args *a = args;
 
+    if (!options_fit(a, e))
+        return false;
+    if (strcmp(a->verb, "import") == 0 || strcmp(a->verb, "baseline") == 0)
+        return open_ledger(t, a->dry_run ? LEDGER_READ : LEDGER_WRITE, e) &&
+               take_over(t, a, e);
     if (strcmp(a->verb, "status") == 0)
         return open_ledger(t, LEDGER_READ, e) && status(t, a, e);
     if (!a->release && !is_finish(a))
@@ -210,18 +256,33 @@ static bool migrate_run(struct tidegate *t, void *args, struct err *e)
 }
 
 static const struct arg migrate_words[] = {
-    {"up|down|finish|status",
-     "Apply them, undo them, apply the contracting ones, or see what is "
-     "applied.",
+    {"up|down|finish|status|import|baseline",
+     "Apply them, undo them, apply the contracting ones, see what is applied, "
+     "or record what was applied before.",
      ARG_ONE, ARG(migrate_args, verb)},
     {"RELEASE",
-     "The tag; finish without it is of what is live, status without it shows "
-     "the database alone.",
+     "The tag; finish, import and baseline without it mean what is live, "
+     "status without it shows the database alone.",
      ARG_MAYBE, ARG(migrate_args, release)},
     {0},
 };
 
 static const struct opt migrate_opts[] = {
+    {"from", 0, "TOOL",
+     "import: whose table it is; default: the tool whose layout the files "
+     "have.",
+     OPT_STR(migrate_args, from)},
+    {"table", 0, "SCHEMA.NAME",
+     "import: that table; default: by its usual name, in any schema.",
+     OPT_STR(migrate_args, table)},
+    {"to", 0, "NAME", "baseline: the last migration that is applied.",
+     OPT_STR(migrate_args, to)},
+    {"verify", 0, NULL,
+     "baseline: run them on an empty database of the rehearsal's server, and "
+     "compare the schemas.",
+     OPT_BOOL(migrate_args, verify)},
+    {"dry-run", 'n', NULL, "import, baseline: tell, and record nothing.",
+     OPT_BOOL(migrate_args, dry_run)},
     RELEASE_ORPHAN_OPT(migrate_args),
     {"yes", 0, "ENV", "Name the environment, in place of typing it.",
      OPT_STR(migrate_args, yes)},
@@ -231,14 +292,15 @@ static const struct opt migrate_opts[] = {
 const struct cmd cmd_migrate = {
     .name = "migrate",
     .summary = "Run the migrations of a release alone, or undo them.",
-    .help = "up is deploy --only migrations. down undoes what the release "
-            "applied, newest first; it is refused while the live release "
-            "needs it, and past a migration that has no down. finish is "
-            "deploy --only contract: it runs the contracting migrations of "
-            "the live release whose wait (after=, for=) is over. All are "
-            "runs: gates, lease and fence, and an announcement made with "
-            "expect --only migrations, or --only contract. status changes "
-            "nothing.",
+    .help = "up is deploy --only migrations; finish is deploy --only "
+            "contract, of contracting migrations whose wait is over; down "
+            "undoes what the release applied, newest first, not while the "
+            "live release needs it, nor past one without a down. These want "
+            "an announcement. import records as applied what another tool's "
+            "table says, baseline what you say: they run nothing, and want "
+            "the pinned policy and no other run, but no announcement, for "
+            "they change no data of yours; no rollback undoes them. status "
+            "changes nothing.",
     .needs = NEED_CONFIG | NEED_ENVIRONMENT | CMD_VERDICT,
     .args = migrate_words,
     .opts = migrate_opts,

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "runner/base/duration.h"
 #include "runner/command/estimate_text.h"
+#include "runner/command/rehearsal_text.h"
 #include "runner/flow/rehearse.h"
 #include "runner/report/verdicts.h"
 
@@ -11,106 +11,6 @@ struct rehearse_args {
     const char *release, *only;
     bool sweep, compare;
 };
-
-static const char *short_time(struct arena *a, int64_t ms)
-{
-    char text[32];
-
-    return arena_strdup(a, duration_text(ms, text, sizeof text));
-}
-
-/* What a statement did to the relations it touched. */
-static const char *effects(struct arena *a, const struct touched *t)
-{
-    return arena_printf(a, "%s%s%s", t->lock, t->rewritten ? ", rewritten" : "",
-                        t->scanned ? ", scanned" : "");
-}
-
-static void show_statement(struct tidegate *t, struct table *table,
-                           const struct rehearsed *m,
-                           const struct rehearsed_statement *s)
-{
-    struct arena *a = t->arena;
-
-    for (size_t i = 0; i < (s->n ? s->n : 1); i++) {
-        const struct touched *on = s->n ? &s->touched[i] : NULL;
-
-        table_cell(table, "%s",
-                   i == 0 ? arena_printf(a, "%s:%d", m->name, s->line) : "");
-        table_cell(table, "%s", i == 0 ? short_time(a, s->ms) : "");
-        table_cell(table, "%s",
-                   i == 0 ? arena_printf(a, "%s to %s", short_time(a, s->low),
-                                         short_time(a, s->high))
-                          : "");
-        table_cell(table, "%s", on ? on->relation : "-");
-        table_cell(table, "%s", on ? short_time(a, on->held_ms) : "-");
-        table_cell(table, "%s", on ? effects(a, on) : "-");
-    }
-}
-
-/* What the down of a migration was found to do. */
-static void show_way_back(struct tidegate *t, const struct rehearsed *m)
-{
-    if (!m->has_down)
-        output_text(t->out, "%s: no way back (no down)\n", m->name);
-    else if (!m->down_ok)
-        output_style(t->out, STYLE_WARN,
-                     "%s: its down leaves another schema:\n%s\n", m->name,
-                     m->differs ? m->differs : "it failed");
-    else
-        output_text(t->out,
-                    "%s: up, down, schema equal%s, up again; down takes %s\n",
-                    m->name, m->differs ? " but for the order of columns" : "",
-                    short_time(t->arena, m->down_ms));
-}
-
-static void show_batches(struct tidegate *t, const struct rehearsed *m)
-{
-    const struct rehearsed_batches *b = m->batches;
-
-    if (!b)
-        return;
-    output_text(t->out,
-                "%s: %lld batches of up to %lld rows, %lld rows: median %s, "
-                "95 %% %s, longest %s; in production up to %s each, %s in "
-                "all; it may pause between them\n",
-                m->name, (long long)b->n, (long long)b->size,
-                (long long)b->rows, short_time(t->arena, b->median_ms),
-                short_time(t->arena, b->p95_ms),
-                short_time(t->arena, b->longest_ms),
-                short_time(t->arena, b->high), short_time(t->arena, m->likely));
-}
-
-static void show(struct tidegate *t, const struct rehearsal *r)
-{
-    static const char *const headings[] = {
-        "STATEMENT", "ON CLONE", "IN PRODUCTION", "RELATION", "HELD",
-        "LOCK",      NULL};
-    struct table table;
-
-    output_text(t->out, "rehearsed on %s (%.0f %% of production)\n", r->clone,
-                100 * r->clone_share);
-    table_init(&table, t->arena, headings);
-    for (size_t i = 0; i < r->n; i++)
-        for (size_t k = 0; k < r->list[i].n; k++)
-            show_statement(t, &table, &r->list[i], &r->list[i].up[k]);
-    table_print(t->out, &table);
-    for (size_t i = 0; !r->failed && i < r->n; i++) {
-        const struct rehearsed *m = &r->list[i];
-
-        show_batches(t, m);
-        show_way_back(t, m);
-    }
-    for (size_t i = 0; i < r->waited; i++)
-        output_text(t->out, "%s: readers wait up to %s, writers up to %s\n",
-                    r->waits[i].table,
-                    short_time(t->arena, r->waits[i].readers),
-                    short_time(t->arena, r->waits[i].writers));
-    output_text(t->out, "in production: %s to %s, likely %s\n",
-                short_time(t->arena, r->low), short_time(t->arena, r->high),
-                short_time(t->arena, r->likely));
-    estimate_text_grounds(t->out, r);
-}
 
 /* What to write instead of each statement that broke a budget. */
 static void show_safer(struct tidegate *t, const struct rehearsal *r)
@@ -186,7 +86,7 @@ static bool rehearse_one(struct tidegate *t, const struct rehearse_args *a,
     } else if (ok) {
         struct json *j = rehearsal_to_json(&r);
 
-        show(t, &r);
+        rehearsal_text(t->out, t->arena, &r);
         if (a->compare)
             json_set(j, "compared", compare(t, &s, &r));
         ok = judge(t, &r, &v, e);
@@ -265,13 +165,13 @@ static const struct opt rehearse_opts[] = {
 const struct cmd cmd_rehearse = {
     .name = "rehearse",
     .summary = "Time a release's migrations on a clone of the database.",
-    .help =
-        "Makes a clone, runs every pending migration up, down, compares "
-        "the schema, and up again; measures time, locks, rewrites and "
-        "scans; estimates production. The certificate is what deploy "
-        "asks for, until production changes. Production is never written to. "
-        "--format json is stable: members are added, never renamed. Clones that a kill -9 left "
-        "are removed first; --sweep does that alone.",
+    .help = "Makes a clone, runs every pending migration up, down, compares "
+            "schema and data, and up again; measures time, locks, rewrites, "
+            "scans, WAL and temporary files; estimates production. The "
+            "certificate is what deploy asks for, until production changes. "
+            "Production is never written to. --format json is stable: members "
+            "are added, never renamed. Clones that a kill -9 left are removed "
+            "first; --sweep does that alone.",
     .needs = NEED_CONFIG | NEED_ENVIRONMENT | NEED_LEDGER_WRITE | CMD_VERDICT,
     .args = rehearse_words,
     .opts = rehearse_opts,

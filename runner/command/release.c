@@ -153,6 +153,45 @@ static char *join(struct arena *a, const char *const *names)
     return all;
 }
 
+/* The newest rehearsal of the release that is undone. */
+static bool rehearsed(const struct run *r, struct rehearsal *out)
+{
+    const struct json *all = r->s->state.rehearsals;
+
+    for (size_t i = json_len(all); r->undone && i-- > 0;) {
+        const struct json *event = json_at(all, i);
+        const char *of = json_str(event, "release");
+        struct err ignored;
+        if (of && strcmp(of, r->undone) == 0 &&
+            rehearsal_from_json(out, r->s->arena,
+                                json_get(event, "certificate"), &ignored))
+            return true;
+    }
+    return false;
+}
+
+void release_say_down(struct tidegate *t, const struct run *r)
+{
+    struct rehearsal was;
+    char low[32], high[32];
+
+    if (!r->s->pg || !rehearsed(r, &was))
+        return;
+    for (size_t i = was.n; i-- > 0;) {
+        const struct rehearsed *m = &was.list[i];
+        if (!m->has_down || (!m->after && !r->schema) ||
+            !applied_find(&r->s->applied, m->name))
+            continue;
+        duration_text(m->down_low, low, sizeof low);
+        duration_text(m->down_high, high, sizeof high);
+        say_line(t, "undoes",
+                 arena_printf(t->arena, "%s, rehearsed: %s to %s", m->name, low,
+                              high));
+        for (size_t k = 0; k < m->n_loses; k++)
+            say_line(t, "data lost", m->loses[k]);
+    }
+}
+
 bool release_confirm_back(void *ctx, const struct run *r, struct err *e)
 {
     struct release_confirm *c = ctx;
@@ -170,6 +209,7 @@ bool release_confirm_back(void *ctx, const struct run *r, struct err *e)
                                              r->undone_finish)
              : kept           ? arena_printf(t->arena, "keeps %s", kept)
                               : "unchanged");
+    release_say_down(t, r);
     if (r->s->state.frozen_by)
         say_line(t, "frozen",
                  arena_printf(t->arena,

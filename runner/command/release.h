@@ -27,6 +27,10 @@ struct release_confirm {
 bool release_confirm(void *ctx, const struct run *r, struct err *e);
 bool release_confirm_back(void *ctx, const struct run *r, struct err *e);
 
+/* What going back undoes in the database: each migration whose down will run,
+ * how long that took when it was rehearsed, and the tables and columns whose
+ * data it throws away. */
+void release_say_down(struct tidegate *t, const struct run *r);
 /* The verdicts of a run, if it got as far as asking any. */
 void release_show_gates(struct tidegate *t, const struct run *r);
 /* {"environment", "release", "run", "gates": [...], "outcome", ...}; outcome

@@ -53,6 +53,8 @@ static bool rollback_run(struct tidegate *t, void *args, struct err *e)
 
     t->run = r.id;
     t->release = r.to;
+    if (ok && a->dry_run)
+        release_say_down(t, &r);
     if (ok)
         tell(t, &r, a->dry_run);
     release_json(t, &r, e);

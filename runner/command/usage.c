@@ -105,9 +105,14 @@ void usage_overview(struct buf *out)
 
 void usage_command(struct buf *out, const struct cmd *c)
 {
-    buf_printf(out, "usage: tidegate %s", c->name);
-    usage_synopsis(out, c);
-    buf_str(out, "\n\n");
+    struct buf synopsis;
+
+    buf_init(&synopsis);
+    buf_printf(&synopsis, "usage: tidegate %s", c->name);
+    usage_synopsis(&synopsis, c);
+    usage_wrap(out, synopsis.data, 0, 0);
+    buf_release(&synopsis);
+    buf_char(out, '\n');
     usage_wrap(out, c->summary, 0, 0);
     if (c->help) {
         buf_char(out, '\n');

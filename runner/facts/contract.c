@@ -182,7 +182,12 @@ static bool applied_by_ledger(const struct environment_state *state,
 {
     bool there = false;
 
-    for (size_t i = 0; i < state->n_runs; i++)
+    for (size_t i = 0; i < state->n_runs; i++) {
+        const struct json *records = json_get(state->runs[i].begun, "records");
+
+        for (size_t k = 0; k < json_len(records); k++)
+            there |= strcmp(json_text(json_at(records, k)), name) == 0 &&
+                     state->runs[i].ended == RUN_GOOD;
         for (size_t k = 0; k < state->runs[i].n; k++) {
             const struct step_state *step = &state->runs[i].steps[k];
 
@@ -193,6 +198,7 @@ static bool applied_by_ledger(const struct environment_state *state,
             else if (strcmp(step->step, "migrate-down") == 0)
                 there = false;
         }
+    }
     return there;
 }
 

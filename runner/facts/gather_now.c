@@ -170,6 +170,24 @@ static void prove(struct proven_facts *p, const struct release_state *r)
     *p = (struct proven_facts){true, good, r->good_at, r->run};
 }
 
+/* Contracting migrations are proved by a run of them there, not by the release
+ * that they wait for. */
+static void proven_contract(const struct environment_state *other,
+                            const struct subject *s, struct facts *f)
+{
+    for (size_t i = 0; i < other->n_runs; i++) {
+        const struct run_state *run = &other->runs[i];
+
+        if (run->phases != PHASES_CONTRACT || run->ended != RUN_GOOD ||
+            !run->migrations ||
+            strcmp(run->migrations, s->migrations.digest) != 0)
+            continue;
+        f->proven.known = f->proven.good = true;
+        f->proven.good_at = run->ended_at;
+        f->proven.run = run->id;
+    }
+}
+
 void gather_proven(struct subject *s, struct facts *f)
 {
     const struct proven_settings *p = &s->env->policy.proven;
@@ -178,7 +196,10 @@ void gather_proven(struct subject *s, struct facts *f)
 
     if (!p->on || !state_read(&other, s->arena, s->ledger, p->in, &ignored))
         return;
-    for (size_t i = 0; i < other.n_releases; i++)
+    if (s->phases == PHASES_CONTRACT)
+        proven_contract(&other, s, f);
+    for (size_t i = 0; s->phases != PHASES_CONTRACT && i < other.n_releases;
+         i++)
         if (same_content(s, &other.releases[i]))
             prove(&f->proven, &other.releases[i]);
 }

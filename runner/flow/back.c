@@ -8,6 +8,7 @@
 #include "runner/flow/hosts.h"
 #include "runner/flow/rollout.h"
 #include "runner/flow/serve.h"
+#include "runner/flow/takeover.h"
 
 /* Whether anything is undone but hosts that are half way. */
 static bool undoes(const struct run *r)
@@ -49,9 +50,14 @@ static bool later(const struct run *r, const char *id, const char *release)
     if (strcmp(release, r->to) == 0) /* it is what r->to brought, or finished */
         return false;
     base = brought(r, r->to);
-    for (size_t i = 0; base < s->n_runs && i < s->n_runs; i++)
-        if (strcmp(s->runs[i].id, id) == 0)
+    for (size_t i = 0; i < s->n_runs; i++) {
+        if (strcmp(s->runs[i].id, id) != 0)
+            continue;
+        if (takeover_was(&s->runs[i])) /* from before any release of ours */
+            return false;
+        if (base < s->n_runs)
             return i > base;
+    }
     return strcmp(release, r->undone) == 0;
 }
 

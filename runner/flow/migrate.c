@@ -48,14 +48,31 @@ static int64_t number_of(const char *name)
     return strtoll(name, NULL, 10);
 }
 
-static int64_t highest(const struct applied *applied)
+/* Numbers are places in the list of files where names have none. */
+static int64_t highest(const struct applied *applied,
+                       const struct migrations *files)
 {
     int64_t max = -1;
+
+    if (files && files->ranked) {
+        for (size_t i = 0; i < files->n; i++)
+            if (applied_find(applied, files->list[i].name))
+                max = files->list[i].number;
+        return max;
+    }
 
     for (size_t i = 0; i < applied->n; i++)
         if (number_of(applied->rows[i].name) > max)
             max = number_of(applied->rows[i].name);
     return max;
+}
+
+static int64_t place_of(const struct migrations *files,
+                        const struct migration *m, const char *name)
+{
+    if (!files || !files->ranked)
+        return number_of(name);
+    return m ? m->number : INT64_MAX;
 }
 
 static struct migrate_row row_applied(const struct applied_row *row,
@@ -65,6 +82,7 @@ static struct migrate_row row_applied(const struct applied_row *row,
     const struct migration *m =
         files ? migrations_find(files, row->name) : NULL;
     struct migrate_row out = {.name = row->name,
+                              .place = place_of(files, m, row->name),
                               .is = MIGRATE_APPLIED,
                               .after = row->after,
                               .release = row->release,
@@ -82,9 +100,9 @@ static struct migrate_row row_applied(const struct applied_row *row,
 static int by_number(const void *x, const void *y)
 {
     const struct migrate_row *a = x, *b = y;
-    int64_t m = number_of(a->name), n = number_of(b->name);
 
-    return m != n ? (m > n) - (m < n) : strcmp(a->name, b->name);
+    return a->place != b->place ? (a->place > b->place) - (a->place < b->place)
+                                : strcmp(a->name, b->name);
 }
 
 struct migrate_row *migrate_compare(struct arena *a,
@@ -93,7 +111,7 @@ struct migrate_row *migrate_compare(struct arena *a,
 {
     size_t total = applied->n + applied->backfills_n + (files ? files->n : 0);
     struct migrate_row *list = arena_array(a, total, sizeof *list);
-    int64_t max = highest(applied);
+    int64_t max = highest(applied, files);
 
     *n = 0;
     for (size_t i = 0; i < applied->n; i++)
@@ -108,10 +126,11 @@ struct migrate_row *migrate_compare(struct arena *a,
             continue;
         list[(*n)++] = (struct migrate_row){
             .name = m->name,
-            .is = half_done(applied, m->name) ? MIGRATE_HALF
-                  : m->contract               ? MIGRATE_CONTRACT
-                  : m->number < max           ? MIGRATE_LATE
-                                              : MIGRATE_PENDING,
+            .place = place_of(files, m, m->name),
+            .is = half_done(applied, m->name)      ? MIGRATE_HALF
+                  : m->contract                    ? MIGRATE_CONTRACT
+                  : m->number < max && !m->repeats ? MIGRATE_LATE
+                                                   : MIGRATE_PENDING,
             .after = m->after};
     }
     qsort(list, *n, sizeof *list, by_number);

@@ -19,6 +19,7 @@ const char *migrate_word(enum migrate_is is); /* "applied", "pending", ... */
 
 struct migrate_row {
     const char *name;
+    int64_t place; /* its number, or its place among the files */
     enum migrate_is is;
     bool after;
     const char *release; /* that applied it; NULL: none did */

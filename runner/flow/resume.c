@@ -8,6 +8,7 @@
 #include "runner/flow/deploy_parts.h"
 #include "runner/flow/hosts.h"
 #include "runner/flow/migrate.h"
+#include "runner/flow/takeover.h"
 
 /* The tag must still be what the run began with. */
 static bool same_release(struct run *r, const struct run_state *was,
@@ -92,6 +93,8 @@ bool resume(struct run *r, struct subject *s, run_confirm *confirm, void *ctx,
         return true;
     if (was->kind == RUN_CATCH_UP)
         return catch_up(r, s, NULL, 0, confirm, ctx, e);
+    if (takeover_was(was))
+        return takeover_resume(r, s, confirm, ctx, e);
     if (was->kind == RUN_ADOPT)
         return adopt(r, s, was->release, confirm, ctx, e);
     if (migrate_was_down(was))

@@ -103,6 +103,15 @@ static void set_hosts(struct run *r, struct json *j)
     json_set(j, "host_names", list);
 }
 
+static void set_names(struct json *j, const char *key, const char *const *names)
+{
+    struct json *list = json_new_array();
+
+    for (; names && *names; names++)
+        json_append(list, json_new_string(*names));
+    json_set(j, key, list);
+}
+
 bool run_begin(struct run *r, const char *manifest, const char *takes_over,
                struct err *e)
 {
@@ -132,6 +141,8 @@ bool run_begin(struct run *r, const char *manifest, const char *takes_over,
         json_set_bool(j, "down", true);
     if (r->schema)
         json_set_bool(j, "schema", true);
+    if (r->records)
+        set_names(j, "records", r->records);
     json_set_str(j, "policy", s->policy_digest);
     json_set_int(j, "overridden", r->overridden);
     set_hosts(r, j);
@@ -259,15 +270,6 @@ bool run_owed(const struct run *r, size_t host)
         if (strcmp(state->owed[i].host, fleet_name(r->s->fleet, host)) == 0)
             return true;
     return false;
-}
-
-static void set_names(struct json *j, const char *key, const char *const *names)
-{
-    struct json *list = json_new_array();
-
-    for (; names && *names; names++)
-        json_append(list, json_new_string(*names));
-    json_set(j, key, list);
 }
 
 bool run_end(struct run *r, const struct run_ending *x, struct err *e)

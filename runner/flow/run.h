@@ -31,8 +31,9 @@ struct run {
     const char *undone; /* going back: the release that is undone, or NULL */
     const char *undone_finish; /* or the run of contracting migrations that
                                   is: the code stays as it is */
-    bool schema;             /* and the downs of its "before" migrations too */
-    const char *const *kept; /* NULL-closed: migrations the database keeps */
+    bool schema; /* and the downs of its "before" migrations too */
+    const char *const *records; /* import, baseline: names, NULL-closed */
+    const char *const *kept;    /* NULL-closed: migrations the database keeps */
 
     struct facts facts;
     struct verdict verdicts[GATE_COUNT];

@@ -22,16 +22,16 @@
  *            [migrations], [hosts], [policy] (digests), [manifest: digest of
  *            the manifest that this very append consumes], [phases:
  *            phases_word], [contract: as in ENDED, those that this run
- *            runs], [restart_only: bool], [takes_over: the unfinished
- *            run that this one undoes or replaces], [reason], and whatever
- *            else the flow wants back in run_state.begun (its plan)
- * INTENT     run, step, target, change (bool: the effect changes what users
- *            or data meet: migration, drain, flip, restart), [what: in
- *            words], [expect: the state before], [undo: the recipe],
- *            [deadline: int, UTC], and whatever step_state.intent is read for.
- *            INTENT again for the same (run, step, target): asked once more.
- * DONE       run, step, target, [evidence: what was observed], [ms: int],
- *            [observed: bool, found done after a crash]. Step "batch" with ms
+ *            runs], [records: array of migration
+ *            names that an import or baseline records], [restart_only: bool],
+ * [takes_over: the unfinished run that this one undoes or replaces], [reason],
+ * and whatever else the flow wants back in run_state.begun (its plan) INTENT
+ * run, step, target, change (bool: the effect changes what users or data meet:
+ * migration, drain, flip, restart), [what: in words], [expect: the state
+ * before], [undo: the recipe], [deadline: int, UTC], and whatever
+ * step_state.intent is read for. INTENT again for the same (run, step, target):
+ * asked once more. DONE       run, step, target, [evidence: what was observed],
+ * [ms: int], [observed: bool, found done after a crash]. Step "batch" with ms
  *            (no INTENT needed) is how long one batch of hosts took.
  * FAILED     run, step, target, why, [ms]: nothing changed there
  * UNKNOWN    run, step, target, why, [ms]: sent, and no answer came

@@ -12,9 +12,12 @@ enum run_kind {
     RUN_ROLLBACK,
     RUN_MIGRATE,
     RUN_ADOPT,
-    RUN_CATCH_UP
+    RUN_CATCH_UP,
+    RUN_IMPORT,
+    RUN_BASELINE
 };
-/* "deploy", "rollback", "migrate", "adopt", "catch-up" */
+/* "deploy", "rollback", "migrate", "adopt", "catch-up", "import", "baseline"
+ */
 const char *run_kind_word(enum run_kind k);
 
 /* As people call it: "finish" for one of contracting migrations. */

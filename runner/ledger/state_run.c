@@ -6,7 +6,8 @@
 static const char *const run_kinds[] = {
     [RUN_DEPLOY] = "deploy",     [RUN_ROLLBACK] = "rollback",
     [RUN_MIGRATE] = "migrate",   [RUN_ADOPT] = "adopt",
-    [RUN_CATCH_UP] = "catch-up",
+    [RUN_CATCH_UP] = "catch-up", [RUN_IMPORT] = "import",
+    [RUN_BASELINE] = "baseline",
 };
 static const char *const outcomes[] = {
     [RUN_OPEN] = "open",       [RUN_GOOD] = "good",
@@ -263,7 +264,8 @@ void replay_note(struct replay *r)
 static void settle_earlier(struct replay *r, const struct run_build *run)
 {
     if ((run->s.ended != RUN_GOOD && run->s.ended != RUN_BACK) ||
-        run->s.kind == RUN_MIGRATE || run->s.kind == RUN_CATCH_UP)
+        run->s.kind == RUN_MIGRATE || run->s.kind == RUN_CATCH_UP ||
+        run->s.kind == RUN_IMPORT || run->s.kind == RUN_BASELINE)
         return;
     for (size_t i = 0; i < r->runs.n && run_at(r, i) != run; i++)
         if (is_unfinished(&run_at(r, i)->s)) {

@@ -59,7 +59,7 @@ world_release() {
         eval "$2"
         site_tag "$1"
     ) || return
-    t expect "$1" --at now --why crash --key "$SITE/anna" &&
+    t expect "$1" --at now --for 24h --why crash --key "$SITE/anna" &&
         t approve "$1" --key "$SITE/jaak" && t rehearse "$1" && return 0
     sed 's/^/# /' "$SITE/said"
     return 1
@@ -132,6 +132,7 @@ world_back() { # MOMENT
     cp "$saved/tidegate.ini" "$SITE/repo/tidegate.ini"
     site_sql 'DROP DATABASE shop WITH (FORCE)' postgres 2>/dev/null
     site_sql "CREATE DATABASE shop TEMPLATE saved_$1" postgres
+    site_users 3 # a whole series outlasts the sessions that were saved
     for host in "$saved"/*.out; do
         name=${host##*/}
         [ "$(cat "$host")" != 0 ] || world_until world_is_up "${name%.out}"

@@ -26,6 +26,7 @@ struct history {
     struct arena a;
     const char *server, *database; /* conninfos */
     char **skipped;                /* ends in NULL */
+    const char *roles;             /* that were there before */
     struct sql_file *files;
     size_t n;
     struct migrations found;

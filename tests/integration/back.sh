@@ -97,6 +97,8 @@ announce b5
 gives 0 'rehearsed' t rehearse b5
 gives 0 'out' t deploy b5 $yes
 gives 0 'rollback' t rollback $yes
+has 'it names the down and what it took' "$OUT" 'undoes       0003_late, rehearsed: '
+has 'and the data that goes' "$OUT" 'public.orders.late'
 is 'its down ran' "$(column late)" 0
 is 'before the code went back' "$(steps | grep -o 'migrate-down\|back-flip' |
     uniq | xargs)" 'migrate-down back-flip'

@@ -78,6 +78,17 @@ is 'nothing is left' "$(databases)" "$before"
 is 'each was destroyed' "$(grep -c destroy "$SITE/clone.log")" 2
 has 'that one first' "$(sed -n 2p "$SITE/clone.log")" destroy
 
+echo '# a down that gives back the schema and not the data'
+up 0010_total '-- tidegate: phase=after
+ALTER TABLE orders DROP COLUMN total;'
+down 0010_total 'ALTER TABLE orders ADD COLUMN total int NOT NULL DEFAULT 0;
+ALTER TABLE orders ALTER total DROP DEFAULT;'
+release c2
+announce c2
+gives 0 'rehearsed' t rehearse c2
+has 'the values are missed' "$OUT" 'data public.orders.total: '
+asks 10 'way back' way_back.not_rehearsed 'so it is no way back' check c2
+
 echo '# a physical copy of production'
 copy=$PG_FOLDER/copy
 copy_port=$(postgres_port)

@@ -275,7 +275,7 @@ postgres_halt fast
 gives 69 'the database is down' t doctor
 has 'the database is named' "$OUT" 'problem  database'
 has 'the hosts are well all the same' "$OUT" 'ok       host      127.0.0.1'
-(export "$clock" FAKETIME=+20s && postgres_again)
+(export "${clock?}" FAKETIME=+20s && postgres_again)
 gives 75 'a database whose clock is ahead' t doctor
 has 'by how much' "$OUT" 'is 20'
 postgres_halt fast

@@ -86,6 +86,22 @@ static void data_that_do_not_fit_leave_nothing(void **state)
     assert_sql(f, "SELECT sum(a) FROM public.t", "3");
 }
 
+static void a_procedure_may_commit_by_itself(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(up(
+        f, one(f, "-- tidegate: transaction=none\n"
+                  "CREATE TABLE public.t (a int);\n"
+                  "CREATE PROCEDURE public.p() LANGUAGE plpgsql AS $$ BEGIN\n"
+                  "INSERT INTO public.t VALUES (1); COMMIT; END $$;\n"
+                  "CALL public.p();\n"
+                  "DO $$ BEGIN INSERT INTO public.t VALUES (2); COMMIT; END "
+                  "$$;\n"
+                  "DO $$ BEGIN INSERT INTO public.t VALUES (4); END $$;\n")));
+    assert_sql(f, "SELECT sum(a) FROM public.t", "7");
+}
+
 static void a_down_runs_the_recorded_text(void **state)
 {
     struct fixture *f = *state;
@@ -338,6 +354,7 @@ int main(void)
         APPLYING(an_up_is_applied_with_its_row),
         APPLYING(data_of_a_copy_are_fed),
         APPLYING(data_that_do_not_fit_leave_nothing),
+        APPLYING(a_procedure_may_commit_by_itself),
         APPLYING(a_down_runs_the_recorded_text),
         APPLYING(a_down_that_does_not_exist_is_refused),
         APPLYING(a_failure_leaves_nothing_and_says_where),

@@ -110,20 +110,20 @@ static const struct row hidden[] = {
      "data $.log: 10 of 300 rows lost\n", false},
 };
 
-/* Text with $ as the schema of row i. */
+/* Text with $ as the schema of row i; NULL: NULL. */
 static const char *in_schema(struct fixture *f, size_t i, const char *text)
 {
     struct buf b;
 
+    if (!text)
+        return NULL;
     buf_init(&b);
-    for (; text && *text; text++)
-        if (*text == '$' && text[1] == '.')
-            buf_printf(&b, "s%02zu", i);
-        else if (*text == '$' && text[1] == ';')
+    for (; *text; text++)
+        if (*text == '$' && (text[1] == '.' || text[1] == ';'))
             buf_printf(&b, "s%02zu", i);
         else
             buf_add(&b, text, 1);
-    return text ? buf_into(&b, &f->a) : NULL;
+    return buf_into(&b, &f->a);
 }
 
 static void check(struct fixture *f, const struct row *row, size_t i,

@@ -147,6 +147,23 @@ static void an_existing_one_is_left_as_it_was(void **state)
     assert_non_null(strstr(f->out.warnings, "the clone keeps 0001_one"));
 }
 
+/* Its schema is as it was; what stood in the column is not. */
+static void an_existing_one_that_lost_data_is_said_to_have(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = {.how = CLONE_AS_IS, .run = "existing"};
+    const struct migration *m = one(f, "ALTER TABLE orders DROP COLUMN note",
+                                    "ALTER TABLE orders ADD COLUMN note text");
+
+    database_make(f, "staging", SHOP);
+    s.server = conninfo_of(f, "staging");
+    must(f, rehearse(f, &s, &m, 1));
+    assert_false(f->out.list[0].down_ok);
+    assert_non_null(strstr(f->out.warnings,
+                           "the clone does not hold the data that it held "
+                           "before 0001_one"));
+}
+
 static void stop_after_a_step(struct progress *p, const struct progress_note *n)
 {
     (void)p;
@@ -384,6 +401,7 @@ int main(void)
         T(a_schema_alone_tells_locks_and_rewrites),
         T(a_template_is_cloned_and_kept),
         T(an_existing_one_is_left_as_it_was),
+        T(an_existing_one_that_lost_data_is_said_to_have),
         T(a_stopped_existing_one_is_said_to_be_half_way),
         T(what_a_way_needs_is_asked_for),
         T(production_is_refused),

@@ -227,7 +227,7 @@ static void a_clone_that_resists_stays_known(void **state)
     char folder[] = "/tmp/tgcmd.XXXXXX", *path;
     struct rehearse_settings s = by_dump(f, "shop");
     const struct migration *m = one(f, "SELECT 1", NULL);
-    const char **names, *freed;
+    const char **names, *freed, *half;
     size_t n;
 
     database_make(f, "shop", SHOP);
@@ -246,6 +246,16 @@ static void a_clone_that_resists_stays_known(void **state)
     assert_int_equal(n, 1);
     assert_true(clone_commands_left(&f->a, s.notes, &names, &n, &f->e));
     assert_int_equal(n, 0);
+    /* killed before the note was whole: `create` was not called */
+    half = arena_printf(&f->a, "%s/tidegate_x.clone.part", s.notes);
+    assert_true(file_write(half, "{", 1, 0600, &f->e));
+    assert_true(clone_commands_left(&f->a, s.notes, &names, &n, &f->e));
+    assert_int_equal(n, 0);
+    assert_true(file_exists(half));
+    assert_true(
+        clone_commands_sweep(f->loop, &f->a, s.notes, &names, &n, &f->e));
+    assert_int_equal(n, 0);
+    assert_false(file_exists(half));
     unlink(freed);
     program_remove(f, path);
 }

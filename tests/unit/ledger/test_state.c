@@ -164,6 +164,73 @@ static void a_deploy_that_went_back_leaves_what_was(void **state)
     finish(&w);
 }
 
+static const char *lives(struct world *w)
+{
+    char *all = arena_strdup(&w->f->a, "");
+
+    for (size_t i = 0; i < w->s.n_lives; i++)
+        all = arena_printf(&w->f->a, "%s%s ", all, w->s.lives[i]);
+    return all;
+}
+
+/* What is gone back from, and past, does not stand any more. */
+static void what_stands_is_told_in_order(void **state)
+{
+    struct world w = begin(state);
+
+    deploy(&w, "r1", "v1");
+    deploy(&w, "r2", "v2");
+    deploy(&w, "r3", "v3");
+    look(&w);
+    assert_string_equal(lives(&w), "v1 v2 v3 ");
+    run(&w, "r4", "rollback", "v1", "\"from\":\"v3\"");
+    ended(&w, "r4", "good", 0, "\"live\":\"v1\",\"bad\":\"v3\"");
+    look(&w);
+    assert_string_equal(lives(&w), "v1 ");
+    assert_int_equal(state_release(&w.s, "v2")->is, RELEASE_GOOD);
+    finish(&w);
+}
+
+/* The database alone failed, and nothing is left of it: the code that serves
+ * is what it was, and how it was reached too. */
+static void migrations_that_failed_are_no_going_back(void **state)
+{
+    struct world w = begin(state);
+
+    deploy(&w, "r1", "v1");
+    deploy(&w, "r2", "v2");
+    run(&w, "r3", "migrate", "v2", "\"phases\":\"contract\"");
+    ended(&w, "r3", "back", 11, "");
+    look(&w);
+    assert_false(w.s.live_by_going_back);
+    assert_string_equal(w.s.live, "v2");
+    assert_string_equal(w.s.previous, "v1");
+    assert_int_equal(state_run(&w.s, "r3")->phases, PHASES_CONTRACT);
+    assert_string_equal(run_word(state_run(&w.s, "r3")), "finish");
+    assert_string_equal(run_word(state_run(&w.s, "r2")), "deploy");
+    finish(&w);
+}
+
+/* Recording what was there settles nothing that was left. */
+static void an_import_leaves_the_rest_as_it_is(void **state)
+{
+    struct world w = begin(state);
+
+    deploy(&w, "r1", "v1");
+    run(&w, "r2", "deploy", "v2", "");
+    ended(&w, "r2", "stopped", 12, "");
+    run(&w, "r3", "import", "v1", "\"records\":[\"0001_a\"]");
+    ended(&w, "r3", "good", 0, "");
+    run(&w, "r4", "baseline", "v1", "");
+    ended(&w, "r4", "good", 0, "");
+    look(&w);
+    assert_string_equal(w.s.unfinished->id, "r2");
+    assert_string_equal(run_kind_word(state_run(&w.s, "r3")->kind), "import");
+    assert_string_equal(run_kind_word(state_run(&w.s, "r4")->kind), "baseline");
+    assert_string_equal(w.s.live, "v1");
+    finish(&w);
+}
+
 static void a_rollback_forgets_what_it_undid(void **state)
 {
     struct world w = begin(state);
@@ -559,6 +626,9 @@ int main(void)
         TEST(good_deploys_make_live_and_previous),
         TEST(a_release_deployed_again_moves_to_the_top),
         TEST(a_deploy_that_went_back_leaves_what_was),
+        TEST(what_stands_is_told_in_order),
+        TEST(migrations_that_failed_are_no_going_back),
+        TEST(an_import_leaves_the_rest_as_it_is),
         TEST(a_rollback_forgets_what_it_undid),
         TEST(a_bad_release_is_not_the_previous_one),
         TEST(the_first_release_can_end_in_nothing_live),

@@ -354,7 +354,8 @@ static void customs_of_other_tools_are_left_out(void **state)
         "SET session_replication_role = replica",
         "ALTER TABLE t DISABLE TRIGGER x",
         "ALTER TABLE t DISABLE TRIGGER x; ALTER TABLE u ENABLE TRIGGER x",
-        "ALTER TABLE t DISABLE TRIGGER ALL; ALTER TABLE t ENABLE TRIGGER ALL",
+        "ALTER TABLE t DISABLE TRIGGER ALL; ALTER TABLE t ENABLE TRIGGER USER",
+        "ALTER TABLE t ENABLE TRIGGER ALL; ALTER TABLE t DISABLE TRIGGER ALL",
         "COMMIT; SELECT 1",
         "BEGIN; SELECT 1; COMMIT; SELECT 2; COMMIT",
         "SELECT set_config('role', 'bob', false)",
@@ -372,7 +373,8 @@ static void customs_of_other_tools_are_left_out(void **state)
     assert_int_equal(m.list[0].down.n, 1);
     assert_int_equal(m.list[0].down.lock_timeout_ms, 2500);
     assert_int_equal(m.list[0].down.statements[0].line, 14);
-    assert_int_equal(m.list[0].notes_n, 3);
+    assert_int_equal(m.list[0].up.pauses, 7);
+    assert_int_equal(m.list[0].notes_n, 4);
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         struct folder one = {
             {{"1_a.sql",

@@ -660,6 +660,8 @@ static void other_tables_and_who_waits_are_said(void **state)
     assert_int_equal(n, 1);
     assert_int_equal(f->n_touches, 1);
     assert_string_equal(f->touches[0].relation, "r");
+    f = lint(&a, "UPDATE t SET a = 1", &n);
+    assert_int_equal(f->waits, WAIT_WRITERS); /* of its rows */
     f = lint(&a, "ALTER TABLE t ALTER c SET STATISTICS 5", &n);
     assert_int_equal(f->waits, WAIT_NOBODY);
     arena_release(&a);

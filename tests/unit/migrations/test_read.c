@@ -279,6 +279,12 @@ static void a_transaction_around_the_whole_is_left_out(void **state)
     assert_int_equal(s->statements[0].line, 3);
     assert_int_equal(f->m.list[0].notes_n, 1);
     assert_false(f->m.list[0].notes[0].warns);
+    s = script_of(f, "-- tidegate: transaction=none\n"
+                     "CALL p(); DO 'BEGIN COMMIT; END'; DO 'BEGIN END'");
+    assert_true(s->statements[0].needs_no_transaction);
+    assert_true(s->statements[1].needs_no_transaction);
+    assert_false(s->statements[2].needs_no_transaction);
+    assert_false(script_of(f, "CALL p()")->statements[0].needs_no_transaction);
     assert_false(script_of(f, "SELECT 1")->wrapped);
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
         assert_false(read_one(f, kept[i]));

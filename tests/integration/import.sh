@@ -1,0 +1,258 @@
+#!/bin/sh
+# Coming from another tool: what its own table says is applied is recorded, or
+# what a person says; nothing is run, and no rollback undoes it. TAP. FLAVOUR
+# names the build (one with failpoints).
+set -u
+cd "$(dirname "$0")/../.." || exit
+flavour=${FLAVOUR:-test}
+[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all || exit
+. tests/harness/ordinary.sh
+ordinary_exec env FLAVOUR="$flavour" tests/integration/import.sh
+. tests/harness/tap.sh
+# shellcheck source=tests/harness/postgres.sh
+. tests/harness/postgres.sh
+
+TIDEGATE=$PWD/build/$flavour/tidegate
+yes=--yes=production
+D=$(mktemp -d /tmp/tgimport.XXXXXX)
+stop() {
+    postgres_stop
+    rm -rf "$D"
+    ordinary_end
+}
+trap stop EXIT
+trap 'exit 130' INT TERM HUP
+for name in $(env | sed -n 's/^\(GIT_[A-Z_]*\)=.*/\1/p'); do
+    unset "$name"
+done
+
+t() { (cd "$P" && exec "$TIDEGATE" "$@"); }
+db() { # SQL
+    PGOPTIONS='' "$PG_BIN/psql" -qAtX -v ON_ERROR_STOP=1 \
+        "$(postgres_conninfo "$(basename "$P")")" -c "$1"
+}
+project() { # NAME: with a database of its own
+    P=$D/$1
+    mkdir -p "$P/policies" "$P/migrations"
+    "$PG_BIN/createdb" -h "$PG_SOCKET" -p "$PG_PORT" -U postgres "$1"
+    printf '[project]\nname = %s\nrepository = .\n[environment production]\n' \
+        "$1" >"$P/tidegate.ini"
+    printf 'policy = policies/production.ini\ndatabase = %s\n' \
+        "$(postgres_conninfo "$1")" >>"$P/tidegate.ini"
+    printf '[expected]\nsignatures = optional\nnotice = 0s\n' \
+        >"$P/policies/production.ini"
+    printf '.tidegate/\ntidegate.ini\npolicies/\n' >"$P/.gitignore"
+    git -C "$P" -c init.defaultBranch=main init -q
+    t init >"$D/init.log" 2>&1 || cat "$D/init.log"
+}
+release() { # TAG
+    git -C "$P" add -A
+    git -C "$P" -c user.name=t -c user.email=t@t commit -qm "$1" --allow-empty
+    git -C "$P" tag "$1"
+}
+file() { # NAME TEXT
+    mkdir -p "$(dirname "$P/migrations/$1")"
+    printf '%s\n' "$2" >"$P/migrations/$1"
+}
+recorded() { db 'SELECT name FROM tidegate.migration ORDER BY number' | xargs; }
+states() { t migrate status "$1" --format json 2>/dev/null | /usr/bin/python3 -c '
+import json, sys
+print(*[m["name"] + "=" + m["is"] for m in json.load(sys.stdin)["migrations"]])'; }
+no_schema() { db "SELECT to_regnamespace('tidegate') IS NULL"; }
+
+postgres_start
+ok 'PostgreSQL stands' $?
+
+echo '# golang-migrate: a high-water mark'
+project gomigrate
+release v0
+for n in 1 2 3 4; do
+    file "00000${n}_t$n.up.sql" "CREATE TABLE t$n (i int);"
+    file "00000${n}_t$n.down.sql" "DROP TABLE t$n;"
+done
+release v1
+db 'CREATE TABLE schema_migrations (version bigint NOT NULL,
+    dirty boolean NOT NULL, PRIMARY KEY (version));
+    INSERT INTO schema_migrations VALUES (3, true);
+    CREATE TABLE t1 (i int); CREATE TABLE t2 (i int); CREATE TABLE t3 (i int)'
+gives 64 'of no release' t migrate import $yes
+gives 64 'an option of another verb' t migrate import v1 --to x $yes
+gives 10 'a dirty version' t migrate import v1 $yes
+has 'it is named' "$OUT" 'version 3 is unfinished in public.schema_migrations'
+db 'UPDATE schema_migrations SET dirty = false'
+gives 0 'only told' t migrate import v1 --dry-run
+has 'which table' "$OUT" 'public.schema_migrations, of golang-migrate'
+has 'what would be' "$OUT" '000003_t3'
+is 'nothing is there' "$(no_schema)" t
+gives 64 'nobody confirms' t migrate import v1
+db 'CREATE SCHEMA old; CREATE TABLE old.schema_migrations AS
+    SELECT * FROM schema_migrations'
+gives 10 'two tables' t migrate import v1 $yes
+has 'both are named' "$OUT" 'old.schema_migrations and public.schema_migrations'
+db 'DROP TABLE old.schema_migrations'
+gives 10 'a table that is not there' t migrate import v1 --table old.x $yes
+gives 0 'frozen' t freeze --why sale
+gives 10 'a freeze is obeyed' t migrate import v1 $yes
+gives 0 'thawed' t thaw --why over
+for point in record.before:1 record.after:1; do
+    (cd "$P" && TIDEGATE_FAILPOINT=$point exec "$TIDEGATE" migrate import v1 \
+        $yes >"$D/killed.log" 2>&1)
+    is "$point: killed" $? 137
+    gives 12 "$point: status" t status
+    case $point in
+    *before*) gives 10 "$point: it recorded nothing" t resume $yes ;;
+    *) gives 0 "$point: it had recorded it" t resume $yes ;;
+    esac
+    gives 0 "$point: all is whole" t status
+done
+is 'three are recorded' "$(recorded)" '000001_t1 000002_t2 000003_t3'
+is 'as imported, with their downs' "$(db "SELECT DISTINCT release, phase,
+    down IS NOT NULL FROM tidegate.migration")" 'imported|before|t'
+gives 0 'once more' t migrate import v1 $yes
+has 'nothing is left' "$OUT" 'nothing to record'
+is 'the fourth is pending' "$(states v1)" \
+    '000001_t1=applied 000002_t2=applied 000003_t3=applied 000004_t4=pending'
+gives 0 'history' t history
+has 'names it' "$OUT" 'import'
+t expect v1 --only migrations --at now --why test >/dev/null 2>&1
+gives 0 'the fourth goes up' t migrate up v1 $yes
+is 'it is there' "$(db "SELECT to_regclass('t4') IS NOT NULL")" t
+
+echo '# a version without a file, a table that is another tool'"'"'s'
+db 'UPDATE schema_migrations SET version = 99'
+gives 0 'told' t migrate import v1 --dry-run
+has 'no file' "$OUT" '99 is applied, and v1 does not have it'
+db 'ALTER TABLE schema_migrations DROP COLUMN dirty'
+gives 10 'another tool has that name' t migrate import v1 --dry-run
+has 'it is not taken' "$OUT" 'no table of golang-migrate'
+gives 64 'a tool nobody knows' t migrate import v1 --from liquibase $yes
+
+echo '# tables as other tools make them'
+# takes NAME RECORDED STATES: of what stands in P, after the tool's own rows
+takes() {
+    release v1
+    gives 0 "$1: taken over" t migrate import v1 $yes
+    is "$1: what its table says" "$(recorded)" "$2"
+    is "$1: the rest is pending" "$(states v1)" "$3"
+    is "$1: nothing was run" "$(db "SELECT to_regclass('x1') IS NULL")" t
+}
+project dbmate
+for n in 1 2; do
+    file "2026010100000${n}_x$n.sql" "-- migrate:up
+CREATE TABLE x$n (i int);
+-- migrate:down
+DROP TABLE x$n;"
+done
+db 'CREATE TABLE schema_migrations (version varchar(128) PRIMARY KEY);
+    INSERT INTO schema_migrations VALUES ($$20260101000001$$)'
+takes dbmate 20260101000001_x1 '20260101000001_x1=applied 20260101000002_x2=pending'
+is 'dbmate: with its way back' "$(db 'SELECT down FROM tidegate.migration' |
+    grep -c 'DROP TABLE x1')" 1
+
+project goose
+for n in 1 2; do
+    file "0000${n}_x$n.sql" "-- +goose Up
+CREATE TABLE x$n (i int);
+-- +goose Down
+DROP TABLE x$n;"
+done
+# one row for each way: the second went up and down again
+db 'CREATE TABLE goose_db_version (
+        id integer PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
+        version_id bigint NOT NULL, is_applied boolean NOT NULL,
+        tstamp timestamp NOT NULL DEFAULT now());
+    INSERT INTO goose_db_version (version_id, is_applied)
+    VALUES (0, true), (1, true), (2, true), (2, false)'
+takes goose 00001_x1 '00001_x1=applied 00002_x2=pending'
+
+project flyway
+file V1__x1.sql 'CREATE TABLE x1 (i int);'
+file V1.1__x2.sql 'CREATE TABLE x2 (i int);'
+db 'CREATE TABLE flyway_schema_history (installed_rank integer NOT NULL
+        CONSTRAINT flyway_schema_history_pk PRIMARY KEY,
+        version varchar(50), description varchar(200) NOT NULL,
+        type varchar(20) NOT NULL, script varchar(1000) NOT NULL,
+        checksum integer, installed_by varchar(100) NOT NULL,
+        installed_on timestamp NOT NULL DEFAULT now(),
+        execution_time integer NOT NULL, success boolean NOT NULL);
+    INSERT INTO flyway_schema_history VALUES
+    (1, 1, $$x1$$, $$SQL$$, $$V1__x1.sql$$, 7, $$me$$, now(), 5, true),
+    (2, 1.1, $$x2$$, $$SQL$$, $$V1.1__x2.sql$$, 8, $$me$$, now(), 5, false)'
+release v0
+gives 10 'flyway: a migration that failed' t migrate import v0 $yes
+has 'flyway: it is named' "$OUT" 'version 1.1 is unfinished'
+db 'DELETE FROM flyway_schema_history WHERE NOT success'
+takes flyway V1__x1 'V1__x1=applied V1.1__x2=pending'
+
+project sqitch
+file sqitch.plan '%syntax-version=1.0.0
+%project=shop
+
+x1 2026-01-02T03:04:05Z Anna <anna@example.net> # first
+x2 [x1] 2026-01-03T03:04:05Z Anna <anna@example.net> # second'
+for n in 1 2; do
+    file "deploy/x$n.sql" "BEGIN;
+CREATE TABLE x$n (i int);
+COMMIT;"
+    file "revert/x$n.sql" "BEGIN;
+DROP TABLE x$n;
+COMMIT;"
+done
+db 'CREATE SCHEMA sqitch;
+    CREATE TABLE sqitch.changes (change_id text PRIMARY KEY, script_hash text
+        UNIQUE, change text NOT NULL, project text NOT NULL,
+        note text NOT NULL DEFAULT $$$$,
+        committed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        committer_name text NOT NULL, committer_email text NOT NULL,
+        planned_at timestamptz NOT NULL, planner_name text NOT NULL,
+        planner_email text NOT NULL);
+    INSERT INTO sqitch.changes VALUES ($$a$$, $$b$$, $$x1$$, $$shop$$, $$$$,
+        now(), $$A$$, $$a$$, $$2026-01-02 03:04:05+00$$, $$A$$, $$a$$)'
+takes sqitch x1 'x1=applied x2=pending'
+
+project diesel
+for n in 1 2; do
+    file "2026-01-01-00000${n}_x$n/up.sql" "CREATE TABLE x$n (i int);"
+    file "2026-01-01-00000${n}_x$n/down.sql" "DROP TABLE x$n;"
+done
+db 'CREATE TABLE __diesel_schema_migrations (version varchar(50) PRIMARY KEY
+        NOT NULL, run_on timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP);
+    INSERT INTO __diesel_schema_migrations (version)
+    VALUES ($$20260101000001$$)'
+takes diesel 2026-01-01-000001_x1 \
+    '2026-01-01-000001_x1=applied 2026-01-01-000002_x2=pending'
+
+echo '# baseline: on a word, or proved'
+project baseline
+release v0
+t expect v0 --at now --why test >/dev/null 2>&1
+gives 0 'a release without migrations' t deploy v0 $yes
+db 'CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int)'
+file 0001_a.up.sql 'CREATE TABLE a (id int PRIMARY KEY);'
+file 0001_a.down.sql 'DROP TABLE a;'
+file 0002_b.up.sql 'CREATE TABLE b (id int);'
+file 0002_b.down.sql 'DROP TABLE b;'
+file 0003_c.up.sql 'CREATE TABLE c (id int);'
+file 0003_c.down.sql 'DROP TABLE c;'
+release v1
+gives 64 'up to nothing' t migrate baseline v1 --to 0009_x $yes
+gives 78 'no server to prove it on' t migrate baseline v1 --verify $yes
+printf '[rehearsal]\nclone = dump\nfrom = %s\nserver = %s\n' \
+    "$(postgres_conninfo baseline)" "$(postgres_conninfo)" >>"$P/tidegate.ini"
+t policy accept >/dev/null 2>&1
+gives 10 'all of them: that is not so' t migrate baseline v1 --verify $yes
+has 'what differs is told' "$OUT" 'lost: table public.c'
+is 'nothing is there' "$(no_schema)" t
+gives 0 'those that are there' t migrate baseline v1 --to 0002_b --verify $yes
+has 'proved' "$OUT" 'the files make the schema that is there'
+is 'two are recorded' "$(db "SELECT name, release FROM tidegate.migration
+    ORDER BY 1" | xargs)" '0001_a|baseline 0002_b|baseline'
+is 'the empty database is gone' "$(db "SELECT count(*) FROM pg_database
+    WHERE datname LIKE 'tidegate%'")" 0
+t expect v1 --at now --why test >/dev/null 2>&1
+gives 0 'the third goes out' t deploy v1 $yes
+gives 0 'and back, with the schema' t rollback --schema $yes
+is 'what was there before stays' "$(recorded)" '0001_a 0002_b'
+is 'tables as well' "$(db "SELECT count(*) FROM pg_class WHERE relname IN
+    ('a', 'b', 'c') AND relkind = 'r'")" 2
+tap_end
