@@ -138,8 +138,11 @@ $(addprefix $(B)/integration/migrations/,test_back test_basis test_batches \
     test_clones test_fingerprint test_hazards test_leftovers test_measures \
     test_rehearse): \
     $(B)/tests/integration/migrations/rehearsing.o
-$(addprefix $(B)/integration/migrations/,test_apply test_guard test_alone test_ends test_kills): \
+$(addprefix $(B)/integration/migrations/,test_alone test_apply test_backfill \
+    test_ends test_guard test_kills test_throttle): \
     $(B)/tests/integration/migrations/applying.o
+$(addprefix $(B)/integration/migrations/,test_backfill test_throttle): \
+    $(B)/tests/integration/migrations/filling.o
 $(B)/integration/migrations/test_door: $(B)/tests/integration/migrations/proxy.o
 
 # `make unit ROOM=policies` builds and runs one room's; scripts/unit prints

@@ -169,134 +169,25 @@ static struct catalog_part *parts(struct catalog *c, const char *sql,
     "AND (k.conrelid = $1::oid OR k.confrelid = $1::oid) ORDER BY 2, 6"
 /* A CHECK that says "c IS NOT NULL", alone or among what must all hold: of
  * the definition as PostgreSQL prints it. */
-#define DEFINITION "pg_catalog.pg_get_constraintdef(k.oid)"
-#define SAYS(template)              \
-    "pg_catalog.strpos(" DEFINITION \
-    ", pg_catalog.format(" template ", a.attname)) > 0"
-#define WITHOUT(word) "pg_catalog.strpos(" DEFINITION ", '" word "') = 0"
-#define COLUMNS_SQL                                                                                                                                                                   \
-    "SELECT a.attname, a.attnotnull OR t.typnotnull, "                                                                                                                                \
-    "EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = "                                                                                                              \
-    "a.attrelid AND k.contype = 'c' AND k.convalidated AND a.attnum = ANY "                                                                                                           \
-    "(k.conkey) AND (" SAYS("'CHECK ((%I IS NOT NULL))'") " OR ("                                                                                                                     \
-                                                          "(" SAYS("'((%I IS "                                                                                                        \
-                                                                   "NOT "                                                                                                             \
-                                                                   "NULL) "                                                                                                           \
-                                                                   "AND '") " OR " SAYS("' AND (%I IS NOT NULL)'") ") AND " WITHOUT(" OR ") " AND " WITHOUT("NOT (") " AND " WITHOUT( \
-                                                              "CASE ") "))), "                                                                                                        \
-                                                                       "(SELE"                                                                                                        \
-                                                                       "CT "                                                                                                          \
-                                                                       "count"                                                                                                        \
-                                                                       "(*) "                                                                                                         \
-                                                                       "FROM "                                                                                                        \
-                                                                       "pg_"                                                                                                          \
-                                                                       "catal"                                                                                                        \
-                                                                       "og."                                                                                                          \
-                                                                       "pg_"                                                                                                          \
-                                                                       "index"                                                                                                        \
-                                                                       " i "                                                                                                          \
-                                                                       "WHERE"                                                                                                        \
-                                                                       " i."                                                                                                          \
-                                                                       "indre"                                                                                                        \
-                                                                       "lid "                                                                                                         \
-                                                                       "= "                                                                                                           \
-                                                                       "a."                                                                                                           \
-                                                                       "attre"                                                                                                        \
-                                                                       "lid "                                                                                                         \
-                                                                       "AND "                                                                                                         \
-                                                                       "a."                                                                                                           \
-                                                                       "attnu"                                                                                                        \
-                                                                       "m = "                                                                                                         \
-                                                                       "ANY "                                                                                                         \
-                                                                       "(i."                                                                                                          \
-                                                                       "indke"                                                                                                        \
-                                                                       "y::"                                                                                                          \
-                                                                       "int2["                                                                                                        \
-                                                                       "])), "                                                                                                        \
-                                                                       "EXIST"                                                                                                        \
-                                                                       "S "                                                                                                           \
-                                                                       "(SELE"                                                                                                        \
-                                                                       "CT "                                                                                                          \
-                                                                       "FROM "                                                                                                        \
-                                                                       "pg_"                                                                                                          \
-                                                                       "catal"                                                                                                        \
-                                                                       "og."                                                                                                          \
-                                                                       "pg_"                                                                                                          \
-                                                                       "index"                                                                                                        \
-                                                                       " i "                                                                                                          \
-                                                                       "WHERE"                                                                                                        \
-                                                                       " i."                                                                                                          \
-                                                                       "indre"                                                                                                        \
-                                                                       "lid "                                                                                                         \
-                                                                       "= "                                                                                                           \
-                                                                       "a."                                                                                                           \
-                                                                       "attre"                                                                                                        \
-                                                                       "lid "                                                                                                         \
-                                                                       "AND "                                                                                                         \
-                                                                       "i."                                                                                                           \
-                                                                       "indis"                                                                                                        \
-                                                                       "prima"                                                                                                        \
-                                                                       "ry "                                                                                                          \
-                                                                       "AND "                                                                                                         \
-                                                                       "i."                                                                                                           \
-                                                                       "indke"                                                                                                        \
-                                                                       "y[0] "                                                                                                        \
-                                                                       "= "                                                                                                           \
-                                                                       "a."                                                                                                           \
-                                                                       "attnu"                                                                                                        \
-                                                                       "m), "                                                                                                         \
-                                                                       "pg_"                                                                                                          \
-                                                                       "catal"                                                                                                        \
-                                                                       "og."                                                                                                          \
-                                                                       "quote"                                                                                                        \
-                                                                       "_iden"                                                                                                        \
-                                                                       "t(a."                                                                                                         \
-                                                                       "attna"                                                                                                        \
-                                                                       "me) "                                                                                                         \
-                                                                       "FROM "                                                                                                        \
-                                                                       "pg_"                                                                                                          \
-                                                                       "catal"                                                                                                        \
-                                                                       "og."                                                                                                          \
-                                                                       "pg_"                                                                                                          \
-                                                                       "attri"                                                                                                        \
-                                                                       "bute "                                                                                                        \
-                                                                       "a "                                                                                                           \
-                                                                       "JOIN "                                                                                                        \
-                                                                       "pg_"                                                                                                          \
-                                                                       "catal"                                                                                                        \
-                                                                       "og."                                                                                                          \
-                                                                       "pg_"                                                                                                          \
-                                                                       "type "                                                                                                        \
-                                                                       "t ON "                                                                                                        \
-                                                                       "t."                                                                                                           \
-                                                                       "oid "                                                                                                         \
-                                                                       "= "                                                                                                           \
-                                                                       "a."                                                                                                           \
-                                                                       "attty"                                                                                                        \
-                                                                       "pid "                                                                                                         \
-                                                                       "WHERE"                                                                                                        \
-                                                                       " a."                                                                                                          \
-                                                                       "attre"                                                                                                        \
-                                                                       "lid "                                                                                                         \
-                                                                       "= "                                                                                                           \
-                                                                       "$1::"                                                                                                         \
-                                                                       "oid "                                                                                                         \
-                                                                       "AND "                                                                                                         \
-                                                                       "a."                                                                                                           \
-                                                                       "attnu"                                                                                                        \
-                                                                       "m > "                                                                                                         \
-                                                                       "0 "                                                                                                           \
-                                                                       "AND "                                                                                                         \
-                                                                       "NOT "                                                                                                         \
-                                                                       "a."                                                                                                           \
-                                                                       "attis"                                                                                                        \
-                                                                       "dropp"                                                                                                        \
-                                                                       "ed "                                                                                                          \
-                                                                       "ORDER"                                                                                                        \
-                                                                       " BY "                                                                                                         \
-                                                                       "a."                                                                                                           \
-                                                                       "attnu"                                                                                                        \
-                                                                       "m"
+#define NEVER_NULL                                                            \
+    "EXISTS (SELECT FROM pg_catalog.pg_constraint k, LATERAL (SELECT "        \
+    "pg_catalog.pg_get_constraintdef(k.oid) AS said) d WHERE k.conrelid = "   \
+    "a.attrelid AND k.contype = 'c' AND k.convalidated AND a.attnum = ANY "   \
+    "(k.conkey) AND (d.said = pg_catalog.format('CHECK ((%I IS NOT NULL))', " \
+    "a.attname) OR ((pg_catalog.strpos(d.said, pg_catalog.format('((%I IS "   \
+    "NOT NULL) AND ', a.attname)) > 0 OR pg_catalog.strpos(d.said, "          \
+    "pg_catalog.format(' AND (%I IS NOT NULL)', a.attname)) > 0) AND "        \
+    "d.said !~ ' OR |NOT \\(|CASE ')))"
+#define COLUMNS_SQL                                                        \
+    "SELECT a.attname, a.attnotnull OR t.typnotnull, " NEVER_NULL          \
+    ", (SELECT count(*) FROM pg_catalog.pg_index i WHERE i.indrelid = "    \
+    "a.attrelid AND a.attnum = ANY (i.indkey::int2[])), "                  \
+    "EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = "        \
+    "a.attrelid AND i.indisprimary AND i.indkey[0] = a.attnum), "          \
+    "pg_catalog.quote_ident(a.attname) "                                   \
+    "FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = " \
+    "a.atttypid WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT "      \
+    "a.attisdropped ORDER BY a.attnum"
 
 static bool yes(const char *cell)
 {

@@ -173,10 +173,11 @@ static struct factor factor_for(const struct grounds *g, enum work work,
 static void spread(struct estimate *out, double ms, const struct factor *f)
 {
     double most = f->runs && ms < LEARN_FLOOR ? LEARN_FLOOR : ms;
+    double low = times(ms, f->low) - ESTIMATE_FLOOR_MS;
     double high = times(most, f->high);
 
     out->runs = f->runs;
-    out->low = ms < LEARN_FLOOR ? 0 : whole(times(ms, f->low));
+    out->low = low > 0 ? whole(low) : 0;
     out->likely = whole(times(ms, f->likely));
     if (out->cold)
         high = high * ESTIMATE_COLDEST / ESTIMATE_COLD;

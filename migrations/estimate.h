@@ -29,7 +29,8 @@
 #define ESTIMATE_LOW           600
 /* A sort that goes to disk in production and did not on the clone. */
 #define ESTIMATE_SPILL 1500
-/* Below this nobody can promise anything on a busy server. */
+/* A time so short nobody can promise on a busy server; low leaves room for it,
+ * high is no less. */
 #define ESTIMATE_FLOOR_MS 10
 /* Parsing, planning, the catalog: the same on the clone and in production. */
 #define ESTIMATE_FIXED_US 1000

@@ -4,10 +4,12 @@
 #define SORTED(list)                                                    \
     "(SELECT string_agg(i::text, ', ' ORDER BY i::text COLLATE \"C\") " \
     "FROM unnest(" list ") i)"
-#define FLAG(condition, text) "CASE WHEN " condition " THEN ' " text "' ELSE '' END"
+/* Of a line that concat makes, which leaves NULLs out; it is half the price of
+ * a chain of ||. */
+#define FLAG(condition, text) "CASE WHEN " condition " THEN ' " text "' END"
 /* of a list that concat_ws makes */
 #define PART(condition, text) "CASE WHEN " condition " THEN '" text "' END"
-#define MAYBE(word, value) "coalesce(' " word "' || " value ", '')"
+#define MAYBE(word, value) "' " word "' || " value
 #define NOT_OF_EXTENSION(class, oid)                                 \
     " NOT EXISTS (SELECT FROM member m WHERE m.classid = '" class    \
     "'::regclass AND m.objid = " oid ") "
@@ -61,22 +63,23 @@ const struct fingerprint_kind fingerprint_kinds[] = {
         "unnest(s.setconfig) c WHERE s.setdatabase = (SELECT oid FROM "
         "pg_database WHERE datname = current_database())"},
     /* ---- relations ---- */
-    {0, "SELECT CASE c.relkind WHEN 'p' THEN 'partitioned table ' WHEN 'v' "
-        "THEN 'view ' WHEN 'm' THEN 'materialized view ' WHEN 'f' THEN "
-        "'foreign table ' WHEN 'c' THEN 'composite type ' ELSE 'table ' END "
-        "|| c.name || ':' || " FLAG("c.relpersistence = 'u'", "unlogged")
-        " || " MAYBE("using ", "am.amname") " || "
-        MAYBE("with ", SORTED("c.reloptions")) " || "
-        MAYBE("tablespace ", "t.spcname") " || "
-        FLAG("c.relrowsecurity", "row security") " || "
-        FLAG("c.relforcerowsecurity", "forced") " || "
-        FLAG("c.relkind IN ('r', 'p', 'm') AND c.relreplident <> 'd'",
-             "replica identity ' || c.relreplident::text || '") " || "
+    {0, "SELECT concat(CASE c.relkind WHEN 'p' THEN 'partitioned table ' WHEN "
+        "'v' THEN 'view ' WHEN 'm' THEN 'materialized view ' WHEN 'f' THEN "
+        "'foreign table ' WHEN 'c' THEN 'composite type ' ELSE 'table ' END, "
+        "c.name, ':', " FLAG("c.relpersistence = 'u'", "unlogged") ", "
+        MAYBE("using ", "am.amname") ", "
+        "CASE WHEN c.reloptions IS NOT NULL THEN "
+        MAYBE("with ", SORTED("c.reloptions")) " END, "
+        MAYBE("tablespace ", "t.spcname") ", "
+        FLAG("c.relrowsecurity", "row security") ", "
+        FLAG("c.relforcerowsecurity", "forced") ", "
+        "CASE WHEN c.relkind IN ('r', 'p', 'm') AND c.relreplident <> 'd' "
+        "THEN ' replica identity ' || c.relreplident::text END, "
         "CASE c.relkind WHEN 'p' THEN ' partition by ' || "
-        "pg_get_partkeydef(c.oid) ELSE '' END || "
-        "coalesce(' ' || pg_get_expr(c.relpartbound, c.oid), '') || "
-        MAYBE("of ", "nullif(c.reloftype, 0)::regtype::text") " || "
-        FLAG("NOT c.relispopulated", "not populated")
+        "pg_get_partkeydef(c.oid) END, "
+        "' ' || pg_get_expr(c.relpartbound, c.oid), "
+        MAYBE("of ", "nullif(c.reloftype, 0)::regtype::text") ", "
+        FLAG("NOT c.relispopulated", "not populated") ")"
         " FROM rel c LEFT JOIN pg_am am ON am.oid = c.relam "
         "LEFT JOIN pg_tablespace t ON t.oid = c.reltablespace "
         "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')"},
@@ -84,7 +87,7 @@ const struct fingerprint_kind fingerprint_kinds[] = {
         SORTED("t.reloptions") " FROM rel c JOIN pg_class t "
         "ON t.oid = c.reltoastrelid WHERE t.reloptions IS NOT NULL"},
     {0, "SELECT 'foreign options of ' || c.name || ': ' || s.srvname || "
-        MAYBE("", SORTED("f.ftoptions")) " FROM rel c JOIN pg_foreign_table f "
+        "coalesce(" MAYBE("", SORTED("f.ftoptions")) ", '') FROM rel c JOIN pg_foreign_table f "
         "ON f.ftrelid = c.oid JOIN pg_foreign_server s ON s.oid = f.ftserver"},
     {0, "SELECT 'owner of ' || c.name || ': ' || " OWNER("c.relowner")
         " FROM rel c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')"},
@@ -105,23 +108,24 @@ const struct fingerprint_kind fingerprint_kinds[] = {
         "FROM rel c JOIN pg_inherits i ON i.inhrelid = c.oid "
         "WHERE c.relkind IN ('i', 'I')"},
     /* ---- columns ---- */
-    {0, "SELECT 'column ' || c.name || '.' || quote_ident(a.attname) || ': ' "
-        "|| format_type(a.atttypid, a.atttypmod) || "
-        FLAG("a.attnotnull", "not null") " || coalesce(CASE a.attgenerated "
-        "WHEN '' THEN ' default ' ELSE ' generated ' END || "
-        "pg_get_expr(d.adbin, d.adrelid), '') || CASE a.attidentity "
+    {0, "SELECT concat('column ', c.name, '.', quote_ident(a.attname), ': ', "
+        "format_type(a.atttypid, a.atttypmod), "
+        FLAG("a.attnotnull", "not null") ", CASE WHEN d.oid IS NOT NULL THEN "
+        "CASE a.attgenerated WHEN '' THEN ' default ' ELSE ' generated ' END "
+        "|| pg_get_expr(d.adbin, d.adrelid) END, CASE a.attidentity "
         "WHEN 'a' THEN ' identity always' WHEN 'd' THEN "
-        "' identity by default' ELSE '' END || CASE WHEN a.attcollation <> "
+        "' identity by default' END, CASE WHEN a.attcollation <> "
         "t.typcollation THEN ' collate ' || a.attcollation::regcollation "
-        "ELSE '' END || CASE WHEN a.attstorage <> t.typstorage THEN "
-        "' storage ' || a.attstorage::text ELSE '' END || "
+        "END, CASE WHEN a.attstorage <> t.typstorage THEN "
+        "' storage ' || a.attstorage::text END, "
         "CASE WHEN a.attstattarget >= 0 THEN ' statistics ' || "
-        "a.attstattarget ELSE '' END || CASE WHEN a.attoptions IS NULL THEN "
-        "'' ELSE " MAYBE("with ", "(SELECT string_agg(o, ', ' ORDER BY o) "
-        "FROM unnest(a.attoptions) o WHERE o LIKE 'n_distinct%')") " END || "
-        "CASE WHEN a.attfdwoptions IS NULL THEN '' ELSE "
-        MAYBE("options ", SORTED("a.attfdwoptions")) " END || "
-        FLAG("NOT a.attislocal", "inherited")
+        "a.attstattarget END, CASE WHEN array_to_string(a.attoptions, ' ') "
+        "LIKE '%n_distinct%' THEN "
+        MAYBE("with ", "(SELECT string_agg(o, ', ' ORDER BY o) "
+        "FROM unnest(a.attoptions) o WHERE o LIKE 'n_distinct%')") " END, "
+        "CASE WHEN a.attfdwoptions IS NOT NULL THEN "
+        MAYBE("options ", SORTED("a.attfdwoptions")) " END, "
+        FLAG("NOT a.attislocal", "inherited") ")"
         " FROM rel c JOIN pg_attribute a ON a.attrelid = c.oid "
         "AND a.attnum > 0 AND NOT a.attisdropped "
         "JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d "
@@ -131,31 +135,30 @@ const struct fingerprint_kind fingerprint_kinds[] = {
         "quote_ident(a.attname) || ': ' || a.attcompression::text FROM rel c "
         "JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped "
         "AND a.attcompression <> '' WHERE c.relkind IN " TABLES},
-    {0, "SELECT 'column order of ' || c.name || ': ' || o.list FROM rel c "
-        "JOIN (SELECT a.attrelid, string_agg(quote_ident(a.attname), ', ' "
-        "ORDER BY a.attnum) AS list FROM pg_attribute a WHERE a.attnum > 0 "
-        "AND NOT a.attisdropped AND a.attrelid >= " BUILTIN
-        " GROUP BY 1) o ON o.attrelid = c.oid "
-        "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')"},
+    {0, "SELECT 'column order of ' || c.name || ': ' || "
+        "string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) "
+        "FROM rel c JOIN pg_attribute a ON a.attrelid = c.oid "
+        "AND a.attnum > 0 AND NOT a.attisdropped WHERE c.relkind IN "
+        "('r', 'p', 'v', 'm', 'f', 'c') GROUP BY c.oid, c.name"},
     /* ---- what hangs on relations ---- */
-    {0, "SELECT 'constraint ' || quote_ident(k.conname) || ' on ' || "
-        "coalesce(c.name, k.contypid::regtype::text) || ': ' || "
-        "pg_get_constraintdef(k.oid) || "
-        FLAG("NOT k.convalidated", "(not validated)") " || "
+    {0, "SELECT concat('constraint ', quote_ident(k.conname), ' on ', "
+        "coalesce(c.name, k.contypid::regtype::text), ': ', "
+        "pg_get_constraintdef(k.oid), "
+        FLAG("NOT k.convalidated", "(not validated)") ", "
         FLAG("NOT k.conislocal", "(inherited)")
-        " FROM pg_constraint k" IN_OURS("k.connamespace")
+        ") FROM pg_constraint k" IN_OURS("k.connamespace")
         "LEFT JOIN rel c ON c.oid = k.conrelid WHERE k.contype <> 't' "
         "AND (k.conrelid = 0 OR c.oid IS NOT NULL) AND"
         NOT_OF_EXTENSION("pg_constraint", "k.oid")},
     /* that of a key says no more than its constraint */
-    {0, "SELECT 'index ' || c.name || ': ' || CASE WHEN k.conname IS NULL "
-        "THEN pg_get_indexdef(c.oid) ELSE 'of constraint ' || "
-        "quote_ident(k.conname) || " MAYBE("with ", SORTED("c.reloptions"))
-        " END || " MAYBE("tablespace ", "t.spcname") " || "
-        FLAG("NOT i.indisvalid", "INVALID") " || "
-        FLAG("NOT i.indisready", "not ready") " || "
-        FLAG("i.indisclustered", "clustered") " || "
-        FLAG("i.indisreplident", "replica identity")
+    {0, "SELECT concat('index ', c.name, ': ', CASE WHEN k.conname IS NULL "
+        "THEN pg_get_indexdef(c.oid) ELSE concat('of constraint ', "
+        "quote_ident(k.conname), CASE WHEN c.reloptions IS NOT NULL THEN "
+        MAYBE("with ", SORTED("c.reloptions")) " END) END, " MAYBE("tablespace ", "t.spcname") ", "
+        FLAG("NOT i.indisvalid", "INVALID") ", "
+        FLAG("NOT i.indisready", "not ready") ", "
+        FLAG("i.indisclustered", "clustered") ", "
+        FLAG("i.indisreplident", "replica identity") ")"
         " FROM rel c JOIN pg_index i ON i.indexrelid = c.oid "
         "LEFT JOIN pg_tablespace t ON t.oid = c.reltablespace "
         "LEFT JOIN pg_constraint k ON k.conindid = c.oid "
@@ -186,18 +189,19 @@ const struct fingerprint_kind fingerprint_kinds[] = {
         "unnest(p.polroles) r) y(x)), 'using ' || pg_get_expr(p.polqual, "
         "c.oid), 'check ' || pg_get_expr(p.polwithcheck, c.oid))) FROM rel c "
         "JOIN pg_policy p ON p.polrelid = c.oid"},
-    {0, "SELECT 'sequence ' || c.name || ': ' || format_type(s.seqtypid, NULL)"
-        " || ' start ' || s.seqstart || ' by ' || s.seqincrement || ' from ' "
-        "|| s.seqmin || ' to ' || s.seqmax || ' cache ' || s.seqcache || "
-        FLAG("s.seqcycle", "cycle") " || "
-        FLAG("c.relpersistence = 'u'", "unlogged") " || "
-        MAYBE("owned by ", "o.name || '.' || quote_ident(a.attname)")
+    {0, "SELECT concat('sequence ', c.name, ': ', format_type(s.seqtypid, "
+        "NULL), ' start ', s.seqstart, ' by ', s.seqincrement, ' from ', "
+        "s.seqmin, ' to ', s.seqmax, ' cache ', s.seqcache, "
+        FLAG("s.seqcycle", "cycle") ", "
+        FLAG("c.relpersistence = 'u'", "unlogged") ", "
+        MAYBE("owned by ", "o.name || '.' || (SELECT quote_ident(a.attname) "
+        "FROM pg_attribute a WHERE a.attrelid = d.refobjid "
+        "AND a.attnum = d.refobjsubid)") ")"
         " FROM rel c JOIN pg_sequence s ON s.seqrelid = c.oid "
         "LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass "
         "AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass "
         "AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i') "
-        "LEFT JOIN rel o ON o.oid = d.refobjid LEFT JOIN pg_attribute a "
-        "ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid"},
+        "LEFT JOIN rel o ON o.oid = d.refobjid"},
     {0, "SELECT 'statistics: ' || pg_get_statisticsobjdef(s.oid) || "
         "coalesce(' target ' || nullif(to_jsonb(s) ->> 'stxstattarget', "
         "'-1'), '') FROM pg_statistic_ext s" IN_OURS("s.stxnamespace")},

@@ -25,7 +25,7 @@ static bool renamed(const struct applied_row *row, const struct migration *m,
     err_what(e, ERR_REFUSED, "%s was renamed after it was applied", m->up.file);
     err_why(e, "applied as %s with digest %s; the file has %s", row->name,
             row->checksum, m->checksum);
-    return err_fix(e, "give it its name back: %s.up.sql", row->name);
+    return err_fix(e, "give it its name back: %s", row->name);
 }
 
 static bool out_of_order(const struct applied_row *highest,

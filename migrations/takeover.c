@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "migrations/work.h"
+#include "runner/base/escape.h"
 
 /* ---- the other tool's table ---- */
 
@@ -59,7 +60,7 @@ static bool table_given(struct pg *pg, struct arena *a, const char *table,
 static bool ask_table(struct takeover_source *out, struct pg *pg,
                       struct arena *a, const char *table, struct err *e)
 {
-    out->table = table;
+    out->table = escape(a, table);
     out->sql = layout_applied_sql(a, out->layout, table);
     return pg_query(pg, a, out->sql, NULL, 0, &out->answer, e);
 }

@@ -17,7 +17,7 @@
 /* What another tool's table says. */
 struct takeover_source {
     const struct layout *layout;
-    const char *table; /* quoted: "public.schema_migrations" */
+    const char *table; /* quoted, for people: "public.schema_migrations" */
     const char *sql;
     struct pg_result answer;
 };

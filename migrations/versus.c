@@ -258,6 +258,14 @@ bool versus_same_names(const struct rehearsal *x, const struct rehearsal *y)
     return true;
 }
 
+bool versus_shares(const struct rehearsal *x, const struct rehearsal *y)
+{
+    for (size_t i = 0; i < x->n; i++)
+        if (migration_find(y, x->list[i].name))
+            return true;
+    return false;
+}
+
 /* ---- to JSON ---- */
 
 static struct json *change_json(const struct versus_change *c)

@@ -39,8 +39,10 @@ struct versus {
 /* Texts are in a or borrowed from the two. */
 void versus(struct versus *out, struct arena *a, const struct rehearsal *before,
             const struct rehearsal *after);
-/* Whether two rehearsals are of migrations with the same names. */
+/* Whether two rehearsals are of migrations with the same names; whether any is
+ * in both. */
 bool versus_same_names(const struct rehearsal *x, const struct rehearsal *y);
+bool versus_shares(const struct rehearsal *x, const struct rehearsal *y);
 struct json *versus_to_json(const struct versus *v);
 
 #endif

@@ -142,12 +142,12 @@ static bool expired(const struct basis_facts *b, struct verdict *v)
                           "rehearsal",
                           say_version(b->version_now).text,
                           say_version(b->version_was).text);
+    else if (b->n_settings) /* the schema knows those of the database too */
+        *v = other_settings(b);
     else if (b->schema)
         *v = verdict_hold("rehearsal.schema", 0,
                           "the schema has changed since the rehearsal: %s",
                           b->schema);
-    else if (b->n_settings)
-        *v = other_settings(b);
     else
         return outgrown(b, v);
     return true;

@@ -4,7 +4,9 @@
 
 #include "runner/base/buf.h"
 #include "runner/base/escape.h"
+#include "runner/command/release.h"
 #include "runner/command/signing.h"
+#include "runner/facts/contract.h"
 #include "runner/report/verdicts.h"
 
 #define PREFIX_LEAST 8
@@ -114,12 +116,29 @@ static const char *what_of(const struct manifest *m)
     return words[m->phases];
 }
 
+/* Who approves a finish approves these; by the ledger, as git is not asked. */
+static void show_contract(struct tidegate *t, const struct announced *x)
+{
+    struct contracts_facts all = contract_left(t->arena, &x->state);
+
+    for (size_t i = 0; x->m.phases == PHASES_CONTRACT && i < all.n; i++) {
+        int64_t due = contract_due(&all.list[i]);
+
+        if (due && due <= x->m.opens)
+            say_row(t, "contracting",
+                    arena_printf(t->arena, "%s runs", all.list[i].name));
+        else
+            say_row(t, "contracting", release_contract_text(t, &all.list[i]));
+    }
+}
+
 void announced_show(struct tidegate *t, const struct announced *x)
 {
     const struct zone *zone = t->env->policy.window.calendar.zone;
     const struct manifest *m = &x->m;
 
     say_row(t, "what", what_of(m));
+    show_contract(t, x);
     say_row(t, "opens",
             arena_printf(t->arena, "%s, %s",
                          report_time(t->arena, zone, m->opens),

@@ -101,7 +101,9 @@ static void plan_migrations(struct tidegate *t, struct subject *s,
                           : m->after  ? "after the code"
                                       : "before the code",
                           m->has_down ? "" : ", no down",
-                          m->up.transaction ? "" : ", statement by statement"));
+                          m->up.batch         ? ", in batches"
+                          : m->up.transaction ? ""
+                                              : ", statement by statement"));
     }
     struct contracts_facts all = contract_facts(s);
 

@@ -53,14 +53,14 @@ static void say_migrations(struct tidegate *t, const struct run *r)
         return;
     }
     if (r->facts.rehearsal.present)
-        say_line(
-            t, "migrations",
-            arena_printf(
-                t->arena, "%zu, %s to %s%s", r->s->pending.n,
-                duration_text(r->facts.rehearsal.low, low, sizeof low),
-                duration_text(r->facts.rehearsal.high, high, sizeof high),
-                r->facts.rehearsal.pausable > 0 ? ", with pauses where need be"
-                                                : ""));
+        say_line(t, "migrations",
+                 arena_printf(
+                     t->arena, "%zu, %s to %s%s", r->s->pending.n,
+                     duration_text(r->facts.rehearsal.low, low, sizeof low),
+                     duration_text(r->facts.rehearsal.high, high, sizeof high),
+                     r->facts.rehearsal.pausable > 0
+                         ? ", with pauses where need be"
+                         : ""));
     else
         say_line(
             t, "migrations",

@@ -4,6 +4,8 @@
 
 #include "runner/report/verdicts.h"
 
+#define DATABASE_MS 5000
+
 static const char *const host_words[] = {
     [HOST_WHOLE] = "whole",         [HOST_MIDWAY] = "midway",
     [HOST_BEHIND] = "behind",       [HOST_DRIFTED] = "drifted",
@@ -173,6 +175,26 @@ static void look_at_hosts(struct status *s)
         fleet_close(f);
 }
 
+/* How far a backfill is, only the database knows. */
+static void look_at_database(struct status *s)
+{
+    struct tidegate *t = s->t;
+    struct applied applied;
+    struct err e = {0};
+    struct pg *pg;
+
+    if (!s->state.unfinished || !t->env->database)
+        return;
+    pg = pg_open(t->loop, t->env->database, "tidegate", DATABASE_MS, &e);
+    if (pg && applied_read(pg, t->arena, &applied, &e)) {
+        s->backfills = applied.backfills;
+        s->n_backfills = applied.backfills_n;
+    } else {
+        s->database_why = arena_strdup(t->arena, e.why);
+    }
+    pg_close(pg);
+}
+
 static bool is_host(const struct status *s, const char *target)
 {
     for (size_t i = 0; i < s->n; i++)
@@ -237,6 +259,7 @@ static bool status_run(struct tidegate *t, void *args, struct err *e)
     }
     s.held = ledger_lease_holder(t->ledger, t->arena, t->env->name, &s.holder);
     look_at_hosts(&s);
+    look_at_database(&s);
     compare_policy(&s);
     s.exit = judge(&s);
     t->exit_code = s.ledger.code == ERR_NONE ? s.exit : EXIT_LEDGER;

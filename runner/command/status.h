@@ -1,9 +1,10 @@
 /* status: what stands where, from the ledger and, as far as hosts answer, from
- * the hosts themselves.
+ * the hosts themselves; of an unfinished run, also from the database.
  */
 #ifndef RUNNER_COMMAND_STATUS_H
 #define RUNNER_COMMAND_STATUS_H
 
+#include "migrations/applied.h"
 #include "runner/command/cmd.h"
 #include "runner/fleet/steps.h"
 #include "runner/ledger/state.h"
@@ -30,6 +31,11 @@ struct status {
     struct environment_state state;
     struct host_status *hosts;
     size_t n;
+    /* While a run is unfinished: backfills under way, or why the database
+     * could not tell. */
+    const struct backfill_row *backfills;
+    size_t n_backfills;
+    const char *database_why;
     bool held; /* a process works on it now */
     struct lease_holder holder;
     const char *policy; /* pinned and in force differ: in words; or NULL */

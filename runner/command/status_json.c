@@ -142,6 +142,25 @@ static struct json *announced_json(const struct status *s)
     return all;
 }
 
+static struct json *backfills_json(const struct status *s)
+{
+    struct json *all = json_new_array();
+
+    for (size_t i = 0; i < s->n_backfills; i++) {
+        const struct backfill_row *b = &s->backfills[i];
+        struct json *j = json_new_object();
+
+        json_set_str(j, "name", b->row.name);
+        json_set_bool(j, "undoing", b->undoing);
+        json_set_int(j, "rows", b->rows);
+        json_set_int(j, "estimated", b->estimated);
+        json_set_int(j, "batches", b->batches);
+        set_text(j, "last", b->last);
+        json_append(all, j);
+    }
+    return all;
+}
+
 struct json *status_json(const struct status *s)
 {
     struct json *j = json_new_object(), *hosts = json_new_array();
@@ -156,6 +175,7 @@ struct json *status_json(const struct status *s)
     json_set(j, "live", st->live ? live_json(st) : json_new_null());
     json_set(j, "unfinished",
              st->unfinished ? run_json(s, st->unfinished) : json_new_null());
+    json_set(j, "backfills", backfills_json(s));
     json_set(j, "frozen", st->frozen_by ? frozen_json(st) : json_new_null());
     json_set(j, "owing", owing_json(st));
     for (size_t i = 0; i < s->n; i++)

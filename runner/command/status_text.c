@@ -1,6 +1,7 @@
 /* How status is told to people. */
 #include <string.h>
 
+#include "migrations/backfill.h"
 #include "runner/command/release.h"
 #include "runner/command/status.h"
 #include "runner/facts/contract.h"
@@ -62,6 +63,20 @@ static void say_pending(const struct status *s, const struct run_state *r)
              json_text(json_at(names, i)));
 }
 
+static void say_backfills(const struct status *s)
+{
+    struct arena *a = s->t->arena;
+
+    for (size_t i = 0; i < s->n_backfills; i++)
+        line(s, STYLE_WARN, i == 0 ? "backfill" : "",
+             arena_printf(a, "%s: %s%s", s->backfills[i].row.name,
+                          s->backfills[i].undoing ? "being undone: " : "",
+                          backfill_far(a, &s->backfills[i])));
+    if (s->database_why)
+        line(s, STYLE_WARN, "database",
+             arena_printf(a, "not looked at: %s", s->database_why));
+}
+
 static void say_run(const struct status *s)
 {
     const struct run_state *r = s->state.unfinished;
@@ -90,6 +105,7 @@ static void say_run(const struct status *s)
              r->from ? "finish it: tidegate resume; undo it: tidegate rollback"
                      : "finish it: tidegate resume");
     say_pending(s, r);
+    say_backfills(s);
     for (size_t i = 0; i < r->overridden; i++)
         line(s, STYLE_WARN, "overridden",
              arena_printf(a, "%s, by %s: %s", r->overrides[i].gate,

@@ -193,7 +193,7 @@ void gather_rehearsal(struct subject *s, struct facts *f)
         for (size_t i = 0; i < r.n; i++)
             out->pausable += r.list[i].high - rehearsed_need(&r.list[i]);
         out->failed = r.failed;
-        if (!f->changing && s->pending_known)
+        if (s->env->policy.budget.on && !f->changing && s->pending_known)
             gather_basis(s, &r.basis, &out->basis);
         longest_wait(s, &r, out);
         for (size_t i = 0; i < r.n && !out->rewrite; i++)

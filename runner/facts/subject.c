@@ -186,7 +186,7 @@ static bool check_gone(struct subject *s, struct err *e)
         err_why(e, "applied by %s with digest %s, and this commit comes after",
                 row->release, row->checksum);
         return err_fix(e,
-                       "put %s.up.sql back as it was; undo it with a new "
+                       "put %s back as it was; undo it with a new "
                        "migration",
                        row->name);
     }

@@ -54,6 +54,7 @@ static bool record(struct run *r, const char *step, const char *name,
                    const struct apply_result *got, struct err *e)
 {
     struct err failed = *e;
+    const char *why;
 
     switch (got->outcome) {
     case APPLY_DONE:
@@ -69,7 +70,11 @@ static bool record(struct run *r, const char *step, const char *name,
     case APPLY_PARTIAL:
         r->partial = true; /* fall through */
     case APPLY_ROLLED_BACK:
-        if (!run_failed(r, step, name, failed.why, e))
+        /* of a part, the first line says which */
+        why = got->outcome == APPLY_PARTIAL
+                  ? arena_printf(r->s->arena, "%s: %s", failed.what, failed.why)
+                  : failed.why;
+        if (!run_failed(r, step, name, why, e))
             return false;
         break;
     }

@@ -99,7 +99,8 @@ bool rehearse_previous(struct subject *s, const struct rehearsal *now,
             !rehearsal_from_json(out, s->arena, json_get(event, "certificate"),
                                  &ignored))
             continue;
-        if (strcmp(*release, s->release) == 0 || versus_same_names(out, now)) {
+        if ((strcmp(*release, s->release) == 0 && versus_shares(out, now)) ||
+            versus_same_names(out, now)) {
             *release = arena_strdup(s->arena, *release);
             return true;
         }

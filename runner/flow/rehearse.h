@@ -15,8 +15,9 @@ bool rehearse_release(struct subject *s, const char *release,
                       struct rehearsal *out, struct verdict *verdict,
                       bool *nothing, struct err *e);
 
-/* The newest rehearsal before the newest one that was of the same release, or
- * of migrations with the same names; false: there is none. *release: of what,
+/* The newest rehearsal before the newest one that was of the same release (and
+ * of a migration that is in both), or of migrations with the same names;
+ * false: there is none. *release: of what,
  * in s's arena. After rehearse_release. */
 bool rehearse_previous(struct subject *s, const struct rehearsal *now,
                        struct rehearsal *out, const char **release);

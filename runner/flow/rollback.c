@@ -7,6 +7,7 @@
 #include "runner/flow/hosts.h"
 #include "runner/flow/rollout.h"
 #include "runner/flow/serve.h"
+#include "runner/flow/takeover.h"
 
 static bool nothing_before(const struct subject *s, struct err *e)
 {
@@ -63,6 +64,12 @@ static const char *begun_release(const struct run_state *first)
     return first->changed ? first->release : NULL;
 }
 
+/* Runs that began no release: what is live is undone, as ever. */
+static bool beside(const struct run_state *run)
+{
+    return run->kind == RUN_CATCH_UP || takeover_was(run);
+}
+
 /* The same way back, cut short: it goes on, and what it did stays done. */
 static bool goes_on(const struct run *r, const struct rollback_wish *wish)
 {
@@ -102,10 +109,9 @@ static bool choose(struct run *r, const struct rollback_wish *wish,
     r->to = state->previous;
     if (open)
         r->undoes = open->id;
-    /* a catch-up began no release: what is live is undone, as ever */
-    if (open && first_undone(r)->kind != RUN_CATCH_UP)
+    if (open && !beside(first_undone(r)))
         r->undone = begun_release(first_undone(r));
-    if (open && open->kind != RUN_CATCH_UP)
+    if (open && !beside(open))
         r->to = open->kind == RUN_ROLLBACK ? open->release : open->from;
     else if (!open && !wish->to && state->live_by_going_back) {
         r->to = state->live;

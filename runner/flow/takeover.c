@@ -4,6 +4,7 @@
 
 #include "migrations/apply.h"
 #include "migrations/prove.h"
+#include "runner/base/escape.h"
 #include "runner/base/failpoint.h"
 #include "runner/flow/ask.h"
 #include "runner/flow/database.h"
@@ -97,7 +98,10 @@ static bool import_find(struct subject *s, const struct takeover_wish *wish,
                    (char *const *const *)out->source.answer.cell,
                    (size_t)out->source.answer.rows);
     if (applied.unfinished)
-        return unfinished(&out->source, applied.unfinished, e);
+        return unfinished(&out->source, escape(s->arena, applied.unfinished),
+                          e);
+    for (size_t i = 0; i < applied.strange_n; i++)
+        applied.strange[i] = escape(s->arena, applied.strange[i]);
     out->strange = applied.strange;
     out->strange_n = applied.strange_n;
     return sort_files(s, applied.is, out, e);

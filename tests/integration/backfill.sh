@@ -72,10 +72,14 @@ pace 0.2
 ) &
 meanwhile=$!
 gives 12 'it pauses' t deploy b1 $yes
+run=$(printf '%s\n' "$OUT" | sed -n 's/.* run=\([^ ]*\).*/\1/p')
 has 'why' "$OUT" '140'
 has 'how far it is' "$OUT" 'rows, up to key'
 is 'half done' "$(is_of b1 0101_fill)" 'half done True'
 gives 12 'status says so' t status
+has 'and how far' "$OUT" '0101_fill: '
+gives 0 'show' t show "$run"
+has 'tells it as well' "$OUT" 'rows, up to key'
 is 'the hosts have what they had' "$(releases)" releases/v1.0
 gives 12 'it pauses at once: they are still there' t resume $yes
 site_users 3
@@ -94,6 +98,7 @@ killed_at backfill-checkpoint:7 deploy b2 $yes >/dev/null 2>&1
 is 'killed' $? 137
 is 'six batches are there' "$(rows)" '0:4700 1:300'
 gives 12 'status says so' t status
+has 'and how far it was when it was killed' "$OUT" '0102_fill: 300 of'
 gives 0 'resumed' t resume $yes
 is 'each row once' "$(rows)" 1:5000
 
@@ -134,5 +139,16 @@ pace 0
 gives 0 'and back, before the code' t rollback $yes
 is 'none is done' "$(rows)" 0:5000
 is 'the hosts have what they had' "$(releases)" releases/b2
+gives 0 'all is whole' t status
+
+echo '# migrations alone'
+backfill 0105_fill
+release b5
+announce b5 --only migrations
+gives 0 'rehearsed' t rehearse b5
+killed_at backfill-batch:3 migrate up b5 $yes >/dev/null 2>&1
+is 'three batches are there' "$(rows)" '0:4850 1:150'
+gives 0 'and back' t rollback --schema $yes
+is 'none is done' "$(rows)" 0:5000
 gives 0 'all is whole' t status
 tap_end

@@ -81,10 +81,15 @@ gives 64 'no release is live by that name' t migrate finish '' $yes
 gives 10 'one that nobody announced' t migrate finish $yes
 gives 10 'of what is not live' t check v1.0 --only contract
 announce c1 --only contract
+gives 0 'approved' t approve c1 --key "$SITE/jaak"
+has 'who approves sees what runs' "$OUT" '0004_soon runs'
 gives 10 'whose way back was not rehearsed' t migrate finish $yes
 asks 10 contract contract.due 'the wait of one is over' check c1 --only contract
 gives 0 'rehearsed' t rehearse c1 --only contract
 has 'that one' "$OUT" '0004_soon: up, down, schema equal'
+gives 0 'planned' t plan c1 --only contract
+has 'what runs' "$OUT" 'pending: 0004_soon, contracting'
+has 'what does not' "$OUT" 'contract pending: 0003_later, not before'
 gives 0 'finished' t migrate finish $yes
 has 'two still wait' "$OUT" 'contract_pending=0003_later,0005_never'
 is 'one column is gone' "$(columns)" 'a c d note'
@@ -177,4 +182,37 @@ goes k4
 is 'waits for it' "$(state)" '0011_last/k3/False'
 asks 10 contract contract.taken_back 'and will for ever' \
     expect k4 --only contract --at now --why test --key "$SITE/anna"
+
+echo '# without hosts: a release is good when its migrations are'
+S=$SITE/lone
+mkdir -p "$S/policies" "$S/migrations"
+site_sql 'CREATE DATABASE lone' postgres
+lone_db="host=$PG_SOCKET port=$PG_PORT user=postgres dbname"
+printf '[project]\nname = lone\nrepository = .\n[environment production]
+policy = policies/production.ini\ndatabase = %s=lone\n[rehearsal]
+clone = dump\nfrom = %s=lone\nserver = %s=postgres\n' \
+    "$lone_db" "$lone_db" "$lone_db" >"$S/tidegate.ini"
+printf '[expected]\nsignatures = optional\nnotice = 0s\n' \
+    >"$S/policies/production.ini"
+printf '.tidegate/\ntidegate.ini\npolicies/\n' >"$S/.gitignore"
+echo 'CREATE TABLE l (a int, b int);' >"$S/migrations/0001_l.up.sql"
+echo 'DROP TABLE l;' >"$S/migrations/0001_l.down.sql"
+printf -- '-- tidegate: after=this\nALTER TABLE l DROP COLUMN b;\n' \
+    >"$S/migrations/0002_b.up.sql"
+echo 'ALTER TABLE l ADD COLUMN b int;' >"$S/migrations/0002_b.down.sql"
+git -C "$S" init -q -b main
+(cd "$S" && site_tag d1)
+lone() { (cd "$S" && exec "$TIDEGATE" "$@"); }
+lone init >"$SITE/lone.log" 2>&1
+lone expect d1 --only migrations --at now --why test >"$SITE/lone.log" 2>&1
+gives 0 'migrations alone' lone migrate up d1 $yes
+has 'one waits' "$OUT" 'contract_pending=0002_b'
+gives 0 'status' lone status
+has 'tells it' "$OUT" '0002_b, may run since'
+gives 64 'nothing is live: which release?' lone migrate finish $yes
+lone expect d1 --only contract --at now --why test >"$SITE/lone.log" 2>&1
+gives 0 'rehearsed' lone rehearse d1 --only contract
+gives 0 'finished' lone migrate finish d1 $yes
+is 'the column is gone' "$(site_sql "SELECT count(*) FROM pg_attribute
+    WHERE attrelid = 'l'::regclass AND attname = 'b'" lone)" 0
 tap_end

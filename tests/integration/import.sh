@@ -2,6 +2,7 @@
 # Coming from another tool: what its own table says is applied is recorded, or
 # what a person says; nothing is run, and no rollback undoes it. TAP. FLAVOUR
 # names the build (one with failpoints).
+# shellcheck disable=SC2016 # $$ are SQL's quotes
 set -u
 cd "$(dirname "$0")/../.." || exit
 flavour=${FLAVOUR:-test}

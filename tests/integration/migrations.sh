@@ -43,7 +43,7 @@ case " $* " in *' test_ends '*)
 esac
 postgres_start max_locks_per_transaction=256
 export TIDEGATE_TEST_PG="$PG_CONNINFO" TIDEGATE_TEST_TCP="$PG_TCP"
-case " $* " in *' test_backfill '*)
+case " $* " in *' test_throttle '*)
     postgres_replica
     export TIDEGATE_TEST_REPLICA="$REPLICA_CONNINFO"
     ;;

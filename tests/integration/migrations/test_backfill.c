@@ -13,229 +13,9 @@
 
 #include <cmocka.h>
 
-#include "migrations/apply.h"
 #include "migrations/batch.h"
 #include "runner/base/embedded.h"
-
-struct fixture {
-    struct loop *loop;
-    struct arena a;
-    struct pg *root, *pg; /* of the cluster, of the test's database */
-    const char *database, *conninfo;
-    struct migrations m;
-    struct apply_settings s;
-    struct apply_result r;
-    struct err e;
-    int left; /* batches that outside still lets begin; -1: all */
-    /* A replica whose replay is stopped: it goes on once nothing is done
-     * between two asks; waited: how many rows were, then. */
-    struct pg *replica;
-    long seen, waited;
-};
-
-static const char *server(void)
-{
-    const char *text = getenv("TIDEGATE_TEST_PG");
-
-    assert_non_null(text);
-    return text;
-}
-
-static const char *value(struct fixture *f, const char *query);
-
-static void look_at_replica(struct fixture *f)
-{
-    struct pg_result r;
-    long done =
-        strtol(value(f, "SELECT count(*) FROM t WHERE n = 1"), NULL, 10);
-
-    if (done == f->seen && f->waited < 0) {
-        f->waited = done;
-        assert_true(pg_run(f->replica, &f->a, "SELECT pg_wal_replay_resume()",
-                           &r, &f->e));
-    }
-    f->seen = done;
-}
-
-static bool may_go_on(void *ctx, struct err *e)
-{
-    struct fixture *f = ctx;
-
-    if (f->replica)
-        look_at_replica(f);
-    if (f->left < 0 || f->left-- > 0)
-        return true;
-    f->left = -1;
-    err_what(e, ERR_HELD, "the window is closed");
-    err_why(e, "it opens tomorrow");
-    return err_fix(e, "wait");
-}
-
-static int setup(void **state)
-{
-    static int count;
-    struct fixture *f = calloc(1, sizeof *f);
-    struct pg_result r;
-
-    f->loop = loop_open();
-    arena_init(&f->a);
-    f->root = pg_open(f->loop, server(), "test", 0, &f->e);
-    f->database = arena_printf(&f->a, "backfill_%d_%d", (int)getpid(), ++count);
-    if (!f->root ||
-        !pg_run(f->root, &f->a,
-                arena_printf(&f->a, "CREATE DATABASE %s", f->database), &r,
-                &f->e)) {
-        err_print(&f->e, stderr);
-        return 1;
-    }
-    f->conninfo =
-        pg_conninfo_with(&f->a, server(), "dbname", f->database, &f->e);
-    f->pg = pg_open(f->loop, f->conninfo, "test", 0, &f->e);
-    pg_run(f->pg, &f->a, "SET search_path = public", &r, &f->e);
-    f->left = -1;
-    f->s = (struct apply_settings){.conninfo = f->conninfo,
-                                   .run = "r1",
-                                   .release = "v1",
-                                   .ledger = "ledger-1",
-                                   .epoch = 1,
-                                   .outside = {f, NULL, may_go_on}};
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    struct pg_result r;
-
-    pg_close(f->pg);
-    pg_run(f->root, &f->a,
-           arena_printf(&f->a, "DROP DATABASE %s WITH (FORCE)", f->database),
-           &r, &f->e);
-    pg_close(f->root);
-    arena_release(&f->a);
-    loop_close(f->loop);
-    free(f);
-    return 0;
-}
-
-/* ---- words of the tests ---- */
-
-static void sql(struct fixture *f, const char *text)
-{
-    struct pg_result r;
-
-    if (!pg_run(f->pg, &f->a, text, &r, &f->e)) {
-        err_print(&f->e, stderr);
-        fail_msg("%s", text);
-    }
-}
-
-static const char *value(struct fixture *f, const char *query)
-{
-    struct pg_result r;
-
-    if (!pg_query(f->pg, &f->a, query, NULL, 0, &r, &f->e)) {
-        err_print(&f->e, stderr);
-        fail_msg("%s", query);
-    }
-    return r.rows && r.cell[0][0] ? r.cell[0][0] : "";
-}
-
-#define assert_sql(f, query, want) assert_string_equal(value(f, query), want)
-
-static const struct migration *two(struct fixture *f, const char *up,
-                                   const char *down)
-{
-    struct sql_file list[] = {{"0001_a.up.sql", up, strlen(up)},
-                              {"0001_a.down.sql", down, strlen(down)}};
-
-    if (!migrations_read(&f->m, &f->a, "auto", list, *down ? 2 : 1, &f->e)) {
-        err_print(&f->e, stderr);
-        fail_msg("the files cannot be read");
-    }
-    return &f->m.list[0];
-}
-
-/* Rows count how often they were done. */
-static const struct migration *counting(struct fixture *f, const char *words)
-{
-    return two(f,
-               arena_printf(&f->a,
-                            "-- tidegate: batch=t key=id %s\n"
-                            "UPDATE t SET n = n + 1 WHERE id BETWEEN $1 AND $2",
-                            words),
-               arena_printf(&f->a,
-                            "-- tidegate: batch=t key=id %s\n"
-                            "UPDATE t SET n = n - 1 WHERE id BETWEEN $1 AND $2",
-                            words));
-}
-
-static void make_rows(struct fixture *f, int n)
-{
-    sql(f, arena_printf(&f->a,
-                        "CREATE TABLE t (id bigint PRIMARY KEY, n int NOT NULL"
-                        " DEFAULT 0); INSERT INTO t SELECT 3 * i FROM"
-                        " generate_series(1, %d) i; ANALYZE t",
-                        n));
-}
-
-static struct apply *opened(struct fixture *f)
-{
-    struct apply *ap = apply_open(f->loop, &f->a, &f->s, NULL, &f->e);
-
-    if (!ap) {
-        err_print(&f->e, stderr);
-        fail_msg("apply_open");
-    }
-    return ap;
-}
-
-static bool up(struct fixture *f, const struct migration *m)
-{
-    struct apply *ap = opened(f);
-    bool ok;
-
-    err_clear(&f->e);
-    ok = apply_up(ap, m, NULL, &f->r, &f->e);
-    apply_close(ap);
-    return ok;
-}
-
-static const struct applied_row *row_of(const struct applied *applied)
-{
-    const struct backfill_row *half = applied_backfill(applied, "0001_a");
-
-    return half ? &half->row : applied_find(applied, "0001_a");
-}
-
-static bool down(struct fixture *f)
-{
-    struct applied applied;
-    struct apply *ap = opened(f);
-    bool ok;
-
-    err_clear(&f->e);
-    assert_true(applied_read(f->pg, &f->a, &applied, &f->e));
-    assert_non_null(row_of(&applied));
-    ok = apply_down(ap, row_of(&applied), NULL, &f->r, &f->e);
-    apply_close(ap);
-    return ok;
-}
-
-static void assert_went(struct fixture *f, bool ok)
-{
-    if (!ok)
-        err_print(&f->e, stderr);
-    assert_true(ok);
-    assert_int_equal(f->r.outcome, APPLY_DONE);
-}
-
-#define HOW_OFTEN                                      \
-    "SELECT string_agg(n || ':' || c, ' ' ORDER BY n)" \
-    " FROM (SELECT n, count(*) AS c FROM t GROUP BY n) x"
-
-/* ---- tests ---- */
+#include "tests/integration/migrations/filling.h"
 
 static const struct {
     const char *type, *keys, *setting;
@@ -380,7 +160,7 @@ static void paused_and_resumed(void **state)
 
     make_rows(f, 100);
     m = counting(f, "size=10");
-    f->left = 3;
+    filling.left = 3;
     assert_false(up(f, m));
     assert_int_equal(f->r.outcome, APPLY_PARTIAL);
     assert_int_equal(f->e.code, ERR_HELD);
@@ -410,7 +190,7 @@ static void another_text_is_refused(void **state)
     struct fixture *f = *state;
 
     make_rows(f, 100);
-    f->left = 3;
+    filling.left = 3;
     assert_false(up(f, counting(f, "size=10")));
     assert_false(up(f, counting(f, "size=11")));
     assert_int_equal(f->e.code, ERR_REFUSED);
@@ -426,17 +206,17 @@ static void back_from_the_checkpoint(void **state)
 
     make_rows(f, 100);
     m = counting(f, "size=10");
-    f->left = 6;
+    filling.left = 6;
     assert_false(up(f, m));
     assert_sql(f, HOW_OFTEN, "0:40 1:60");
-    f->left = 2;
+    filling.left = 2;
     assert_false(down(f));
     assert_int_equal(f->r.outcome, APPLY_PARTIAL);
     assert_sql(f, HOW_OFTEN, "0:60 1:40");
     assert_sql(f, "SELECT last || ' ' || rows FROM tidegate.backfill",
                "120 40");
     /* on again, from there */
-    f->left = 1;
+    filling.left = 1;
     assert_false(up(f, m));
     assert_sql(f, HOW_OFTEN, "0:50 1:50");
     assert_went(f, down(f));
@@ -444,7 +224,7 @@ static void back_from_the_checkpoint(void **state)
     assert_sql(f, "SELECT count(*) FROM tidegate.backfill", "0");
     assert_went(f, up(f, m));
     /* of a whole one, too: it is applied no more once its down began */
-    f->left = 4;
+    filling.left = 4;
     assert_false(down(f));
     assert_sql(f, HOW_OFTEN, "0:40 1:60");
     assert_sql(f, "SELECT count(*) FROM tidegate.migration", "0");
@@ -463,7 +243,7 @@ static void an_ordinary_down_wants_it_whole(void **state)
             "-- tidegate: batch=t key=id size=10\n"
             "UPDATE t SET n = n + 1 WHERE id BETWEEN $1 AND $2",
             "UPDATE t SET n = n - 1");
-    f->left = 6;
+    filling.left = 6;
     assert_false(up(f, m));
     assert_false(down(f));
     assert_int_equal(f->e.code, ERR_REFUSED);
@@ -484,7 +264,7 @@ static void a_down_in_batches_of_an_ordinary_up(void **state)
             "-- tidegate: batch=t key=id size=10\n"
             "UPDATE t SET n = n - 1 WHERE id BETWEEN $1 AND $2");
     assert_went(f, up(f, m));
-    f->left = 3;
+    filling.left = 3;
     assert_false(down(f));
     assert_sql(f, HOW_OFTEN, "0:30 1:70");
     assert_false(up(f, m));
@@ -562,182 +342,13 @@ static void another_run_takes_over(void **state)
     assert_int_equal(f->e.code, ERR_REFUSED);
 }
 
-/* Rows wake a slow trigger: batches shrink below what was asked for. */
-static void slow_rows_make_small_batches(void **state)
-{
-    struct fixture *f = *state;
-
-    make_rows(f, 60);
-    sql(f, "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$"
-           "BEGIN PERFORM pg_sleep(0.01); RETURN NULL; END $$;"
-           "CREATE TRIGGER slow AFTER UPDATE ON t FOR EACH ROW"
-           " EXECUTE FUNCTION slow()");
-    f->s.blocked_ms = 200; /* a batch takes 100 ms: ten rows */
-    assert_went(f, up(f, counting(f, "size=40")));
-    assert_sql(f, HOW_OFTEN, "1:60");
-    assert_sql(f, "SELECT batches > 2 AND size < 20 FROM tidegate.backfill",
-               "t");
-}
-
-/* Does something once, when a condition on the server holds, from within the
- * loop, while apply_up runs it. */
-struct later {
-    struct source s;
-    struct fixture *f;
-    struct pg *pg;          /* asks, then does */
-    const char *when, *run; /* run NULL: raise(SIGTERM) */
-    bool done;
-};
-
-static void later_step(struct source *s, short revents, int64_t now)
-{
-    struct later *l = s->ctx;
-    struct pg_result r;
-
-    (void)revents;
-    s->deadline = now + 10;
-    if (pg_busy(l->pg))
-        return;
-    if (pg_transaction(l->pg) != PG_LOST && l->s.events) {
-        l->s.events = 0;
-        if (pg_take(l->pg, &l->f->a, &r, &l->f->e) && r.rows &&
-            strcmp(r.cell[0][0], "t") == 0) {
-            s->deadline = CLOCK_NEVER;
-            l->done = true;
-            if (l->run)
-                pg_send_run(l->pg, l->run, &l->f->e);
-            else
-                raise(SIGTERM);
-            return;
-        }
-    }
-    l->s.events = 1; /* asked; no descriptor, so poll does not look */
-    pg_send(l->pg, l->when, &l->f->e);
-}
-
-static void later(struct fixture *f, struct later *l, const char *when,
-                  const char *run)
-{
-    *l = (struct later){.f = f, .when = when, .run = run};
-    l->pg = pg_open(f->loop, f->conninfo, "later", 0, &f->e);
-    l->s =
-        (struct source){.fd = -1, .deadline = 0, .step = later_step, .ctx = l};
-    loop_add(f->loop, &l->s);
-}
-
-static void later_end(struct later *l)
-{
-    struct pg_result r;
-    struct err e;
-
-    loop_remove(l->f->loop, &l->s);
-    while (pg_busy(l->pg))
-        loop_turn(l->f->loop, CLOCK_NEVER);
-    if (l->done && l->run)
-        pg_take(l->pg, &l->f->a, &r, &e);
-    pg_close(l->pg);
-    assert_true(l->done);
-}
-
-/* Somebody wants rows of the batch, and waits: it is cancelled and comes back
- * smaller, until both are through. */
-static void others_wait_behind_a_batch(void **state)
-{
-    struct fixture *f = *state;
-    struct later l;
-
-    make_rows(f, 100);
-    sql(f, "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$"
-           "BEGIN IF current_setting('application_name') LIKE 'tidegate%' THEN"
-           " PERFORM pg_sleep(0.02); END IF; RETURN NULL; END $$;"
-           "CREATE TRIGGER slow AFTER UPDATE ON t FOR EACH ROW"
-           " EXECUTE FUNCTION slow()");
-    f->s.blocked_ms = 300;
-    later(f, &l,
-          "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name ="
-          " 'tidegate:r1:0001_a' AND query LIKE 'UPDATE t%' AND"
-          " wait_event = 'PgSleep'",
-          "UPDATE public.t SET n = n WHERE id = 3");
-    assert_went(f, up(f, counting(f, "size=100")));
-    later_end(&l);
-    assert_true(f->r.retries > 0);
-    assert_sql(f, HOW_OFTEN, "1:100");
-    assert_sql(f, "SELECT batches > 3 FROM tidegate.backfill", "t");
-}
-
-static void a_replica_that_is_behind(void **state)
-{
-    struct fixture *f = *state;
-    struct pg_result r;
-
-    make_rows(f, 100);
-    f->replica =
-        pg_open(f->loop, getenv("TIDEGATE_TEST_REPLICA"), "test", 0, &f->e);
-    assert_non_null(f->replica);
-    assert_true(
-        pg_run(f->replica, &f->a, "SELECT pg_wal_replay_pause()", &r, &f->e));
-    f->seen = f->waited = -1;
-    f->s.max_lag_ms = 300;
-    assert_went(f, up(f, counting(f, "size=10 pause=100ms max_lag=1h")));
-    pg_close(f->replica);
-    f->replica = NULL;
-    assert_true(f->waited >= 0 && f->waited < 100);
-    assert_sql(f, HOW_OFTEN, "1:100");
-}
-
-static void a_role_that_may_not_see_replicas(void **state)
-{
-    struct fixture *f = *state;
-
-    make_rows(f, 100);
-    sql(f, "DROP ROLE IF EXISTS tg_filler; CREATE ROLE tg_filler LOGIN;"
-           "ALTER TABLE t OWNER TO tg_filler");
-    sql(f, arena_printf(&f->a, "GRANT CREATE ON DATABASE %s TO tg_filler",
-                        f->database));
-    f->s.conninfo =
-        pg_conninfo_with(&f->a, f->conninfo, "user", "tg_filler", &f->e);
-    assert_false(up(f, counting(f, "size=10 max_lag=1s")));
-    assert_int_equal(f->e.code, ERR_REFUSED);
-    assert_non_null(strstr(f->e.fix, "pg_monitor"));
-    assert_int_equal(f->r.outcome, APPLY_ROLLED_BACK);
-    assert_went(f, up(f, counting(f, "size=10")));
-    assert_sql(f, HOW_OFTEN, "1:100");
-    sql(f, "GRANT pg_monitor TO tg_filler");
-    assert_went(f, down(f));
-    assert_went(f, up(f, counting(f, "size=10 max_lag=1h")));
-    sql(f, "DROP OWNED BY tg_filler CASCADE; DROP ROLE tg_filler");
-}
-
-static void a_signal_between_rows(void **state)
-{
-    struct fixture *f = *state;
-    const struct migration *m;
-    struct later l;
-
-    make_rows(f, 100);
-    sql(f, arena_printf(&f->a, "CREATE FUNCTION stop() RETURNS trigger LANGUAGE"
-                               " plpgsql AS $$BEGIN PERFORM pg_sleep(0.05);"
-                               " RETURN NULL; END $$;"
-                               "CREATE TRIGGER stop AFTER UPDATE ON t EXECUTE"
-                               " FUNCTION stop()"));
-    m = counting(f, "size=1");
-    later(f, &l, "SELECT count(*) > 3 FROM public.t WHERE n = 1", NULL);
-    assert_false(up(f, m));
-    later_end(&l);
-    assert_int_equal(f->e.code, ERR_INTERRUPTED);
-    assert_int_equal(f->r.outcome, APPLY_PARTIAL);
-    sql(f, "DROP TRIGGER stop ON t");
-    assert_went(f, up(f, m));
-    assert_sql(f, HOW_OFTEN, "1:100");
-}
-
 /* ---- killed ---- */
 
 /* The runner that is killed: this program again, since failpoints are read
  * once. */
 static int child(const char *way)
 {
-    struct fixture f = {.left = -1};
+    struct fixture f = {.x = {.back_high = -1}};
     bool ok;
 
     f.loop = loop_open();
@@ -753,6 +364,9 @@ static int child(const char *way)
     ok = strcmp(way, "up") == 0 ? up(&f, counting(&f, "size=10")) : down(&f);
     if (!ok)
         err_print(&f.e, stderr);
+    pg_close(f.pg);
+    arena_release(&f.a);
+    loop_close(f.loop);
     return ok ? 0 : 3;
 }
 
@@ -854,39 +468,21 @@ static void an_older_schema_is_upgraded(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(every_type_of_key, setup, teardown),
-        cmocka_unit_test_setup_teardown(keys_that_will_not_do, setup, teardown),
-        cmocka_unit_test_setup_teardown(tables_of_all_sizes, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_insert_from_a_partitioned_table,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(paused_and_resumed, setup, teardown),
-        cmocka_unit_test_setup_teardown(another_text_is_refused, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(back_from_the_checkpoint, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(an_ordinary_down_wants_it_whole, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_down_in_batches_of_an_ordinary_up,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(a_batch_that_fails, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_first_batch_fails, setup, teardown),
-        cmocka_unit_test_setup_teardown(leave_our_tables_alone, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(another_run_takes_over, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(slow_rows_make_small_batches, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(others_wait_behind_a_batch, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_replica_that_is_behind, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_role_that_may_not_see_replicas, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_signal_between_rows, setup, teardown),
-        cmocka_unit_test_setup_teardown(killed_at_every_moment, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(an_older_schema_is_upgraded, setup,
-                                        teardown),
+        FILLING(every_type_of_key),
+        FILLING(keys_that_will_not_do),
+        FILLING(tables_of_all_sizes),
+        FILLING(an_insert_from_a_partitioned_table),
+        FILLING(paused_and_resumed),
+        FILLING(another_text_is_refused),
+        FILLING(back_from_the_checkpoint),
+        FILLING(an_ordinary_down_wants_it_whole),
+        FILLING(a_down_in_batches_of_an_ordinary_up),
+        FILLING(a_batch_that_fails),
+        FILLING(the_first_batch_fails),
+        FILLING(leave_our_tables_alone),
+        FILLING(another_run_takes_over),
+        FILLING(killed_at_every_moment),
+        FILLING(an_older_schema_is_upgraded),
     };
 
     if (argc == 3 && strcmp(argv[1], "child") == 0)

@@ -33,7 +33,9 @@ static const char start[] =
     "CREATE TABLE part_one PARTITION OF parts FOR VALUES IN (1);"
     "CREATE TABLE base AS SELECT n FROM generate_series(1, 20000) n;"
     "CREATE MATERIALIZED VIEW seen AS SELECT n FROM base;"
-    "CREATE UNIQUE INDEX ON seen (n)";
+    "CREATE UNIQUE INDEX ON seen (n);"
+    "CREATE TABLE fill AS SELECT n, 0 AS times FROM generate_series(1, 2000) n;"
+    "ALTER TABLE fill ADD PRIMARY KEY (n)";
 
 static const char *const files[][2] = {
     {"1_rewrite.up.sql", "ALTER TABLE big ALTER n TYPE bigint;\n"
@@ -69,6 +71,9 @@ static const char *const files[][2] = {
                         " 29000;\nSELECT note('7')"},
     {"8_copy.up.sql", "COPY done FROM stdin;\n8\t1\n\\.\n"
                       "SELECT pg_catalog.pg_sleep(0.1);\n"},
+    {"9_fill.up.sql", "-- tidegate: batch=fill key=n size=100 pause=10ms\n"
+                      "UPDATE fill SET times = times + 1"
+                      " WHERE n BETWEEN $1 AND $2"},
 };
 #define FILES (sizeof files / sizeof *files)
 
@@ -163,6 +168,12 @@ static void assert_nothing_without_a_row(struct fixture *f, const char *when)
             fail_msg("%s: statement %d of %s is there, and nothing says so",
                      when, effects[i].statement, effects[i].name);
     }
+    /* each row as the checkpoint has it */
+    assert_sql(f,
+               "SELECT count(*) FROM public.fill WHERE times <> CASE WHEN"
+               " n <= coalesce((SELECT last::int FROM tidegate.backfill), 0)"
+               " THEN 1 ELSE 0 END",
+               "0");
 }
 
 static void assert_all_once(struct fixture *f)
@@ -184,7 +195,8 @@ static void assert_all_once(struct fixture *f)
                "good better best");
     assert_sql(f, "SELECT count(*) FROM pg_class WHERE relname ~ '^made_'",
                "5");
-    assert_sql(f, "SELECT count(*) FROM tidegate.migration", "8");
+    assert_sql(f, "SELECT count(*) FROM public.fill WHERE times = 1", "2000");
+    assert_sql(f, "SELECT count(*) FROM tidegate.migration", "9");
     assert_sql(f, "SELECT count(*) FROM tidegate.journal", "0");
 }
 

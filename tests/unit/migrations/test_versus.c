@@ -171,6 +171,9 @@ static void new_and_gone_migrations(void **state)
     s->r[0].n = 2;
     s->list[1][1].name = "0003_c";
     assert_false(versus_same_names(&s->r[0], &s->r[1]));
+    assert_true(versus_shares(&s->r[0], &s->r[1]));
+    s->list[1][0].name = "0004_d";
+    assert_false(versus_shares(&s->r[0], &s->r[1]));
 }
 
 static void waits_and_ways_back(void **state)
