@@ -258,6 +258,15 @@ static bool database_alone(const struct run *r)
     return r->s->phases == PHASES_MIGRATIONS || r->s->phases == PHASES_CONTRACT;
 }
 
+/* The database may have fallen and risen under our connection; where it has
+ * not risen, code goes back without it. */
+static bool look_again(struct run *r, struct err *e)
+{
+    pg_close(r->s->pg);
+    r->s->pg = NULL;
+    return subject_contact_database(r->s, e);
+}
+
 /* What the policy says after a failure past the first change. */
 static bool failed(struct run *r, struct err *e)
 {
@@ -288,6 +297,8 @@ static bool failed(struct run *r, struct err *e)
     r->to = r->from;
     take_along(r);
     err_clear(e);
+    if (why.code == ERR_UNREACHABLE && !look_again(r, e))
+        return end_stopped(r, e);
     if (back_run(r, false, why.what, e))
         return end_back(r, &why, e);
     r->to = r->undone;

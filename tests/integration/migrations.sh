@@ -13,9 +13,15 @@ for test; do
     make -s -j2 FLAVOUR="$flavour" "build/$flavour/integration/migrations/$test"
 done
 standby=
+small=
 REPLICA_FOLDER=
-trap '[ -z "$REPLICA_FOLDER" ] || postgres_stop "$REPLICA_FOLDER"
-    postgres_stop "$standby"; postgres_stop' EXIT
+stop() {
+    for folder in "$REPLICA_FOLDER" "$standby" "$small"; do
+        [ -z "$folder" ] || postgres_stop "$folder"
+    done
+    postgres_stop
+}
+trap stop EXIT
 trap 'exit 130' INT TERM
 # a server in recovery with nobody to follow
 postgres_start
@@ -24,6 +30,17 @@ postgres_halt fast
 touch "$standby/data/standby.signal"
 postgres_again
 export TIDEGATE_TEST_STANDBY="$PG_CONNINFO"
+# one whose files may not grow beyond 50 MB (100 by another shell's blocks)
+# shellcheck disable=SC3045 # dash and bash have it
+case " $* " in *' test_ends '*)
+    limit=$(ulimit -S -f)
+    ulimit -S -f 100000
+    postgres_start
+    ulimit -S -f "$limit"
+    small=$PG_FOLDER
+    export TIDEGATE_TEST_SMALL="$PG_CONNINFO"
+    ;;
+esac
 postgres_start max_locks_per_transaction=256
 export TIDEGATE_TEST_PG="$PG_CONNINFO" TIDEGATE_TEST_TCP="$PG_TCP"
 case " $* " in *' test_throttle '*)

@@ -93,4 +93,34 @@ has 'and ended once somebody says yes' "$OUT" 'ending what an earlier run left'
 ok 'it is gone' "$(until_true 20 sessions tidegate:dead:0009_x 0; echo $?)"
 is 'the migration is there' "$(columns most)" 1
 
+echo '# the server falls in the middle of one'
+site_sql 'UPDATE pace SET s = 0'
+up 0004_last 'ALTER TABLE orders ADD last int;
+SELECT pg_sleep(s) FROM pace;'
+down 0004_last 'ALTER TABLE orders DROP last;'
+release r5
+announce r5
+gives 0 'rehearse' t rehearse r5
+site_sql 'UPDATE pace SET s = 600'
+sleeps() {
+    [ "$(site_sql "SELECT count(*) FROM pg_stat_activity WHERE query LIKE
+        'SELECT pg_sleep(s)%' AND application_name LIKE 'tidegate:%'")" = 1 ]
+}
+falls() { # the deploy, and what becomes of it
+    t deploy r5 $yes &
+    deploying=$!
+    until_true 30 sleeps
+    postgres_halt immediate
+    postgres_again
+    wait "$deploying"
+}
+falls >"$SITE/falls.log" 2>&1
+code=$?
+OUT=$(cat "$SITE/falls.log")
+has 'it says where' "$OUT" '0004_last.up.sql:2: SELECT: the connection was lost'
+is 'nothing of it is there' "$(columns last)" 0
+is 'exit 11: all is as before' "$code" 11
+is 'the old release serves' "$(releases)" releases/r4
+gives 0 'status is whole' t status
+
 tap_end

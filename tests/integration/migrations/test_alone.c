@@ -342,6 +342,35 @@ static void what_runs_alone_far_over_its_estimate_is_cancelled(void **state)
     assert_sql(f, "SELECT count(*) FROM public.a", "101");
 }
 
+/* By somebody else, on the server. */
+static void a_build_that_somebody_cancels_leaves_no_index(void **state)
+{
+    struct fixture *f = *state;
+    struct pg *old = old_snapshot(f);
+    struct later l;
+
+    sql(f, "CREATE TABLE a (id int)");
+    later(f, &l,
+          "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN"
+          " pg_catalog.pg_stat_activity a ON a.wait_event = 'virtualxid'"
+          " WHERE c.relname = 'i')",
+          "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE"
+          " application_name = 'tidegate:r1:0001_a'");
+    assert_false(up(f, one(f, "CREATE INDEX CONCURRENTLY i ON a (id)")));
+    later_end(&l);
+    assert_int_equal(f->r.outcome, APPLY_ROLLED_BACK);
+    assert_non_null(strstr(f->e.why, "canceling statement"));
+    assert_complete(&f->e);
+    assert_sql(f, "SELECT to_regclass('public.i')", "");
+    pg_close(old);
+    /* and the next one builds it */
+    assert_true(up(f, one(f, "CREATE INDEX CONCURRENTLY i ON a (id)")));
+    assert_sql(f,
+               "SELECT indisvalid FROM pg_index WHERE indexrelid ="
+               " 'public.i'::regclass",
+               "t");
+}
+
 /* REINDEX leaves NAME_ccnew, of every index that it was about. */
 static void a_reindex_that_ends_early_leaves_nothing(void **state)
 {
@@ -385,6 +414,7 @@ int main(void)
         APPLYING(a_build_may_wait_beyond_its_estimate),
         APPLYING(a_build_has_a_deadline),
         APPLYING(what_runs_alone_far_over_its_estimate_is_cancelled),
+        APPLYING(a_build_that_somebody_cancels_leaves_no_index),
         APPLYING(a_reindex_that_ends_early_leaves_nothing),
     };
 

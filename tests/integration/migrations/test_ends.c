@@ -236,6 +236,31 @@ static void a_connection_lost_before_commit_leaves_nothing(void **state)
     apply_close(ap);
 }
 
+/* A server whose files may not grow any more: as a full disk, whose writes
+ * fail as well. */
+static void a_full_disk_leaves_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct pg *kept = f->pg;
+
+    f->s.conninfo = getenv("TIDEGATE_TEST_SMALL");
+    assert_non_null(f->s.conninfo);
+    f->pg = pg_open(f->loop, f->s.conninfo, "test", 0, &f->e);
+    assert_false(up(f, one(f, "CREATE TABLE large (t text);\n"
+                              "ALTER TABLE large ALTER t SET STORAGE PLAIN;\n"
+                              "INSERT INTO large SELECT repeat('x', 7000)"
+                              " FROM generate_series(1, 20000)")));
+    assert_int_equal(f->r.outcome, APPLY_ROLLED_BACK);
+    assert_int_equal(f->r.statement, 3);
+    assert_int_equal(f->e.code, ERR_FAILED);
+    assert_non_null(strstr(f->e.why, "could not extend file"));
+    assert_complete(&f->e);
+    assert_sql(f, "SELECT to_regclass('public.large')", "");
+    assert_sql(f, "SELECT count(*) FROM tidegate.migration", "0");
+    pg_close(f->pg);
+    f->pg = kept;
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "child") == 0)
@@ -248,6 +273,7 @@ int main(int argc, char **argv)
         APPLYING(an_orphan_that_stays_is_asked_about),
         APPLYING(a_commit_whose_answer_is_lost_is_looked_up),
         APPLYING(a_connection_lost_before_commit_leaves_nothing),
+        APPLYING(a_full_disk_leaves_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
