@@ -41,7 +41,9 @@ ALL_CFLAGS += -Werror
 endif
 LDFLAGS_ALL := $(LINK_$(FLAVOUR)) $(LDFLAGS)
 
-ROOMS := runner/base policies migrations runner/config runner/release \
+MIGRATIONS := $(patsubst %,migrations/%,text server hazards read state apply \
+              lint rehearse)
+ROOMS := runner/base policies $(MIGRATIONS) runner/config runner/release \
          runner/fleet runner/ledger runner/facts runner/flow runner/report \
          runner/command
 objects = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
@@ -113,7 +115,7 @@ programs: $(PROGRAMS)
 $(B)/integration/%: $(B)/tests/integration/%.o $(B)/libtidegate.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) $(call wraps,integration/$*) -o $@ $^ $(DEPS_LIBS) -lcmocka
-$(B)/libmigrations.a: $(call objects,migrations) $(BASE) $(EMBEDDED)
+$(B)/libmigrations.a: $(foreach r,$(MIGRATIONS),$(call objects,$(r))) $(BASE) $(EMBEDDED)
 	rm -f $@ && ar rcs $@ $^
 $(B)/libtidegate.a: $(ALL)
 	rm -f $@ && ar rcs $@ $^

@@ -4,7 +4,7 @@
 #ifndef RUNNER_COMMAND_ESTIMATE_TEXT_H
 #define RUNNER_COMMAND_ESTIMATE_TEXT_H
 
-#include "migrations/versus.h"
+#include "migrations/rehearse/versus.h"
 #include "runner/report/output.h"
 
 /* "estimated by 14 past index builds, scans by default factors"; then the

@@ -1,4 +1,4 @@
-#include "migrations/lint.h"
+#include "migrations/lint/lint.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #ifndef RUNNER_COMMAND_LINT_SAY_H
 #define RUNNER_COMMAND_LINT_SAY_H
 
-#include "migrations/lint.h"
+#include "migrations/lint/lint.h"
 #include "runner/base/json.h"
 #include "runner/report/output.h"
 

@@ -4,7 +4,7 @@
 #ifndef RUNNER_COMMAND_REHEARSAL_TEXT_H
 #define RUNNER_COMMAND_REHEARSAL_TEXT_H
 
-#include "migrations/rehearse.h"
+#include "migrations/rehearse/rehearse.h"
 #include "runner/report/output.h"
 
 /* out->verbose adds the text of each statement. */

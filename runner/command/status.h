@@ -4,7 +4,7 @@
 #ifndef RUNNER_COMMAND_STATUS_H
 #define RUNNER_COMMAND_STATUS_H
 
-#include "migrations/applied.h"
+#include "migrations/state/applied.h"
 #include "runner/command/cmd.h"
 #include "runner/fleet/steps.h"
 #include "runner/ledger/state.h"

@@ -1,7 +1,7 @@
 /* How status is told to people. */
 #include <string.h>
 
-#include "migrations/backfill.h"
+#include "migrations/apply/backfill.h"
 #include "runner/command/release.h"
 #include "runner/command/status.h"
 #include "runner/facts/contract.h"

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "migrations/directives.h"
+#include "migrations/read/directives.h"
 #include "policies/gates.h"
 #include "runner/base/clock.h"
 

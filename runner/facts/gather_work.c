@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "migrations/hazards_release.h"
+#include "migrations/read/hazards_release.h"
 #include "runner/facts/gather.h"
 #include "runner/fleet/waves.h"
 

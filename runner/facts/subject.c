@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "migrations/layout.h"
+#include "migrations/read/layout.h"
 #include "runner/facts/contract.h"
 #include "runner/release/statement.h"
 

@@ -8,10 +8,10 @@
 #ifndef RUNNER_FACTS_SUBJECT_H
 #define RUNNER_FACTS_SUBJECT_H
 
-#include "migrations/applied.h"
-#include "migrations/migration.h"
-#include "migrations/pg.h"
-#include "migrations/rehearse.h"
+#include "migrations/read/migration.h"
+#include "migrations/rehearse/rehearse.h"
+#include "migrations/server/pg.h"
+#include "migrations/state/applied.h"
 #include "runner/fleet/fleet.h"
 #include "runner/fleet/steps.h"
 #include "runner/ledger/ledger.h"

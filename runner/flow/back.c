@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "migrations/backfill.h"
+#include "migrations/apply/backfill.h"
 #include "runner/facts/contract.h"
 #include "runner/flow/database.h"
 #include "runner/flow/hosts.h"

@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "migrations/backfill.h"
-#include "migrations/clone.h"
+#include "migrations/apply/backfill.h"
+#include "migrations/rehearse/clone.h"
 #include "runner/base/child.h"
 #include "runner/base/duration.h"
 #include "runner/base/file.h"

@@ -3,7 +3,7 @@
 #ifndef RUNNER_FLOW_EXPECTED_H
 #define RUNNER_FLOW_EXPECTED_H
 
-#include "migrations/apply.h"
+#include "migrations/apply/apply.h"
 #include "runner/flow/run.h"
 
 /* What the certificate says of the migration of that name, or NULL. */

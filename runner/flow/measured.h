@@ -5,7 +5,7 @@
 #ifndef RUNNER_FLOW_MEASURED_H
 #define RUNNER_FLOW_MEASURED_H
 
-#include "migrations/apply.h"
+#include "migrations/apply/apply.h"
 #include "runner/flow/run.h"
 
 /* Of the migration's up or down, after it ran, whatever came of it. as: what

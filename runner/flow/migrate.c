@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "migrations/backfill.h"
+#include "migrations/apply/backfill.h"
 #include "runner/flow/ask.h"
 #include "runner/flow/database.h"
 #include "runner/flow/hosts.h"

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "migrations/versus.h"
+#include "migrations/rehearse/versus.h"
 
-#include "migrations/clone.h"
+#include "migrations/rehearse/clone.h"
 #include "runner/base/file.h"
 #include "runner/facts/contract.h"
 #include "runner/release/statement.h"

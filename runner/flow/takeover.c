@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "migrations/apply.h"
-#include "migrations/prove.h"
+#include "migrations/apply/apply.h"
+#include "migrations/rehearse/prove.h"
 #include "runner/base/escape.h"
 #include "runner/base/failpoint.h"
 #include "runner/flow/ask.h"

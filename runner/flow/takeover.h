@@ -9,7 +9,7 @@
 #ifndef RUNNER_FLOW_TAKEOVER_H
 #define RUNNER_FLOW_TAKEOVER_H
 
-#include "migrations/takeover.h"
+#include "migrations/apply/takeover.h"
 #include "runner/flow/deploy.h"
 
 struct takeover_wish {

@@ -3,7 +3,7 @@
 #ifndef RUNNER_FLOW_WORLD_H
 #define RUNNER_FLOW_WORLD_H
 
-#include "migrations/apply.h"
+#include "migrations/apply/apply.h"
 #include "runner/flow/run.h"
 
 struct world;

@@ -26,7 +26,7 @@
 #ifndef RUNNER_LEDGER_STATE_H
 #define RUNNER_LEDGER_STATE_H
 
-#include "migrations/learn.h"
+#include "migrations/rehearse/learn.h"
 #include "policies/facts.h"
 #include "runner/ledger/ledger.h"
 #include "runner/ledger/run_state.h"

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "migrations/apply.h"
-#include "migrations/fingerprint.h"
-#include "migrations/rehearse.h"
+#include "migrations/apply/apply.h"
+#include "migrations/rehearse/fingerprint.h"
+#include "migrations/rehearse/rehearse.h"
 #include "runner/base/file.h"
 
 struct bench {

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "migrations/apply.h"
-#include "migrations/rehearse.h"
+#include "migrations/apply/apply.h"
+#include "migrations/rehearse/rehearse.h"
 #include "runner/base/duration.h"
 
 #define ROWS        15000000

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "migrations/cut.h"
-#include "migrations/split.h"
+#include "migrations/read/split.h"
+#include "migrations/text/cut.h"
 #include "runner/base/buf.h"
 #include "runner/base/clock.h"
 

@@ -1,5 +1,5 @@
 /* Any comments: read, or refused with a place, a reason and a way out. */
-#include "migrations/directives.h"
+#include "migrations/read/directives.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

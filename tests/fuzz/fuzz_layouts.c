@@ -1,7 +1,7 @@
 /* Any folder, by every layout: names are unique and ordered, statements stand
  * where they say, what is refused is explained. The input is files, each after
  * a line "=== NAME". */
-#include "migrations/layout.h"
+#include "migrations/read/layout.h"
 #include "tests/fuzz/fuzz.h"
 
 #define MOST_FILES 64

@@ -1,8 +1,8 @@
 /* Any text: every byte in one piece, the parser's pieces where it parses. */
-#include "migrations/cut.h"
-#include "migrations/lexer.h"
-#include "migrations/parser.h"
-#include "migrations/words.h"
+#include "migrations/hazards/words.h"
+#include "migrations/text/cut.h"
+#include "migrations/text/lexer.h"
+#include "migrations/text/parser.h"
 #include "tests/fuzz/fuzz.h"
 
 #define PARSED_MAX 4096 /* larger texts are cut only */

@@ -1,5 +1,5 @@
 /* Any plan: what is read of it holds together. */
-#include "migrations/sqitch_plan.h"
+#include "migrations/read/sqitch_plan.h"
 #include "tests/fuzz/fuzz.h"
 
 static void holds(const struct sqitch_plan *plan)

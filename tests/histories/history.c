@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "migrations/rehearse.h"
+#include "migrations/rehearse/rehearse.h"
 #include "runner/base/escape.h"
 #include "runner/base/file.h"
 

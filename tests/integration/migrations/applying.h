@@ -4,7 +4,7 @@
 
 #include <sys/types.h>
 
-#include "migrations/apply.h"
+#include "migrations/apply/apply.h"
 
 struct fixture {
     struct loop *loop;

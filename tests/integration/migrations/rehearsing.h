@@ -3,7 +3,7 @@
 #ifndef TESTS_INTEGRATION_MIGRATIONS_REHEARSING_H
 #define TESTS_INTEGRATION_MIGRATIONS_REHEARSING_H
 
-#include "migrations/rehearse.h"
+#include "migrations/rehearse/rehearse.h"
 
 /* What most of them begin with. */
 #define SHOP                                                             \

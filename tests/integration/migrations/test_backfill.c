@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "migrations/batch.h"
+#include "migrations/read/batch.h"
 #include "runner/base/embedded.h"
 #include "tests/integration/migrations/filling.h"
 

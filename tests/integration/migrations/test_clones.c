@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "migrations/clone.h"
-#include "migrations/compare.h"
+#include "migrations/rehearse/clone.h"
+#include "migrations/rehearse/compare.h"
 #include "runner/base/buf.h"
 #include "runner/base/file.h"
 #include "tests/integration/migrations/rehearsing.h"

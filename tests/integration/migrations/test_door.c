@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "migrations/apply.h"
+#include "migrations/apply/apply.h"
 #include "tests/integration/migrations/proxy.h"
 
 struct fixture {

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "migrations/lint.h"
+#include "migrations/lint/lint.h"
 #include "runner/base/buf.h"
 #include "tests/integration/migrations/rehearsing.h"
 

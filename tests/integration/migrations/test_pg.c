@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "migrations/pg.h"
+#include "migrations/server/pg.h"
 
 struct fixture {
     struct loop *loop;

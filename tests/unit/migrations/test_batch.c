@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "migrations/backfill.h"
-#include "migrations/batch.h"
-#include "migrations/split.h"
+#include "migrations/apply/backfill.h"
+#include "migrations/read/batch.h"
+#include "migrations/read/split.h"
 
 static struct arena arena;
 static struct script got;

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "migrations/rehearse.h"
+#include "migrations/rehearse/rehearse.h"
 
 #define DIGEST \
     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "migrations/clone.h"
+#include "migrations/rehearse/clone.h"
 
 static const struct pg_identity production = {
     .system = "7000", .database = "shop", .address = "10.0.0.1:5432"};

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "migrations/compare.h"
+#include "migrations/rehearse/compare.h"
 
 static struct arena a;
 

@@ -11,10 +11,10 @@
 
 #include <ftw.h>
 
-#include "migrations/cut.h"
-#include "migrations/lexer.h"
-#include "migrations/parser.h"
-#include "migrations/words.h"
+#include "migrations/hazards/words.h"
+#include "migrations/text/cut.h"
+#include "migrations/text/lexer.h"
+#include "migrations/text/parser.h"
 #include "runner/base/buf.h"
 
 #define MOST 4096

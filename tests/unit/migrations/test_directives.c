@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "migrations/directives.h"
+#include "migrations/read/directives.h"
 
 static struct arena arena;
 static struct directives got;

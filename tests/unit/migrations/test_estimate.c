@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "migrations/estimate.h"
-#include "migrations/waits.h"
+#include "migrations/rehearse/estimate.h"
+#include "migrations/rehearse/waits.h"
 
 #define MB ((int64_t)1024 * 1024)
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "migrations/hazards_release.h"
+#include "migrations/read/hazards_release.h"
 
 static const struct {
     const char *first, *second;

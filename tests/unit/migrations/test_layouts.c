@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "migrations/applied.h"
-#include "migrations/layout.h"
+#include "migrations/read/layout.h"
+#include "migrations/state/applied.h"
 #include "runner/base/buf.h"
 
 #define MOST 10

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "migrations/learn.h"
+#include "migrations/rehearse/learn.h"
 
 #define MANY 200
 

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "migrations/lexer.h"
-#include "migrations/parser.h"
+#include "migrations/text/lexer.h"
+#include "migrations/text/parser.h"
 
 static void each_token_ends_where_psql_says(void **state)
 {

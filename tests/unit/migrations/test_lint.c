@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "migrations/hazards.h"
-#include "migrations/lint.h"
+#include "migrations/hazards/hazards.h"
+#include "migrations/lint/lint.h"
 
 static struct finding *lint(struct arena *a, const char *text, size_t *n)
 {

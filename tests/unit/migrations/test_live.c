@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "migrations/live.h"
+#include "migrations/apply/live.h"
 
 static const struct apply_span each[] = {{10000, 20000, 40000},
                                          {1000, 2000, 4000}};

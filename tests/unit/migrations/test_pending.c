@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "migrations/applied.h"
+#include "migrations/state/applied.h"
 
 #define BEFORE   "SELECT 1"
 #define AFTER    "-- tidegate: phase=after\nSELECT 1"

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "migrations/migration.h"
+#include "migrations/read/migration.h"
 
 struct fixture {
     struct arena a;

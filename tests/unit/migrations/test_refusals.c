@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "migrations/refusals.h"
+#include "migrations/hazards/refusals.h"
 
 #define CONTROL  "transaction control"
 #define SETTING  "a setting that tidegate keeps"

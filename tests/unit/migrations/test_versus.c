@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "migrations/versus.h"
+#include "migrations/rehearse/versus.h"
 
 struct scene {
     struct arena a;

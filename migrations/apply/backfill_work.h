@@ -1,0 +1,49 @@
+/* backfill_work: what the files of a backfill's run share.
+ *
+ * Not for others: see migrations/apply/work.h, backfill_run.
+ */
+#ifndef MIGRATIONS_APPLY_BACKFILL_WORK_H
+#define MIGRATIONS_APPLY_BACKFILL_WORK_H
+
+#include "migrations/apply/backfill.h"
+#include "migrations/apply/throttle.h"
+#include "migrations/apply/work.h"
+#include "runner/base/buf.h"
+
+struct backfill {
+    struct apply *ap;
+    struct task *t;
+    const struct batch *b;
+    struct backfill_key key;
+    struct backfill_row row; /* as in the database; last is in the buf */
+    struct buf last;
+    bool found, whole, over;
+    bool some; /* of what it does, or undoes, something is there */
+    int64_t target_ms;
+    int64_t began, rows_then; /* when this run took it up */
+    int64_t busy_ms;          /* in batches, without what it waited */
+    struct live_batches live;
+    struct buf far; /* its text */
+    struct throttle throttle;
+};
+
+/* ---- backfill_begin.c ---- */
+
+/* What the database says of it: found, whole, some, row. ERR_REFUSED when it
+ * was begun with another text. */
+bool backfill_load(struct backfill *f, struct err *e);
+/* Makes the sessions fit, and looks the key up as the statement will do it. */
+bool backfill_enter(struct backfill *f, struct err *e);
+/* Writes the row: from the start, or on from the checkpoint. */
+bool backfill_begin(struct backfill *f, struct err *e);
+void backfill_keep_last(struct backfill *f, const char *last);
+
+/* ---- backfill_batch.c ---- */
+
+/* One batch, tried until it is done, nothing is left (f->over), or it must not
+ * be. A lost connection is opened again and what it left is read. */
+bool backfill_batch(struct backfill *f, struct err *e);
+/* After the connection was lost. */
+bool backfill_recover(struct backfill *f, struct err *e);
+
+#endif

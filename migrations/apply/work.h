@@ -1,0 +1,126 @@
+/* work: what apply.c, guard.c, transaction.c and journal.c share.
+ *
+ * Not for other rooms: see migrations/apply/apply.h; watching is in guard.h.
+ */
+#ifndef MIGRATIONS_APPLY_WORK_H
+#define MIGRATIONS_APPLY_WORK_H
+
+#include "migrations/apply/apply.h"
+#include "migrations/apply/guard.h"
+
+struct done {
+    const char *name, *checksum;
+    bool down;
+};
+
+struct apply {
+    struct loop *loop;
+    struct arena *a;
+    struct apply_settings s;
+    struct progress *progress;
+    struct pg *idle;        /* holds the advisory lock; never in a transaction
+                               for longer than one short call */
+    struct pg *work;        /* the migration's own statements */
+    struct pg *observer;    /* looks, and cancels */
+    bool checks_client;     /* the server can look whether we still live */
+    struct applied applied; /* as read when the connections were opened */
+    struct done *done;      /* what this run has changed since */
+    size_t done_n, done_cap;
+    int stops;       /* stop signals seen when the task began */
+    bool sees_files; /* the observer may ask how large a file is */
+    struct sight sight;
+};
+
+/* One script to run, and the row that says so. */
+struct task {
+    const char *name;
+    const struct script *script;
+    bool down;
+    const char *checksum;
+    const struct apply_expected *expected; /* never NULL */
+    int64_t *ms;        /* of each statement: out->statement_ms */
+    const char *record; /* SQL of the last statement, literals in it */
+    int64_t began;      /* monotonic */
+    int64_t tried;      /* monotonic: the transaction, or the statement that
+                           runs alone, began */
+    int there;          /* journaled: statements that are there */
+    int64_t give_up;    /* monotonic: no retry of lock timeouts after */
+    bool entered;       /* journal: the session is fit, keep its settings */
+    /* of a batch: what its rows say; number 0: as recorded */
+    const struct applied_row *as;
+    int64_t number;
+    const struct live_batches *batches; /* how far it is */
+    struct arena *a;                    /* for the task */
+    struct apply_result *out;
+};
+
+/* ---- transaction.c ---- */
+
+/* A part of a script that is one transaction. */
+struct part {
+    const struct statement *list;
+    size_t n;
+    int first;          /* number of list[0] in its script, from 1 */
+    const char *record; /* the statement before COMMIT */
+};
+
+enum ended {
+    ENDED_DONE,
+    ENDED_ROLLED_BACK,
+    ENDED_LOST,    /* before COMMIT was sent: it is not there */
+    ENDED_UNKNOWN, /* after */
+};
+
+/* Tries until it is done, fails, or lock timeouts have lasted too long. */
+enum ended transaction_run(struct apply *ap, struct task *t,
+                           const struct part *part, struct err *e);
+/* The statements that make a session fit for the migration (unless the task
+ * has entered it already) and set our own settings; begin: in a transaction.
+ * In t->a. */
+char *transaction_opening(struct apply *ap, const struct task *t, bool begin,
+                          int64_t lock_timeout_ms);
+/* e says which statement failed, where and why. */
+bool transaction_blame(struct apply *ap, const struct task *t,
+                       const struct statement *s, const struct guard *g,
+                       struct err *e);
+/* Says what refusals of our own functions (migrations/sql) mean, after a
+ * failure on pg; false: it was none of them. */
+bool transaction_blame_own(struct apply *ap, const struct pg *pg,
+                           const char *file, struct err *e);
+/* A lock timeout, a deadlock and their kin: worth another try. */
+bool transaction_again(const struct pg_failure *f);
+/* How long the part's own work may take; CLOCK_NEVER: not rehearsed. */
+int64_t transaction_limit(const struct apply *ap, const struct task *t,
+                          const struct part *part);
+/* Sleeps with jitter; false when it is time to give up, or a signal came. */
+bool transaction_pause(struct apply *ap, struct task *t);
+
+/* ---- apply.c ---- */
+
+/* Opens the connections again when one was lost. */
+bool apply_ready(struct apply *ap, struct err *e);
+/* Closes and opens all connections, for at most 15 s while the server cannot
+ * be reached; waits for orphans, so that what it then reads is the end. */
+bool apply_reopen(struct apply *ap, struct err *e);
+
+/* ---- journal.c ---- */
+
+/* Statement by statement; what was done by an earlier run is not done again.
+ */
+bool journal_run(struct apply *ap, struct task *t, struct err *e);
+
+/* ---- backfill_run.c ---- */
+
+/* The script's statement over every range of its key, each a transaction with
+ * its checkpoint; goes on where an earlier run stopped, either way. */
+bool backfill_run(struct apply *ap, struct task *t, struct err *e);
+
+/* ---- door.c ---- */
+
+/* The three connections, the lock, the fence, no orphan. */
+bool door_open(struct apply *ap, struct err *e);
+void door_close(struct apply *ap);
+/* Waits for (or ends) what an earlier run left running. */
+bool door_orphans(struct apply *ap, struct err *e);
+
+#endif

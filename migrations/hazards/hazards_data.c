@@ -1,0 +1,296 @@
+/* Rows, new tables, and what the text does not tell. */
+#include <string.h>
+#include <strings.h>
+
+#include "migrations/hazards/hazards.h"
+
+#define AEL LOCK_ACCESS_EXCLUSIVE
+#define SRE LOCK_SHARE_ROW_EXCLUSIVE
+#define SUE LOCK_SHARE_UPDATE_EXCLUSIVE
+#define RX  LOCK_ROW_EXCLUSIVE
+
+/* ---- what rows ask ---- */
+
+static bool no_where(const struct subject *s)
+{
+    return !node_get(s->stmt, "where_clause");
+}
+
+static bool has_where(const struct subject *s)
+{
+    return !no_where(s);
+}
+
+static bool insert_select(const struct subject *s)
+{
+    const struct node *from = node_get(s->stmt, "select_stmt");
+
+    return from && !node_count(from, "values_lists") &&
+           node_count(from, "from_clause");
+}
+
+/* PostgreSQL's own tables: taking a value out of an enum, say. */
+static bool changes_catalog(const struct subject *s)
+{
+    const struct node *r = node_get(s->stmt, "relation");
+    const char *schema = node_str(r, "schemaname");
+
+    return strcmp(schema, "pg_catalog") == 0 ||
+           (!*schema && strncmp(node_str(r, "relname"), "pg_", 3) == 0);
+}
+
+static bool new_partition(const struct subject *s)
+{
+    return node_get(s->stmt, "partbound");
+}
+
+static bool inherits(const struct subject *s)
+{
+    return node_count(s->stmt, "inh_relations") && !new_partition(s);
+}
+
+static bool finds_foreign(const struct node *n, void *arg)
+{
+    (void)arg;
+    return !node_is(n, "Constraint") ||
+           strcmp(node_enum(n, "contype"), "CONSTR_FOREIGN") != 0;
+}
+
+static bool table_references(const struct subject *s)
+{
+    return !node_walk(s->stmt, finds_foreign, NULL);
+}
+
+static bool cascades(const struct subject *s)
+{
+    return strcmp(node_enum(s->stmt, "behavior"), "DROP_CASCADE") == 0;
+}
+
+static bool no_cascade(const struct subject *s)
+{
+    return !cascades(s);
+}
+
+/* Functions of PostgreSQL's that do no more than they say. */
+static bool calls_known(const struct node *n, void *arg)
+{
+    return hazards_seems_stable(n, arg) ||
+           subject_word_in(subject_last(n, "funcname"),
+                           "count max min sum setval nextval set_config "
+                           "currval array_agg string_agg pg_sleep");
+}
+
+static bool select_calls(const struct subject *s)
+{
+    return !node_walk(s->stmt, calls_known, NULL);
+}
+
+/* Lock modes are numbered as PostgreSQL numbers them. */
+static enum lock_mode lock_named(const struct subject *s)
+{
+    int64_t mode = node_int(s->stmt, "mode");
+
+    return mode >= LOCK_ACCESS_SHARE && mode <= LOCK_ACCESS_EXCLUSIVE
+               ? (enum lock_mode)mode
+               : LOCK_ACCESS_EXCLUSIVE;
+}
+
+static bool on_relation(const struct subject *s)
+{
+    return *s->table;
+}
+
+/* ---- the rows ---- */
+
+const struct hazard hazards_data[] = {
+    /* rows */
+    {{"UpdateStmt", NULL, no_where},
+     HAZARD_WARNING,
+     "bulk",
+     RX,
+     .scans = true,
+     .rows = true,
+     .what = "UPDATE of every row of {table}: locks them all until the end, "
+             "and doubles the table",
+     .safer = "-- tidegate: batch={table} key={key} size=5000\n"
+              "{statement} WHERE {key} BETWEEN $1 AND $2;\n"
+              "-- and then, in another migration, with transaction=none:\n"
+              "VACUUM {table};"},
+    {{"UpdateStmt", NULL, has_where},
+     HAZARD_NOTE,
+     "bulk",
+     RX,
+     .what = "UPDATE of {table}: how many rows it reads and locks, only a "
+             "rehearsal can tell"},
+    {{"DeleteStmt", NULL, no_where},
+     HAZARD_WARNING,
+     "bulk",
+     RX,
+     .scans = true,
+     .rows = true,
+     .what = "DELETE of every row of {table}: locks them all until the end",
+     .safer = "-- tidegate: batch={table} key={key} size=5000\n"
+              "{statement} WHERE {key} BETWEEN $1 AND $2;\n"
+              "-- and then, in another migration, with transaction=none:\n"
+              "VACUUM {table};"},
+    {{"DeleteStmt", NULL, has_where},
+     HAZARD_NOTE,
+     "bulk",
+     RX,
+     .what = "DELETE from {table}: how many rows it reads and locks, only a "
+             "rehearsal can tell"},
+    {{"MergeStmt", NULL, NULL},
+     HAZARD_WARNING,
+     "bulk",
+     RX,
+     .scans = true,
+     .rows = true,
+     .what = "MERGE into {table} (15 and later): locks all rows that it "
+             "changes until the end",
+     .safer = "-- bounded by key, each batch a transaction of its own",
+     .also = {{WHOSE_SOURCES, LOCK_ACCESS_SHARE, .scans = true}}},
+    {{"InsertStmt", NULL, insert_select},
+     HAZARD_NOTE,
+     "bulk",
+     RX,
+     .what = "INSERT ... SELECT into {table}: if it is large, replicas lag",
+     .safer = "-- tidegate: batch=TABLE key=KEY (of what is read), and "
+              "WHERE KEY BETWEEN $1 AND $2:\n{statement}",
+     .also = {{WHOSE_SOURCES, LOCK_ACCESS_SHARE, .scans = true}}},
+    {{"InsertStmt", NULL, changes_catalog},
+     HAZARD_ERROR,
+     "catalog",
+     RX,
+     .breaks = true,
+     .what = "INSERT into {table}: PostgreSQL's own tables are not for "
+             "writing"},
+    {{"UpdateStmt", NULL, changes_catalog},
+     HAZARD_ERROR,
+     "catalog",
+     RX,
+     .breaks = true,
+     .what = "UPDATE of {table}: PostgreSQL's own tables are not for writing"},
+    {{"DeleteStmt", NULL, changes_catalog},
+     HAZARD_ERROR,
+     "catalog",
+     RX,
+     .breaks = true,
+     .what = "DELETE from {table}: PostgreSQL's own tables are not for "
+             "writing, and an enum's value may still be in use",
+     .safer = "a new type, and ALTER COLUMN ... TYPE with phase=after; or a "
+              "look-up table"},
+    {{"CreateTableAsStmt", NULL, NULL},
+     HAZARD_NOTE,
+     "bulk",
+     LOCK_NONE,
+     .what = "CREATE TABLE AS copies what it selects in one go",
+     .also = {{WHOSE_SOURCES, LOCK_ACCESS_SHARE, .scans = true}}},
+    {{"TruncateStmt", NULL, no_cascade},
+     HAZARD_WARNING,
+     "lock",
+     AEL,
+     .what = "TRUNCATE {table}: the data is lost, for the old code too",
+     .safer = "-- tidegate: batch={table} key={key} size=5000\n"
+              "DELETE FROM {table} WHERE {key} BETWEEN $1 AND $2;"},
+    {{"TruncateStmt", NULL, cascades},
+     HAZARD_WARNING,
+     "lock",
+     AEL,
+     .worst = true,
+     .what = "TRUNCATE {table} CASCADE: the data is lost, and that of every "
+             "table that references it",
+     .safer = "name the tables, without CASCADE",
+     .also = {{WHOSE_REFERRING, AEL}}},
+    {{"LockStmt", NULL, NULL},
+     HAZARD_WARNING,
+     "lock",
+     .lock_of = lock_named,
+     .what = "LOCK TABLE {table} is held to the end of the transaction",
+     .safer = "LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE;  -- the weakest "
+              "that does"},
+    /* parts of tables */
+    {{"CreateTrigStmt", NULL, NULL},
+     HAZARD_NOTE,
+     "lock",
+     SRE,
+     .what = "CREATE TRIGGER blocks writes to {table} for an instant"},
+    {{"CreatePolicyStmt", NULL, NULL},
+     HAZARD_NOTE,
+     "lock",
+     AEL,
+     .alone = true,
+     .what = "CREATE POLICY is instant once it has the lock"},
+    {{"AlterPolicyStmt", NULL, NULL},
+     HAZARD_WARNING,
+     "lock",
+     AEL,
+     .alone = true,
+     .what = "ALTER POLICY of {table}: what the old code may see and write "
+             "changes at once"},
+    {{"RuleStmt", NULL, NULL},
+     HAZARD_NOTE,
+     "lock",
+     AEL,
+     .alone = true,
+     .what = "CREATE RULE is instant once it has the lock"},
+    {{"CreateStatsStmt", NULL, NULL},
+     HAZARD_NOTE,
+     "lock",
+     SUE,
+     .alone = true,
+     .what = "CREATE STATISTICS on {table} blocks nobody but VACUUM and DDL"},
+    {{"CommentStmt", NULL, on_relation},
+     HAZARD_NOTE,
+     "lock",
+     SUE,
+     .alone = true,
+     .what = "COMMENT on {table} blocks nobody but VACUUM and DDL"},
+    {{"CreatePublicationStmt", NULL, on_relation},
+     HAZARD_NOTE,
+     "lock",
+     SUE,
+     .alone = true,
+     .what = "CREATE PUBLICATION for {table} blocks nobody but VACUUM and DDL"},
+    /* new tables */
+    {{"CreateStmt", NULL, new_partition},
+     HAZARD_WARNING,
+     "lock",
+     LOCK_NONE,
+     .worst = true,
+     .what = "{table} as a new partition locks {parent}, and reads its default "
+             "partition",
+     .safer = "CREATE TABLE {table} (LIKE {parent} INCLUDING ALL);\n"
+              "-- in a migration of its own:\n"
+              "ALTER TABLE {parent} ATTACH PARTITION {table} {bound};",
+     .also = {{WHOSE_PARENT, AEL}, {WHOSE_DEFAULT, AEL, .scans = true}}},
+    {{"CreateStmt", NULL, inherits},
+     HAZARD_NOTE,
+     "lock",
+     LOCK_NONE,
+     .what = "{table} as a child locks {parent} for an instant",
+     .also = {{WHOSE_PARENT, SUE}}},
+    {{"CreateStmt", NULL, table_references},
+     HAZARD_NOTE,
+     "lock",
+     LOCK_NONE,
+     .what = "{table} references {referenced}, which is locked against writes "
+             "for an instant",
+     .also = {{WHOSE_REFERENCED, SRE}}},
+    /* what the text does not tell */
+    {{"DoStmt", NULL, NULL},
+     HAZARD_NOTE,
+     "unknown",
+     LOCK_NONE,
+     .what = "what a DO block does, only a rehearsal can tell"},
+    {{"CallStmt", NULL, NULL},
+     HAZARD_NOTE,
+     "unknown",
+     LOCK_NONE,
+     .what = "what a procedure does, only a rehearsal can tell"},
+    {{"SelectStmt", NULL, select_calls},
+     HAZARD_NOTE,
+     "unknown",
+     LOCK_NONE,
+     .what = "what a function does, only a rehearsal can tell"},
+    {{NULL}},
+};

@@ -1,0 +1,387 @@
+/* What a file makes: nobody uses it yet, so nothing done to it is a hazard, and
+ * what goes and comes back in one transaction is not missed. */
+#include <ctype.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "migrations/hazards/subject.h"
+#include "runner/base/buf.h"
+
+/* ---- keys ---- */
+
+static const struct {
+    const char *objtype, *kind;
+} kinds[] = {
+    {"OBJECT_TABLE", "relation"},    {"OBJECT_VIEW", "relation"},
+    {"OBJECT_MATVIEW", "relation"},  {"OBJECT_INDEX", "relation"},
+    {"OBJECT_SEQUENCE", "relation"}, {"OBJECT_FOREIGN_TABLE", "relation"},
+    {"OBJECT_FUNCTION", "function"}, {"OBJECT_PROCEDURE", "function"},
+    {"OBJECT_ROUTINE", "function"},  {"OBJECT_AGGREGATE", "function"},
+    {"OBJECT_TYPE", "type"},         {"OBJECT_DOMAIN", "type"},
+    {"OBJECT_SCHEMA", "schema"},     {"OBJECT_EXTENSION", "extension"},
+    {"OBJECT_TRIGGER", "part"},      {"OBJECT_POLICY", "part"},
+    {"OBJECT_RULE", "part"},
+};
+
+static const char *kind_of(const char *objtype)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kinds[i].objtype, objtype) == 0)
+            return kinds[i].kind;
+    return NULL;
+}
+
+static bool is_input(const struct node *parameter)
+{
+    const char *mode = node_enum(parameter, "mode");
+
+    return strcmp(mode, "FUNC_PARAM_OUT") != 0 &&
+           strcmp(mode, "FUNC_PARAM_TABLE") != 0;
+}
+
+const char *subject_arguments(struct arena *a, const struct node *n,
+                              const char *field, const char *comma)
+{
+    size_t count = 0;
+    struct buf b;
+
+    buf_init(&b);
+    for (size_t i = 0; i < node_count(n, field); i++) {
+        const struct node *arg = node_item(n, field, i);
+        if (node_is(arg, "FunctionParameter")) {
+            if (!is_input(arg))
+                continue;
+            arg = node_get(arg, "arg_type");
+        }
+        buf_printf(&b, "%s%s", count++ ? comma : "", subject_type(a, arg));
+    }
+    return buf_into(&b, a);
+}
+
+/* "f(integer, text)": names of arguments do not count. */
+static const char *signature(struct arena *a, const struct node *n,
+                             const char *name, const char *args)
+{
+    return arena_printf(a, "%s(%s)", subject_names(a, n, name),
+                        subject_arguments(a, n, args, ", "));
+}
+
+const char *subject_function(struct arena *a, const struct node *stmt)
+{
+    return arena_printf(a, "function %s",
+                        signature(a, stmt, "funcname", "parameters"));
+}
+
+const char *subject_key(struct arena *a, const char *objtype,
+                        const struct node *object)
+{
+    const char *kind = kind_of(objtype), *name = "";
+
+    if (!kind)
+        return "";
+    if (node_is(object, "ObjectWithArgs"))
+        name = node_bool(object, "args_unspecified")
+                   ? subject_names(a, object, "objname")
+                   : signature(a, object, "objname", "objargs");
+    else if (node_is(object, "List"))
+        name = subject_names(a, object, "items");
+    else if (node_is(object, "TypeName"))
+        name = subject_names(a, object, "names");
+    else if (node_is(object, "String"))
+        name = subject_quoted(a, node_str(object, "sval"));
+    return *name ? arena_printf(a, "%s %s", kind, name) : "";
+}
+
+/* ---- sets of keys ---- */
+
+struct fresh_key {
+    const char *key; /* NULL: free */
+    bool is;         /* false: it was made, and went */
+};
+
+/* FNV-1a */
+static size_t hash_of(const char *key)
+{
+    uint64_t h = 14695981039346656037u;
+
+    for (; *key; key++)
+        h = (h ^ (unsigned char)*key) * 1099511628211u;
+    return (size_t)(h ^ h >> 32);
+}
+
+static struct fresh_key *slot_of(const struct fresh_set *set, const char *key)
+{
+    size_t i = hash_of(key) & (set->cap - 1);
+
+    while (set->slot[i].key && strcmp(set->slot[i].key, key) != 0)
+        i = (i + 1) & (set->cap - 1);
+    return &set->slot[i];
+}
+
+static void widen(struct arena *a, struct fresh_set *set)
+{
+    struct fresh_set old = *set;
+
+    set->cap = old.cap ? 2 * old.cap : 32;
+    set->slot = arena_array(a, set->cap, sizeof *set->slot);
+    for (size_t i = 0; i < old.cap; i++)
+        if (old.slot[i].key)
+            *slot_of(set, old.slot[i].key) = old.slot[i];
+}
+
+static void set_put(struct arena *a, struct fresh_set *set, const char *key,
+                    bool is)
+{
+    struct fresh_key *at;
+
+    if (2 * (set->n + 1) > set->cap)
+        widen(a, set);
+    at = slot_of(set, key);
+    set->n += !at->key;
+    *at = (struct fresh_key){key, is};
+}
+
+bool fresh_has(const struct fresh_set *set, const char *key)
+{
+    return set->cap && slot_of(set, key)->is;
+}
+
+static bool holds(const struct fresh_set *set, const char *kind,
+                  const char *name)
+{
+    struct buf b;
+    bool is;
+
+    if (!set->n)
+        return false;
+    buf_init(&b);
+    buf_printf(&b, "%s %s", kind, name);
+    is = fresh_has(set, b.data);
+    buf_release(&b);
+    return is;
+}
+
+bool subject_made(const struct fresh *fresh, const char *kind, const char *name)
+{
+    return fresh && holds(&fresh->made, kind, name);
+}
+
+bool subject_makes(const struct fresh *fresh, const char *kind,
+                   const char *name)
+{
+    return fresh && holds(&fresh->later, kind, name);
+}
+
+/* ---- what a statement makes ---- */
+
+struct maker {
+    struct arena *a;
+    struct fresh_set *set;
+};
+
+static void make(struct maker *m, const char *kind, const char *name)
+{
+    if (*name)
+        set_put(m->a, m->set, arena_printf(m->a, "%s %s", kind, name), true);
+}
+
+static void forget(struct maker *m, const char *kind, const char *name)
+{
+    set_put(m->a, m->set, arena_printf(m->a, "%s %s", kind, name), false);
+}
+
+/* Statements whose relation is what they make. */
+static const char *relation_made(struct arena *a, const struct node *stmt)
+{
+    static const struct {
+        const char *type, *field;
+    } makers[] = {
+        {"CreateStmt", "relation"},
+        {"ViewStmt", "view"},
+        {"CreateSeqStmt", "sequence"},
+    };
+
+    for (size_t i = 0; i < sizeof makers / sizeof *makers; i++)
+        if (node_is(stmt, makers[i].type))
+            return subject_relation(a, node_get(stmt, makers[i].field));
+    if (node_is(stmt, "CreateTableAsStmt"))
+        return subject_relation(a, node_get(node_get(stmt, "into"), "rel"));
+    if (node_is(stmt, "SelectStmt") && node_get(stmt, "into_clause"))
+        return subject_relation(a,
+                                node_get(node_get(stmt, "into_clause"), "rel"));
+    if (node_is(stmt, "CreateForeignTableStmt"))
+        return subject_relation(
+            a, node_get(node_get(stmt, "base_stmt"), "relation"));
+    return "";
+}
+
+/* Others name what they make by a list, or a word. */
+static void make_named(struct maker *m, const struct node *stmt)
+{
+    static const struct {
+        const char *type, *field, *kind;
+    } lists[] = {
+        {"CreateEnumStmt", "type_name", "type"},
+        {"CreateRangeStmt", "type_name", "type"},
+        {"CreateDomainStmt", "domainname", "type"},
+    };
+    static const struct {
+        const char *type, *field, *kind;
+    } words[] = {
+        {"CreateSchemaStmt", "schemaname", "schema"},
+        {"CreateExtensionStmt", "extname", "extension"},
+        {"CreateRoleStmt", "role", "role"},
+    };
+
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (node_is(stmt, lists[i].type))
+            make(m, lists[i].kind, subject_names(m->a, stmt, lists[i].field));
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (node_is(stmt, words[i].type))
+            make(m, words[i].kind,
+                 subject_quoted(m->a, node_str(stmt, words[i].field)));
+}
+
+/* Triggers, policies and rules are parts of a table. */
+static void make_part(struct maker *m, const struct node *stmt)
+{
+    static const struct {
+        const char *type, *table, *name;
+    } parts[] = {
+        {"CreateTrigStmt", "relation", "trigname"},
+        {"CreatePolicyStmt", "table", "policy_name"},
+        {"RuleStmt", "relation", "rulename"},
+    };
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (node_is(stmt, parts[i].type)) {
+            const char *table =
+                subject_relation(m->a, node_get(stmt, parts[i].table));
+            make(m, "part",
+                 arena_printf(
+                     m->a, "%s.%s", table,
+                     subject_quoted(m->a, node_str(stmt, parts[i].name))));
+            if (node_is(stmt, "CreatePolicyStmt"))
+                make(m, "policy-on", table);
+        }
+}
+
+/* "grant KEY GRANTEE PRIVILEGE", so that a REVOKE knows what comes back. */
+static void make_rights(struct maker *m, const struct subject *s)
+{
+    for (size_t i = 0; i < node_count(s->stmt, "grantees"); i++) {
+        const char *who =
+            node_str(node_item(s->stmt, "grantees", i), "rolename");
+        size_t n = node_count(s->stmt, "privileges");
+        for (size_t j = 0; j < (n ? n : 1); j++)
+            make(m, "grant",
+                 arena_printf(m->a, "%s %s %s", s->key, who,
+                              n ? node_str(node_item(s->stmt, "privileges", j),
+                                           "priv_name")
+                                : "all"));
+    }
+}
+
+static bool fills_itself(const struct subject *s)
+{
+    return subject_column_has(s, "CONSTR_DEFAULT") ||
+           subject_column_has(s, "CONSTR_IDENTITY") ||
+           subject_column_has(s, "CONSTR_GENERATED") ||
+           strstr(s->type, "serial");
+}
+
+static void make_column(struct maker *m, const struct subject *s)
+{
+    const char *sub = node_enum(s->cmd, "subtype");
+    const char *name = arena_printf(m->a, "%s.%s", s->table, s->name);
+
+    if (strcmp(sub, "AT_AddColumn") == 0) {
+        make(m, "column", name);
+        if (fills_itself(s))
+            make(m, "default", name);
+        if (subject_column_has(s, "CONSTR_NOTNULL") ||
+            subject_column_has(s, "CONSTR_PRIMARY"))
+            make(m, "not-null", name);
+    } else if (strcmp(sub, "AT_ColumnDefault") == 0) {
+        if (node_get(s->cmd, "def")) {
+            make(m, "default", name);
+            make(m, "default-set", name);
+        } else {
+            forget(m, "default", name);
+        }
+    } else if (strcmp(sub, "AT_SetNotNull") == 0) {
+        make(m, "not-null", name);
+    } else if (strcmp(sub, "AT_DisableRowSecurity") == 0) {
+        make(m, "policy-on", s->table);
+    }
+}
+
+static void make_parts(const struct subject *s, void *arg)
+{
+    struct maker *m = arg;
+
+    if (s->cmd)
+        make_column(m, s);
+    else if (node_is(s->stmt, "GrantStmt") && node_bool(s->stmt, "is_grant"))
+        make_rights(m, s);
+}
+
+/* Conversions of timestamps depend on it. */
+static void make_setting(struct maker *m, const struct node *stmt)
+{
+    static const char utc[] =
+        "utc etc/utc gmt etc/gmt uct etc/uct zulu universal";
+    const struct node *arg = node_item(stmt, "args", 0);
+    const char *text = node_str(node_get(arg, "sval"), "sval");
+    char zone[32];
+
+    snprintf(zone, sizeof zone, "%s", text);
+    for (char *p = zone; *p; p++)
+        *p = (char)tolower((unsigned char)*p);
+    forget(m, "setting", "timezone utc");
+    forget(m, "setting", "timezone other");
+    make(m, "setting",
+         *zone && subject_word_in(zone, utc) ? "timezone utc"
+                                             : "timezone other");
+}
+
+static void make_all(struct maker *m, const struct node *stmt)
+{
+    if (node_is(stmt, "VariableSetStmt") &&
+        strcasecmp(node_str(stmt, "name"), "timezone") == 0)
+        make_setting(m, stmt);
+
+    make(m, "relation", relation_made(m->a, stmt));
+    if (node_is(stmt, "CompositeTypeStmt"))
+        make(m, "type", subject_relation(m->a, node_get(stmt, "typevar")));
+    if (node_is(stmt, "CreateFunctionStmt")) {
+        make(m, "function", signature(m->a, stmt, "funcname", "parameters"));
+        make(m, "function", subject_names(m->a, stmt, "funcname"));
+    }
+    if (node_is(stmt, "DefineStmt") && kind_of(node_enum(stmt, "kind")))
+        make(m, kind_of(node_enum(stmt, "kind")),
+             subject_names(m->a, stmt, "defnames"));
+    if (node_is(stmt, "IndexStmt") && *node_str(stmt, "idxname"))
+        make(m, "relation", subject_quoted(m->a, node_str(stmt, "idxname")));
+    make_named(m, stmt);
+    make_part(m, stmt);
+    subject_each(m->a, stmt, "", NULL, make_parts, m);
+}
+
+void subject_remember(struct arena *a, const struct node *stmt,
+                      struct fresh *fresh)
+{
+    struct maker m = {a, &fresh->made};
+
+    make_all(&m, stmt);
+}
+
+void subject_foresee(struct arena *a, const struct node *stmt,
+                     struct fresh *fresh)
+{
+    struct maker m = {a, &fresh->later};
+
+    make_all(&m, stmt);
+}

@@ -1,0 +1,465 @@
+/* Templates of hazards, filled in with what the statement names. */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "migrations/hazards/subject.h"
+#include "migrations/server/catalog.h"
+#include "migrations/text/lexer.h"
+#include "runner/base/buf.h"
+
+/* ---- parts of the statement's text ---- */
+
+/* Words that end a DEFAULT, CHECK or REFERENCES of a column. */
+static const char constraint_words[] =
+    "check constraint default generated not null primary references unique "
+    "collate";
+
+static const char *small(const char *text, size_t len, char out[24])
+{
+    size_t i = 0;
+
+    for (; i < len && i < 23; i++)
+        out[i] = (char)tolower((unsigned char)text[i]);
+    out[i] = '\0';
+    return out;
+}
+
+/* From after the first `word` of the clause that stands outside of
+ * parentheses (with it, where with says so) to the next constraint. SET NULL
+ * and SET DEFAULT belong to a REFERENCES. */
+static const char *part(struct arena *a, const char *text, const char *word,
+                        bool with)
+{
+    const char *from = NULL, *at = text;
+    char here[24], before[24] = "";
+    int depth = 0;
+
+    for (; *at; at += lexer_token(at).len) {
+        struct token t = lexer_token(at);
+        if (t.kind == TOKEN_SYMBOL)
+            depth += (*at == '(' || *at == '[') - (*at == ')' || *at == ']');
+        if (t.kind != TOKEN_WORD || depth)
+            continue;
+        small(at, t.len, here);
+        if (!from && strcmp(here, word) == 0)
+            from = with ? at : at + t.len;
+        else if (from && strcmp(before, "set") != 0 &&
+                 subject_word_in(here, constraint_words))
+            break;
+        memcpy(before, here, sizeof before);
+    }
+    if (!from)
+        return "...";
+    from += lexer_skip(from);
+    return arena_strndup(a, from, lexer_trim(from, (size_t)(at - from)));
+}
+
+/* The statement with a word put in after the first of those words. */
+static char *with_word(struct arena *a, const char *text, const char *after,
+                       const char *word)
+{
+    struct buf b;
+    char here[24];
+    bool done = false;
+
+    buf_init(&b);
+    while (*text) {
+        struct token t = lexer_token(text);
+        buf_add(&b, text, t.len);
+        if (!done && t.kind == TOKEN_WORD &&
+            subject_word_in(small(text, t.len, here), after)) {
+            buf_printf(&b, " %s", word);
+            done = true;
+        }
+        text += t.len;
+    }
+    return buf_into(&b, a);
+}
+
+/* ---- names made of the statement's ---- */
+
+/* The last part of a name, without its quotes. */
+static char *bare(struct arena *a, const char *name)
+{
+    const char *from = name;
+    struct buf b;
+
+    buf_init(&b);
+    for (const char *p = name; *p; p += lexer_token(p).len)
+        if (*p == '.')
+            from = p + 1;
+    for (bool in = *from == '"'; *from; from++)
+        if (in && *from == '"' && from[1] == '"')
+            buf_char(&b, *from++);
+        else if (!in || *from != '"')
+            buf_char(&b, *from);
+    return buf_into(&b, a);
+}
+
+/* PostgreSQL's names for constraints that have none. */
+static const char *constraint_name(struct arena *a, const struct subject *s)
+{
+    static const struct {
+        const char *contype, *columns, *suffix;
+    } kinds[] = {
+        {"CONSTR_CHECK", NULL, "check"},
+        {"CONSTR_FOREIGN", "fk_attrs", "fkey"},
+        {"CONSTR_UNIQUE", "keys", "key"},
+        {"CONSTR_PRIMARY", NULL, "pkey"},
+        {"CONSTR_EXCLUSION", NULL, "excl"},
+    };
+    const char *contype = node_enum(s->constraint, "contype");
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const char *first;
+        if (strcmp(kinds[i].contype, contype) != 0)
+            continue;
+        if (*node_str(s->constraint, "indexname"))
+            return subject_quoted(a, node_str(s->constraint, "indexname"));
+        first = kinds[i].columns
+                    ? node_str(node_item(s->constraint, kinds[i].columns, 0),
+                               "sval")
+                    : "";
+        return subject_quoted(a, arena_printf(a, "%s%s%s_%s", bare(a, s->table),
+                                              *first ? "_" : "", first,
+                                              kinds[i].suffix));
+    }
+    return "NAME";
+}
+
+static const char *columns(struct arena *a, const struct subject *s)
+{
+    struct buf b;
+
+    buf_init(&b);
+    for (size_t i = 0; i < node_count(s->constraint, "keys"); i++)
+        buf_printf(
+            &b, "%s%s", i ? ", " : "",
+            subject_quoted(
+                a, node_str(node_item(s->constraint, "keys", i), "sval")));
+    return buf_into(&b, a);
+}
+
+/* ---- the marks ---- */
+
+static const char *say_table(struct arena *a, const struct subject *s)
+{
+    (void)a;
+    return *s->table ? s->table : "the table";
+}
+
+static const char *say_name(struct arena *a, const struct subject *s)
+{
+    if (*s->name)
+        return s->name;
+    return s->constraint ? constraint_name(a, s) : "NAME";
+}
+
+static const char *say_type(struct arena *a, const struct subject *s)
+{
+    (void)a;
+    return s->type;
+}
+
+/* What a serial is made of. */
+static const char *say_type_plain(struct arena *a, const struct subject *s)
+{
+    static const char *const serials[][2] = {
+        {"serial", "integer"},       {"serial4", "integer"},
+        {"bigserial", "bigint"},     {"serial8", "bigint"},
+        {"smallserial", "smallint"}, {"serial2", "smallint"},
+    };
+
+    (void)a;
+    for (size_t i = 0; i < sizeof serials / sizeof *serials; i++)
+        if (strcmp(s->type, serials[i][0]) == 0)
+            return serials[i][1];
+    return s->type;
+}
+
+static const char *say_statement(struct arena *a, const struct subject *s)
+{
+    (void)a;
+    return s->text;
+}
+
+static const char *say_concurrently(struct arena *a, const struct subject *s)
+{
+    return with_word(a, s->text, "index table view schema database",
+                     "CONCURRENTLY");
+}
+
+static const char *say_only(struct arena *a, const struct subject *s)
+{
+    return with_word(a, s->text, "on", "ONLY");
+}
+
+static const char *say_clause(struct arena *a, const struct subject *s)
+{
+    (void)a;
+    return *s->clause ? s->clause : "...";
+}
+
+/* ADD CONSTRAINT with a name, so that it can be validated by it. */
+static const char *say_named(struct arena *a, const struct subject *s)
+{
+    size_t add = lexer_token(s->clause).len;
+
+    if (*s->name || !*s->clause)
+        return say_clause(a, s);
+    return arena_printf(a, "ADD CONSTRAINT %s%s", constraint_name(a, s),
+                        s->clause + add);
+}
+
+static const char *say_default(struct arena *a, const struct subject *s)
+{
+    return part(a, s->clause, "default", false);
+}
+
+static const char *say_check(struct arena *a, const struct subject *s)
+{
+    return part(a, s->clause, "check", true);
+}
+
+static const char *say_references(struct arena *a, const struct subject *s)
+{
+    return part(a, s->clause, "references", true);
+}
+
+static const char *say_generated(struct arena *a, const struct subject *s)
+{
+    const char *from = part(a, s->clause, "as", false), *at = from;
+    int depth = 0;
+
+    for (; *at; at += lexer_token(at).len) {
+        depth += (*at == '(') - (*at == ')');
+        if (*at == ')' && depth == 0)
+            return arena_strndup(a, from, (size_t)(at - from) + 1);
+    }
+    return from;
+}
+
+static const char *say_columns(struct arena *a, const struct subject *s)
+{
+    return columns(a, s);
+}
+
+static const char *say_keykind(struct arena *a, const struct subject *s)
+{
+    (void)a;
+    return strcmp(node_enum(s->constraint, "contype"), "CONSTR_PRIMARY") == 0
+               ? "PRIMARY KEY"
+               : "UNIQUE";
+}
+
+static const char *say_constraint(struct arena *a, const struct subject *s)
+{
+    const char *name = node_str(node_get(s->stmt, "def"), "conname");
+
+    return *name ? subject_quoted(a, name) : "NAME";
+}
+
+struct reference {
+    const struct node *found;
+};
+
+static bool no_reference(const struct node *n, void *arg)
+{
+    struct reference *r = arg;
+
+    if (node_is(n, "Constraint") && node_get(n, "pktable"))
+        r->found = node_get(n, "pktable");
+    return !r->found;
+}
+
+static const char *say_referenced(struct arena *a, const struct subject *s)
+{
+    struct reference r = {NULL};
+
+    node_walk(s->cmd ? s->cmd : s->stmt, no_reference, &r);
+    return r.found ? subject_relation(a, r.found) : "the table";
+}
+
+static const char *say_partition(struct arena *a, const struct subject *s)
+{
+    const struct node *def = s->cmd ? node_get(s->cmd, "def") : NULL;
+
+    return node_is(def, "PartitionCmd")
+               ? subject_relation(a, node_get(def, "name"))
+               : "PARTITION";
+}
+
+static const char *say_parent(struct arena *a, const struct subject *s)
+{
+    const struct node *first = node_is(s->stmt, "CreateStmt")
+                                   ? node_item(s->stmt, "inh_relations", 0)
+                                   : NULL;
+
+    return first ? subject_relation(a, first) : "its parent";
+}
+
+/* FOR VALUES ..., or DEFAULT, at the end. */
+static const char *say_bound(struct arena *a, const struct subject *s)
+{
+    const char *text = s->cmd ? s->clause : s->text, *at = text;
+    char here[24];
+
+    for (; *at; at += lexer_token(at).len)
+        if (lexer_token(at).kind == TOKEN_WORD &&
+            subject_word_in(small(at, lexer_token(at).len, here),
+                            "for default"))
+            return arena_strdup(a, at);
+    return "FOR VALUES ...";
+}
+
+static const char *say_new(struct arena *a, const struct subject *s)
+{
+    if (node_is(s->stmt, "RenameStmt"))
+        return subject_quoted(a, node_str(s->stmt, "newname"));
+    return node_is(s->stmt, "AlterObjectSchemaStmt")
+               ? subject_quoted(a, node_str(s->stmt, "newschema"))
+               : "NEW";
+}
+
+static const char *say_moved(struct arena *a, const struct subject *s)
+{
+    return arena_printf(a, "%s.%s", say_new(a, s),
+                        subject_quoted(a, bare(a, s->table)));
+}
+
+static const struct catalog_relation *known(const struct subject *s)
+{
+    return s->catalog && *s->table ? catalog_relation(s->catalog, s->table)
+                                   : NULL;
+}
+
+static const char *say_key(struct arena *a, const struct subject *s)
+{
+    const struct catalog_relation *r = known(s);
+
+    (void)a;
+    return r && r->key ? r->key : "KEY";
+}
+
+static const char *say_indexes(struct arena *a, const struct subject *s)
+{
+    const struct catalog_relation *r = known(s);
+
+    return r ? arena_printf(a, " (%zu)", r->n_indexes) : "";
+}
+
+static const char *say_unless(struct arena *a, const struct subject *s)
+{
+    (void)a;
+    return s->catalog ? "" : ", unless the old type is stored alike";
+}
+
+static const char *say_dependents(struct arena *a, const struct subject *s)
+{
+    const char *kind = "relation", *got;
+
+    if (!s->catalog)
+        return "others";
+    (void)a;
+    if (strncmp(s->key, "function", 8) == 0)
+        kind = "function";
+    else if (strncmp(s->key, "type", 4) == 0)
+        kind = "type";
+    got = catalog_dependents(s->catalog, kind, s->cmd ? s->table : s->name,
+                             s->cmd ? node_str(s->cmd, "name") : NULL);
+    return got ? got : "others";
+}
+
+static const char *say_functions(struct arena *a, const struct subject *s)
+{
+    const char *got =
+        s->catalog
+            ? catalog_overloads(
+                  s->catalog, s->name,
+                  subject_arguments(a, s->stmt, "parameters", CATALOG_COMMA))
+            : NULL;
+
+    return got ? got : "others";
+}
+
+static const struct {
+    const char *mark;
+    const char *(*say)(struct arena *a, const struct subject *s);
+} marks[] = {
+    {"table", say_table},
+    {"name", say_name},
+    {"type", say_type},
+    {"type:plain", say_type_plain},
+    {"statement", say_statement},
+    {"concurrently", say_concurrently},
+    {"only", say_only},
+    {"clause", say_clause},
+    {"named", say_named},
+    {"default", say_default},
+    {"check", say_check},
+    {"references", say_references},
+    {"generated", say_generated},
+    {"columns", say_columns},
+    {"keykind", say_keykind},
+    {"constraint", say_constraint},
+    {"referenced", say_referenced},
+    {"partition", say_partition},
+    {"parent", say_parent},
+    {"bound", say_bound},
+    {"new", say_new},
+    {"moved", say_moved},
+    {"key", say_key},
+    {"indexes", say_indexes},
+    {"unless", say_unless},
+    {"dependents", say_dependents},
+    {"functions", say_functions},
+};
+
+/* {own:x} is TABLE_NAME_x, {col:x} NAME_x: names for what is new. */
+static const char *made_name(struct arena *a, const struct subject *s,
+                             const char *mark)
+{
+    const char *name = bare(a, say_name(a, s));
+    bool whole = !s->cmd || strcmp(mark, "own:new") == 0 ||
+                 (!s->column && !*node_str(s->cmd, "name"));
+
+    if (strncmp(mark, "col:", 4) == 0)
+        return subject_quoted(a, arena_printf(a, "%s_%s", name, mark + 4));
+    if (strncmp(mark, "own:", 4) != 0)
+        return NULL;
+    if (whole)
+        return subject_quoted(
+            a, arena_printf(a, "%s_%s", bare(a, s->table), mark + 4));
+    return subject_quoted(
+        a, arena_printf(a, "%s_%s_%s", bare(a, s->table), name, mark + 4));
+}
+
+static const char *fill(struct arena *a, const struct subject *s,
+                        const char *mark)
+{
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (strcmp(marks[i].mark, mark) == 0)
+            return marks[i].say(a, s);
+    return made_name(a, s, mark);
+}
+
+char *subject_say(struct arena *a, const struct subject *s,
+                  const char *template)
+{
+    struct buf b;
+
+    buf_init(&b);
+    while (*template) {
+        size_t n = *template == '{' ? strcspn(template, "}") : 0;
+        const char *text =
+            n ? fill(a, s, arena_strndup(a, template + 1, n - 1)) : NULL;
+        if (!text) {
+            buf_char(&b, *template ++);
+            continue;
+        }
+        buf_str(&b, text);
+        template += n + 1;
+    }
+    return buf_into(&b, a);
+}

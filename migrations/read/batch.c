@@ -1,0 +1,336 @@
+#include "migrations/read/batch.h"
+
+#include <string.h>
+
+#include "migrations/text/parser.h"
+#include "runner/base/buf.h"
+#include "runner/base/escape.h"
+
+struct reading {
+    const struct statement *s;
+    const char *file;
+    struct arena *a; /* keeps what stays */
+    struct batch *out;
+    const struct node *stmt;
+    struct batch_mark *marks;
+    size_t n, approved;
+    bool lower, upper;
+    bool names_table;
+    struct err *e;
+};
+
+static bool bad(struct reading *r, const char *what, const char *why)
+{
+    err_what(r->e, ERR_INPUT, "%s:%d: %s", r->file, r->s->line, what);
+    err_why(r->e, "%s", why);
+    return err_fix(r->e,
+                   "write one UPDATE, DELETE or INSERT ... SELECT with "
+                   "WHERE %s BETWEEN $1 AND $2, further conditions joined by "
+                   "AND",
+                   r->out->key);
+}
+
+/* ---- batch=TABLE key=COLUMN ---- */
+
+static bool bad_names(const char *file, const struct directives *d,
+                      struct err *e)
+{
+    err_what(e, ERR_INPUT, "%s: batch=%s key=%s names no column of a table",
+             file, d->batch, d->key);
+    err_why(e, "they are read as SELECT key FROM table, and do not parse so");
+    return err_fix(e, "write names as SQL has them, without blanks: "
+                      "batch=shop.orders key=id");
+}
+
+/* The parser folds and unquotes: the names are read as a query. */
+static bool read_names(struct batch *b, struct arena *a, const char *file,
+                       const struct directives *d, struct arena *scratch,
+                       struct err *e)
+{
+    const char *text =
+        arena_printf(scratch, "SELECT %s FROM %s", d->key, d->batch);
+    const struct node *select, *table, *column;
+    struct parse_failure failure;
+    struct parsed p;
+
+    if (!parser_parse(scratch, text, &p, &failure) || p.n != 1)
+        return bad_names(file, d, e);
+    select = p.list[0].tree;
+    table = node_item(select, "from_clause", 0);
+    column = node_get(node_item(select, "target_list", 0), "val");
+    if (!node_is(table, "RangeVar") || !node_is(column, "ColumnRef") ||
+        node_count(select, "from_clause") != 1 ||
+        node_count(select, "target_list") != 1 ||
+        node_count(column, "fields") != 1 || node_get(table, "alias") ||
+        *node_str(table, "catalogname") ||
+        !node_is(node_item(column, "fields", 0), "String") ||
+        strchr(d->batch, '-') || strchr(d->key, '-'))
+        return bad_names(file, d, e);
+    b->schema = arena_strdup(a, node_str(table, "schemaname"));
+    b->table = arena_strdup(a, node_str(table, "relname"));
+    b->key = arena_strdup(a, node_str(node_item(column, "fields", 0), "sval"));
+    return true;
+}
+
+/* ---- the range ---- */
+
+static int param(const struct node *n)
+{
+    return node_is(n, "ParamRef") ? (int)node_int(n, "number") : 0;
+}
+
+/* A name by which the statement knows the batch's table. */
+struct alias {
+    const struct reading *r;
+    const char *name;
+};
+
+static bool is_other(const struct node *n, void *arg)
+{
+    const struct alias *x = arg;
+    const char *alias = node_is(n, "RangeVar")
+                            ? node_str(node_get(n, "alias"), "aliasname")
+                            : "";
+
+    return !node_is(n, "RangeVar") ||
+           strcmp(node_str(n, "relname"), x->r->out->table) != 0 ||
+           strcmp(*alias ? alias : x->r->out->table, x->name) != 0;
+}
+
+/* "id", "o.id", "orders.id"; not another table's. */
+static bool is_key(const struct reading *r, const struct node *n)
+{
+    size_t count = node_is(n, "ColumnRef") ? node_count(n, "fields") : 0;
+    struct alias x = {r, ""};
+
+    if (!count || !node_is(node_item(n, "fields", count - 1), "String") ||
+        strcmp(node_str(node_item(n, "fields", count - 1), "sval"),
+               r->out->key) != 0)
+        return false;
+    if (count == 1)
+        return true;
+    x.name = node_str(node_item(n, "fields", count - 2), "sval");
+    return !node_walk(r->stmt, is_other, &x);
+}
+
+static void approve(struct reading *r, bool lower, bool upper)
+{
+    r->lower |= lower;
+    r->upper |= upper;
+    r->approved += (size_t)lower + upper;
+}
+
+static void look_between(struct reading *r, const struct node *n)
+{
+    const struct node *ends = node_get(n, "rexpr");
+
+    if (is_key(r, node_get(n, "lexpr")) && node_count(ends, "items") == 2 &&
+        param(node_item(ends, "items", 0)) == 1 &&
+        param(node_item(ends, "items", 1)) == 2)
+        approve(r, true, true);
+}
+
+/* key >= $1, $1 <= key, key <= $2, $2 >= key */
+static void look_operator(struct reading *r, const struct node *n)
+{
+    const struct node *left = node_get(n, "lexpr"),
+                      *right = node_get(n, "rexpr");
+    const char *op = node_str(node_item(n, "name", 0), "sval");
+    bool flipped = param(left) > 0, up, down;
+
+    if (node_count(n, "name") != 1 || !is_key(r, flipped ? right : left))
+        return;
+    up = strcmp(op, flipped ? "<=" : ">=") == 0;
+    down = strcmp(op, flipped ? ">=" : "<=") == 0;
+    approve(r, up && param(flipped ? left : right) == 1,
+            down && param(flipped ? left : right) == 2);
+}
+
+static void look_condition(struct reading *r, const struct node *n)
+{
+    if (node_is(n, "BoolExpr") &&
+        strcmp(node_enum(n, "boolop"), "AND_EXPR") == 0)
+        for (size_t i = 0; i < node_count(n, "args"); i++)
+            look_condition(r, node_item(n, "args", i));
+    if (!node_is(n, "AExpr"))
+        return;
+    if (strcmp(node_enum(n, "kind"), "AEXPR_BETWEEN") == 0)
+        look_between(r, n);
+    else if (strcmp(node_enum(n, "kind"), "AEXPR_OP") == 0)
+        look_operator(r, n);
+}
+
+/* ---- the whole statement ---- */
+
+static bool collect(const struct node *n, void *arg)
+{
+    struct reading *r = arg;
+
+    if (node_is(n, "RangeVar"))
+        r->names_table |= strcmp(node_str(n, "relname"), r->out->table) == 0;
+    if (!node_is(n, "ParamRef"))
+        return true;
+    r->marks = arena_grow(r->a, r->marks, r->n, r->n + 1, sizeof *r->marks);
+    r->marks[r->n++] = (struct batch_mark){(size_t)node_int(n, "location"),
+                                           (int)node_int(n, "number")};
+    return true;
+}
+
+static void in_order(struct reading *r)
+{
+    for (size_t i = 1; i < r->n; i++)
+        for (size_t j = i; j && r->marks[j].at < r->marks[j - 1].at; j--) {
+            struct batch_mark m = r->marks[j];
+            r->marks[j] = r->marks[j - 1];
+            r->marks[j - 1] = m;
+        }
+}
+
+static bool changes_key(const struct reading *r)
+{
+    for (size_t i = 0; i < node_count(r->stmt, "target_list"); i++)
+        if (strcmp(node_str(node_item(r->stmt, "target_list", i), "name"),
+                   r->out->key) == 0)
+            return true;
+    return false;
+}
+
+/* An INSERT's rows must be all of the range's. */
+static bool passes_over(const struct node *select)
+{
+    return node_get(select, "limit_count") ||
+           node_get(select, "limit_offset") ||
+           node_count(select, "locking_clause") ||
+           strcmp(node_enum(select, "op"), "SETOP_NONE") != 0;
+}
+
+static bool judge_kind(struct reading *r, const struct node **where)
+{
+    const struct node *select;
+
+    if (node_is(r->stmt, "UpdateStmt") || node_is(r->stmt, "DeleteStmt")) {
+        *where = node_get(r->stmt, "where_clause");
+        return !node_is(r->stmt, "UpdateStmt") || !changes_key(r) ||
+               bad(r, "a batch cannot change its own key",
+                   "rows that move would be done twice, or never");
+    }
+    if (!node_is(r->stmt, "InsertStmt"))
+        return bad(r, "this statement has no rows to go through in batches",
+                   "batches are for UPDATE, DELETE and INSERT ... SELECT");
+    select = node_get(r->stmt, "select_stmt");
+    *where = node_get(select, "where_clause");
+    return !passes_over(select) ||
+           bad(r, "the SELECT may pass rows of its range over",
+               "LIMIT, OFFSET, FOR UPDATE and UNION do not go with batches");
+}
+
+static bool judge(struct reading *r)
+{
+    const struct node *where = NULL;
+
+    if (!judge_kind(r, &where))
+        return false;
+    look_condition(r, where);
+    node_walk(r->stmt, collect, r);
+    in_order(r);
+    if (!r->names_table)
+        return bad(r, "the statement does not name the batch's table",
+                   arena_printf(r->a, "batch=%s is not among its tables",
+                                r->out->table));
+    if (!r->lower || !r->upper || r->approved != r->n)
+        return bad(r, "the statement is not bound to its batch",
+                   "both ends belong to a batch, so each row is done once "
+                   "with >= $1 and <= $2 on the key alone");
+    return true;
+}
+
+/* ---- reading ---- */
+
+static bool lone_words(const struct script *s, const struct directives *d,
+                       struct err *e)
+{
+    if (!d->key && !d->batch_size && d->pause_ms < 0 && d->max_lag_ms < 0)
+        return true;
+    err_what(e, ERR_INPUT, "%s: key, size, pause and max_lag are of a batch",
+             s->file);
+    err_why(e, "no directive says which table the batches are of");
+    return err_fix(e, "write: -- tidegate: batch=TABLE key=COLUMN");
+}
+
+static bool one_statement(const struct script *s, const struct directives *d,
+                          struct err *e)
+{
+    if (d->key && s->n == 1 && !d->no_transaction)
+        return true;
+    if (!d->key) {
+        err_what(e, ERR_INPUT, "%s: batch=%s has no key", s->file, d->batch);
+        err_why(e, "batches are ranges of a unique column");
+        return err_fix(e, "write: -- tidegate: batch=%s key=COLUMN", d->batch);
+    }
+    err_what(e, ERR_INPUT, "%s: a batch is one statement by itself", s->file);
+    err_why(e, "%s",
+            s->n == 1 ? "transaction=none says otherwise"
+                      : "the file holds several, and each batch is a "
+                        "transaction");
+    return err_fix(e, "%s",
+                   s->n == 1 ? "leave transaction=none out"
+                             : "put the others into migrations of their own");
+}
+
+bool batch_read(struct script *s, const struct directives *d, struct arena *a,
+                struct err *e)
+{
+    struct arena scratch;
+    struct parse_failure failure;
+    struct parsed p;
+    struct batch *b;
+    struct reading r = {.file = s->file, .a = a, .e = e};
+    bool ok;
+
+    if (!d->batch)
+        return lone_words(s, d, e);
+    if (!one_statement(s, d, e))
+        return false;
+    b = arena_array(a, 1, sizeof *b);
+    *b = (struct batch){
+        .size = d->batch_size ? d->batch_size : BATCH_SIZE,
+        .pause_ms = d->pause_ms > 0 ? d->pause_ms : 0,
+        .max_lag_ms = d->max_lag_ms,
+    };
+    r.s = s->statements;
+    r.out = b;
+    arena_init(&scratch);
+    ok = read_names(b, a, s->file, d, &scratch, e);
+    if (ok && (!parser_parse(&scratch, r.s->text, &p, &failure) || p.n != 1))
+        ok = bad(&r, "the statement does not parse by itself",
+                 "batches need the parser's tree");
+    if (ok) {
+        r.stmt = p.list[0].tree;
+        ok = judge(&r);
+    }
+    arena_release(&scratch);
+    b->marks = r.marks;
+    b->n = r.n;
+    s->batch = ok ? b : NULL;
+    s->transaction = false;
+    return ok;
+}
+
+char *batch_text(struct arena *a, const struct script *s, const char *from,
+                 const char *to)
+{
+    const struct batch *b = s->batch;
+    const char *text = s->statements[0].text;
+    size_t at = 0;
+    struct buf out;
+
+    buf_init(&out);
+    for (size_t i = 0; i < b->n; i++) {
+        buf_add(&out, text + at, b->marks[i].at - at);
+        buf_str(&out, b->marks[i].number == 1 ? from : to);
+        at = b->marks[i].at + 1;
+        at += strspn(text + at, "0123456789");
+    }
+    buf_str(&out, text + at);
+    return buf_into(&out, a);
+}

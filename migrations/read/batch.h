@@ -1,0 +1,50 @@
+/* batch: a script whose one statement runs over a table's key, range by range.
+ *
+ *     -- tidegate: batch=orders key=id size=5000
+ *     UPDATE orders SET total_cents = total * 100
+ *     WHERE id BETWEEN $1 AND $2 AND total_cents IS NULL;
+ *
+ * $1 and $2 are the first and the last key of a batch, both of it: so the
+ * first batch needs no value below all keys, whatever their type. Each batch
+ * is a transaction of its own, with its checkpoint in it
+ * (migrations/apply/backfill.h).
+ *
+ * What would touch rows outside of the range, or pass rows over, is refused:
+ * the range must be a condition of the statement's own WHERE (of an INSERT's
+ * SELECT), joined to others by AND; the key itself is not updated; no LIMIT,
+ * no SKIP LOCKED.
+ */
+#ifndef MIGRATIONS_READ_BATCH_H
+#define MIGRATIONS_READ_BATCH_H
+
+#include "migrations/read/directives.h"
+#include "migrations/read/migration.h"
+
+#define BATCH_SIZE 5000 /* unless it is said */
+
+/* Where the statement's text names $1 or $2. */
+struct batch_mark {
+    size_t at; /* byte */
+    int number;
+};
+
+struct batch {
+    const char *schema, *table; /* as PostgreSQL folds them; schema or "" */
+    const char *key;            /* column */
+    int64_t size;               /* rows, at most */
+    int64_t pause_ms;           /* after each batch; 0: none */
+    int64_t max_lag_ms;         /* of a replica; -1: not said */
+    const struct batch_mark *marks;
+    size_t n;
+};
+
+/* Whether the directives speak of batches; if so, sets s->batch and clears
+ * s->transaction. False: they, or the statement, do not do (ERR_INPUT). Texts
+ * are in a. */
+bool batch_read(struct script *s, const struct directives *d, struct arena *a,
+                struct err *e);
+/* The statement over one range; from and to are SQL expressions. */
+char *batch_text(struct arena *a, const struct script *s, const char *from,
+                 const char *to);
+
+#endif

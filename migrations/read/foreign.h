@@ -1,0 +1,27 @@
+/* foreign: statements that stand in migrations of other tools by custom, and
+ * that tidegate refuses in its own.
+ *
+ * Such files are read as they are. What only repeats what tidegate does is
+ * left out: a COMMIT as the last statement, though no BEGIN stands before it;
+ * SET of lock_timeout and statement_timeout, whose first value above 0 holds
+ * for the whole file. What ends with the migration anyway is allowed: SET
+ * search_path (settings are reset before each migration), and, with a warning,
+ * DISABLE TRIGGER where the same file enables the same again. SET ROLE and the
+ * like stay refused.
+ */
+#ifndef MIGRATIONS_READ_FOREIGN_H
+#define MIGRATIONS_READ_FOREIGN_H
+
+#include "migrations/read/split.h"
+
+/* Leaves out what repeats what tidegate does; timeouts and notes go to out. */
+void foreign_settle(struct split_pieces *pieces, struct script *out);
+/* The statement is allowed whatever refusals.h says of it. */
+bool foreign_allows(const struct split_piece *p,
+                    const struct split_pieces *pieces);
+
+/* It disables triggers that a later statement enables again. */
+bool foreign_pauses(const struct split_piece *p,
+                    const struct split_pieces *pieces);
+
+#endif

@@ -1,0 +1,107 @@
+/* What another tool's own table says is applied, told of our migrations. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "migrations/read/layout.h"
+#include "runner/base/buf.h"
+
+char *layout_applied_sql(struct arena *a, const struct layout *l,
+                         const char *table)
+{
+    static const char mark[] = "{table}";
+    const char *at = l->applied_sql, *next;
+    struct buf b;
+
+    buf_init(&b);
+    while ((next = strstr(at, mark))) {
+        buf_add(&b, at, (size_t)(next - at));
+        buf_str(&b, table ? table : l->applied_table);
+        at = next + strlen(mark);
+    }
+    buf_str(&b, at);
+    return buf_into(&b, a);
+}
+
+/* The next number of a version, and what stands behind it. */
+static unsigned long long part(const char **version)
+{
+    char *end;
+    unsigned long long n = strtoull(*version, &end, 10);
+
+    if (end == *version)
+        end += strlen(end);
+    *version = *end ? end + 1 : end;
+    return n;
+}
+
+int layout_compare(const char *x, const char *y)
+{
+    while (*x || *y) {
+        unsigned long long a = part(&x), b = part(&y);
+        if (a != b)
+            return a < b ? -1 : 1;
+    }
+    return 0;
+}
+
+static bool mark_one(struct layout_applied *out, const struct migrations *m,
+                     const char *version)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < m->n; i++)
+        if (strcmp(m->list[i].version, version) == 0)
+            out->is[i] = found = true;
+    return found;
+}
+
+static bool mark_through(struct layout_applied *out, const struct migrations *m,
+                         const char *version)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < m->n; i++) {
+        int order = m->list[i].repeats
+                        ? 1
+                        : layout_compare(m->list[i].version, version);
+        found |= order == 0;
+        out->is[i] |= order <= 0;
+    }
+    return found;
+}
+
+/* sqitch keeps several projects in one table: "project:change time". */
+static bool is_foreign(const struct migrations *m, const char *version)
+{
+    const char *colon;
+    size_t n;
+
+    if (!m->n || strcmp(m->layout, "sqitch") != 0)
+        return false;
+    colon = strchr(m->list[0].version, ':');
+    n = colon ? (size_t)(colon - m->list[0].version) + 1 : 0;
+    return strncmp(m->list[0].version, version, n) != 0;
+}
+
+void layout_applied(struct layout_applied *out, struct arena *a,
+                    const struct migrations *m, char *const *const *cell,
+                    size_t rows)
+{
+    *out = (struct layout_applied){0};
+    out->is = arena_array(a, m->n, sizeof *out->is);
+    out->strange = arena_array(a, rows, sizeof *out->strange);
+    for (size_t i = 0; i < rows; i++) {
+        const char *version = cell[i][0] ? cell[i][0] : "", *how = cell[i][1];
+        bool found;
+        if (how && strcmp(how, "unfinished") == 0) {
+            if (!out->unfinished)
+                out->unfinished = arena_strdup(a, version);
+            continue;
+        }
+        found = how && strcmp(how, "through") == 0
+                    ? mark_through(out, m, version)
+                    : mark_one(out, m, version);
+        if (!found && !is_foreign(m, version))
+            out->strange[out->strange_n++] = arena_strdup(a, version);
+    }
+}

@@ -1,0 +1,159 @@
+/* sqitch: a plan (sqitch_plan.h), and beside it deploy/NAME.sql and
+ * revert/NAME.sql; of a change that was reworked later NAME@TAG.sql, with the
+ * first tag after it that has a file. verify/ is not run: a rehearsal compares
+ * more. sqitch hands a script to psql, which commits each statement unless the
+ * script says BEGIN and COMMIT.
+ *
+ * A change keeps its name; one that comes again is NAME#2, NAME#3. Its table
+ * tells them apart by the time they were planned at. */
+#include <string.h>
+
+#include "migrations/read/layout.h"
+#include "migrations/read/sqitch_plan.h"
+#include "runner/base/escape.h"
+
+#define PLAN "sqitch.plan"
+
+static bool is_sqitch(const struct layout_reading *r)
+{
+    return layout_file(r, PLAN) != NULL;
+}
+
+/* ---- sqitch.conf ---- */
+
+static bool take_setting(struct layout_reading *r, const char *key,
+                         const char *value, int line, struct err *e)
+{
+    static const char *const dirs[] = {"deploy_dir", "revert_dir",
+                                       "reworked_dir", "extension"};
+
+    if (strcmp(key, "engine") == 0 && strcmp(value, "pg") != 0)
+        return layout_refuse(
+            e, "sqitch.conf", line, "a project of another database",
+            arena_printf(r->a, "its engine is %.40s", escape(r->a, value)),
+            "tidegate changes PostgreSQL only");
+    for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
+        if (strcmp(key, dirs[i]) == 0)
+            return layout_refuse(e, "sqitch.conf", line,
+                                 arena_printf(r->a, "%s is not followed", key),
+                                 "tidegate reads deploy/NAME.sql and "
+                                 "revert/NAME.sql beside the plan",
+                                 "move the scripts there");
+    return true;
+}
+
+static bool read_conf(struct layout_reading *r, struct err *e)
+{
+    const struct sql_file *file = layout_file(r, "sqitch.conf");
+    char *text, *next;
+
+    if (!file)
+        return true;
+    text = arena_strndup(r->a, file->bytes, file->len);
+    for (int line = 1; *text; line++, text = next) {
+        size_t n = strcspn(text, "\n");
+        char *key, *value;
+        next = text + n + (text[n] == '\n');
+        text[n] = '\0';
+        key = text + strspn(text, " \t");
+        value = strchr(key, '=');
+        if (!value || strchr("#;[", *key))
+            continue;
+        key[strcspn(key, " \t=")] = '\0';
+        value += 1 + strspn(value + 1, " \t\"");
+        value[strcspn(value, " \t\r\"#;")] = '\0';
+        if (!take_setting(r, key, value, line, e))
+            return false;
+    }
+    return true;
+}
+
+/* ---- scripts ---- */
+
+static const struct sql_file *script_of(const struct layout_reading *r,
+                                        const struct sqitch_plan *plan,
+                                        const struct plan_change *c,
+                                        const char *folder)
+{
+    const struct sql_file *found = NULL;
+
+    if (!c->reworked)
+        return layout_file(r, arena_printf(r->a, "%s/%s.sql", folder, c->name));
+    for (size_t i = c->tags_begin; i < c->tags_end && !found; i++)
+        found = layout_file(r, arena_printf(r->a, "%s/%s@%s.sql", folder,
+                                            c->name, plan->tags[i].name));
+    return found;
+}
+
+static bool no_script(struct layout_reading *r, const struct sqitch_plan *plan,
+                      const struct plan_change *c, struct err *e)
+{
+    const char *tag = c->reworked ? plan->tags[c->tags_begin].name : "";
+
+    return layout_refuse(
+        e, PLAN, c->line,
+        arena_printf(r->a, "%s has no deploy script", escape(r->a, c->name)),
+        arena_printf(r->a, "there is no deploy/%s%s%s.sql",
+                     escape(r->a, c->name), *tag ? "@" : "", escape(r->a, tag)),
+        "add the file, or take the change out of the plan");
+}
+
+static bool add_change(struct layout_reading *r, const struct sqitch_plan *plan,
+                       const struct plan_change *c, struct err *e)
+{
+    const struct sql_file *up = script_of(r, plan, c, "deploy");
+    const struct sql_file *down = script_of(r, plan, c, "revert");
+    const struct sql_how how = {.each_alone = true, .foreign = true};
+    struct layout_entry *entry;
+
+    if (!up)
+        return no_script(r, plan, c, e);
+    entry = layout_add(r);
+    entry->name = c->instance == 1
+                      ? c->name
+                      : arena_printf(r->a, "%s#%d", c->name, c->instance);
+    entry->version =
+        arena_printf(r->a, "%s:%s %s", plan->project, c->name, c->planned);
+    entry->up = *up;
+    entry->up.how = how;
+    entry->has_down = down != NULL;
+    if (down) {
+        entry->down = *down;
+        entry->down.how = how;
+    }
+    return true;
+}
+
+static bool read_sqitch(struct layout_reading *r, struct err *e)
+{
+    const struct sql_file *file = layout_file(r, PLAN);
+    struct sqitch_plan plan;
+
+    if (!file)
+        return layout_refuse(e, PLAN, 0, "there is no plan",
+                             "the folder of a sqitch project has one",
+                             "set [migrations] path to the folder of the plan");
+    if (memchr(file->bytes, '\0', file->len))
+        return layout_refuse(e, PLAN, 0, "the plan is no text", "it has a NUL",
+                             "save it as UTF-8 text");
+    if (!read_conf(r, e) ||
+        !sqitch_plan_read(&plan, r->a, PLAN,
+                          arena_strndup(r->a, file->bytes, file->len), e))
+        return false;
+    for (size_t i = 0; i < plan.n; i++)
+        if (!add_change(r, &plan, &plan.list[i], e))
+            return false;
+    return true;
+}
+
+const struct layout layout_sqitch = {
+    .name = "sqitch",
+    .form = "sqitch.plan",
+    .recognise = is_sqitch,
+    .read = read_sqitch,
+    .applied_table = "sqitch.changes",
+    .applied_sql =
+        "SELECT project || ':' || change || ' ' || pg_catalog.to_char("
+        "planned_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
+        " 'applied' FROM {table}",
+};

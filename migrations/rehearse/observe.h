@@ -1,0 +1,56 @@
+/* observe: the locks of one backend, sampled from a second connection.
+ *
+ * For statements that cannot run in a transaction (CREATE INDEX CONCURRENTLY
+ * and its kin): they take and leave their locks while they run. Densely at
+ * first, since short ones are over soon; then every 50 ms. Until the first
+ * locks are seen (at most 200 ms) the observer keeps an old snapshot: building
+ * an index concurrently waits for it at its end, so even one that takes a
+ * millisecond is seen.
+ */
+#ifndef MIGRATIONS_REHEARSE_OBSERVE_H
+#define MIGRATIONS_REHEARSE_OBSERVE_H
+
+#include "migrations/server/pg.h"
+#include "migrations/server/relations.h"
+
+struct observed {
+    uint32_t relation; /* oid */
+    enum lock_mode lock;
+    bool scanned;        /* its progress view said: reading the table */
+    int64_t first, last; /* monotonic ms, of the samples that showed it */
+};
+
+/* A phase that pg_stat_progress_create_index showed. */
+struct traced_phase {
+    const char *name;
+    int64_t ms;
+};
+
+struct observer {
+    struct loop *loop;
+    struct pg *watch;
+    struct arena *arena;
+    int backend;
+    int64_t began, next, gap; /* the widest gap between two samples */
+    int64_t sampled;
+    bool asked;   /* a sample is on its way */
+    bool holding; /* the old snapshot */
+    struct observed *list;
+    size_t n;
+    struct traced_phase *phases; /* in the order they began */
+    size_t n_phases, phase;      /* the one at hand; n_phases: none is */
+    int64_t phase_since;
+};
+
+/* Watches backend from now on; send the statement right after. */
+bool observer_begin(struct observer *o, struct loop *l, struct arena *a,
+                    struct pg *watch, int backend, struct err *e);
+/* Asks or takes a sample when it is time; when to be called again: o->next. */
+bool observer_turn(struct observer *o, struct err *e);
+/* Waits for the sample under way, if any; lets the snapshot go. */
+bool observer_end(struct observer *o, struct err *e);
+/* How long it was held, as far as samples can tell; at most limit. */
+int64_t observed_held(const struct observer *o, const struct observed *seen,
+                      int64_t limit);
+
+#endif

@@ -1,0 +1,100 @@
+/* trace: what each statement of a script does, seen while it runs.
+ *
+ * In a transaction everything is asked on the same connection after each
+ * statement: its locks (pg_locks of our backend; they are kept until the
+ * transaction ends), the scan and row counters of the locked relations alone
+ * (pg_stat_get_xact_*), file nodes (another one is a rewrite) and the WAL
+ * position. A statement that cannot be in a transaction leaves nothing to see
+ * there: an observer on a second connection samples its locks and progress.
+ *
+ * Temporary files are told by the server as they go, where our role may set
+ * log_temp_files; else pg_stat_database knows them, by script alone: inside a
+ * transaction it stands still.
+ */
+#ifndef MIGRATIONS_REHEARSE_TRACE_H
+#define MIGRATIONS_REHEARSE_TRACE_H
+
+#include "migrations/read/migration.h"
+#include "migrations/rehearse/observe.h"
+#include "migrations/server/relations.h"
+#include "runner/base/buf.h"
+#include "runner/base/progress.h"
+
+/* What one statement did to one relation. Relations made in the same
+ * transaction are left out: nobody waits for them. */
+struct traced_touch {
+    struct relation *relation;
+    enum lock_mode lock; /* strongest it took; where it took none anew, the
+                            strongest held */
+    int64_t taken;       /* monotonic ms, when the statement began */
+    int64_t held_ms;     /* until the transaction ended */
+    bool rewritten, scanned;
+    int64_t changed; /* rows inserted, updated, deleted */
+};
+
+/* Whether anybody can be in its way: a relation that this release made is used
+ * by the new code alone, which runs when "after" migrations do. */
+bool traced_touch_matters(const struct traced_touch *t, bool after);
+
+/* A script that ran in batches: what each took. */
+struct traced_batches {
+    int64_t n, rows, size; /* how many; rows of the key in all; asked for */
+    int64_t median_ms, p95_ms, longest_ms;
+    int64_t pauses_ms; /* that a real run adds */
+};
+
+struct traced_statement {
+    const struct statement *statement;
+    int64_t began, ms, rows, wal_bytes;
+    int64_t us;         /* ms, finer: what is short is scaled as well */
+    int64_t temp_bytes; /* -1: not known */
+    struct traced_phase *phases; /* of an index, when it ran alone */
+    size_t n_phases;
+    bool builds_index;                    /* a new index appeared */
+    const struct traced_batches *batches; /* it is all of these; or NULL */
+    struct traced_touch *touched;
+    size_t n;
+};
+
+struct traced_script {
+    const struct script *script;
+    struct traced_statement *statements; /* those that ran */
+    size_t n;
+    int64_t ms;           /* from BEGIN to the end of COMMIT */
+    const char *failed;   /* "FILE:LINE: message (SQLSTATE ...)", or NULL */
+    int64_t temp_bytes;   /* of all of it; -1: not known */
+    const char **invalid; /* indexes it left so: "public.i on public.t" */
+    size_t n_invalid;
+};
+
+struct trace {
+    struct loop *loop;
+    struct arena *arena;
+    struct pg *work, *watch; /* lent: the two connections to the clone */
+    struct progress *progress;
+    int64_t lock_wait_ms;
+    int stops; /* loop_stops when the rehearsal began */
+    struct relations relations;
+    bool prepared;     /* INSPECT_PREPARED is, on the working connection */
+    int transaction;   /* how many so far */
+    int64_t wal;       /* position after the last statement */
+    bool tells_temp;   /* a role that may have temporary files told */
+    int64_t temp;      /* the database's, so far; -1: not to be had */
+    bool built_parts;  /* a partitioned index appeared */
+    uint32_t *invalid; /* indexes that are known to be so */
+    size_t n_invalid;
+    struct buf *warnings; /* lent; may be NULL */
+};
+
+/* Reads the relations. The fields down to stops are set by the caller. */
+bool trace_open(struct trace *t, struct err *e);
+/* The session as a script finds it when it begins. */
+bool trace_enter(struct trace *t, const struct script *s, struct err *e);
+/* Runs it, traced, and commits. A statement that fails is an answer (`failed`
+ * set, all of the transaction undone); false: the connection was lost
+ * (ERR_UNREACHABLE) or a stop signal came (ERR_INTERRUPTED; what ran is
+ * undone). */
+bool trace_script(struct trace *t, const struct script *s,
+                  struct traced_script *out, struct err *e);
+
+#endif

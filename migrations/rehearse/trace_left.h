@@ -1,0 +1,19 @@
+/* trace_left: what scripts leave: temporary files, and indexes that are
+ * INVALID.
+ *
+ * The trace's own half: nobody else calls these.
+ */
+#ifndef MIGRATIONS_REHEARSE_TRACE_LEFT_H
+#define MIGRATIONS_REHEARSE_TRACE_LEFT_H
+
+#include "migrations/rehearse/trace.h"
+
+/* Sets tells_temp, temp and what is INVALID already, which becomes a warning.
+ */
+bool left_open(struct trace *t, struct err *e);
+/* Bytes of the temporary files told since the last time; -1: not told. */
+int64_t left_temp_told(struct trace *t);
+/* After a script: fills temp_bytes and invalid. */
+bool left_read(struct trace *t, struct traced_script *out, struct err *e);
+
+#endif

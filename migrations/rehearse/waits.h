@@ -1,0 +1,25 @@
+/* waits: how long a table's readers and writers wait. Pure.
+ *
+ * Locks last to the end of the transaction, so a wait runs from the statement
+ * that takes one to COMMIT: the sum of what these statements may take in
+ * production. Over several transactions the longest counts.
+ */
+#ifndef MIGRATIONS_REHEARSE_WAITS_H
+#define MIGRATIONS_REHEARSE_WAITS_H
+
+#include "migrations/rehearse/estimate.h"
+#include "migrations/rehearse/rehearse.h"
+
+struct waits {
+    struct arena *arena;
+    const struct grounds *grounds; /* NULL: defaults */
+    struct table_wait *list;
+    size_t n;
+};
+
+/* The script's waits, high ones. after: the new code runs already, so tables
+ * that this release made are in use. */
+void waits_add(struct waits *w, const struct relations *relations,
+               const struct traced_script *s, bool after);
+
+#endif

@@ -1,0 +1,295 @@
+#include "migrations/state/applied.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runner/base/embedded.h"
+
+/* ---- the tables ---- */
+
+static bool has_schema(struct pg *pg, struct arena *a, bool *out, struct err *e)
+{
+    struct pg_result r;
+
+    if (!pg_query(pg, a,
+                  "SELECT pg_catalog.to_regclass('tidegate.version') IS NOT "
+                  "NULL",
+                  NULL, 0, &r, e))
+        return false;
+    *out = *r.cell[0][0] == 't';
+    return true;
+}
+
+static bool read_version(struct pg *pg, struct arena *a, int64_t *out,
+                         struct err *e)
+{
+    struct pg_result r;
+    bool there;
+
+    *out = 0;
+    if (!has_schema(pg, a, &there, e))
+        return false;
+    if (!there)
+        return true;
+    if (!pg_query(pg, a,
+                  "SELECT coalesce(pg_catalog.max(number), 0) FROM "
+                  "tidegate.version",
+                  NULL, 0, &r, e))
+        return false;
+    *out = strtoll(r.cell[0][0], NULL, 10);
+    return true;
+}
+
+static bool make_version(struct pg *pg, struct arena *a,
+                         const struct embedded *own, struct err *e)
+{
+    char number[24];
+    const char *params[] = {number};
+    struct pg_result r;
+
+    snprintf(number, sizeof number, "%ld", strtol(own->name, NULL, 10));
+    return pg_run(pg, a, own->bytes, &r, e) &&
+           pg_query(pg, a, "INSERT INTO tidegate.version (number) VALUES ($1)",
+                    params, 1, &r, e);
+}
+
+static bool make_missing(struct pg *pg, struct arena *a, struct err *e)
+{
+    int64_t version, newest = 0;
+
+    if (!read_version(pg, a, &version, e))
+        return false;
+    for (const struct embedded *own = own_migrations; own->name; own++) {
+        newest = strtol(own->name, NULL, 10);
+        if (newest > version && !make_version(pg, a, own, e))
+            return false;
+    }
+    if (version <= newest)
+        return true;
+    err_what(e, ERR_REFUSED, "schema tidegate of %s is newer than this program",
+             pg_name(pg));
+    err_why(e, "it has version %lld, this program knows %lld",
+            (long long)version, (long long)newest);
+    return err_fix(e, "install the newer tidegate");
+}
+
+bool applied_prepare(struct pg *pg, struct arena *a, struct err *e)
+{
+    struct pg_result r;
+    struct err ignored;
+    int64_t version, newest = 0;
+
+    for (const struct embedded *own = own_migrations; own->name; own++)
+        newest = strtol(own->name, NULL, 10);
+    if (!read_version(pg, a, &version, e))
+        return false;
+    if (version == newest)
+        return true;
+    /* two that prepare at once: the second waits, then finds all made */
+    if (!pg_run(pg, a, "BEGIN", &r, e) ||
+        !pg_query(pg, a,
+                  "SELECT pg_catalog.pg_advisory_xact_lock(1953064037, 1)",
+                  NULL, 0, &r, e) ||
+        !make_missing(pg, a, e)) {
+        pg_run(pg, a, "ROLLBACK", &r, &ignored);
+        return false;
+    }
+    return pg_run(pg, a, "COMMIT", &r, e);
+}
+
+/* ---- the applied set ---- */
+
+static const char select_rows[] =
+    "SELECT name, checksum, release, phase = 'after', up, down, compatible,"
+    " forward_only, pg_catalog.date_part('epoch', at)::int8, ms, run,"
+    " number FROM tidegate.migration ORDER BY number, name COLLATE \"C\"";
+
+static const char select_journal[] =
+    "SELECT name, pg_catalog.max(run), down,"
+    " pg_catalog.count(*) FILTER (WHERE state = 'done'),"
+    " pg_catalog.max(statements), pg_catalog.max(backend_pid),"
+    " pg_catalog.max(pg_catalog.date_part('epoch', backend_start))::int8"
+    " FROM tidegate.journal GROUP BY name, down ORDER BY name COLLATE \"C\"";
+
+static int64_t number(const char *cell)
+{
+    return cell ? strtoll(cell, NULL, 10) : 0;
+}
+
+static bool is_true(const char *cell)
+{
+    return cell && *cell == 't';
+}
+
+static bool read_rows(struct pg *pg, struct arena *a, struct applied *out,
+                      struct err *e)
+{
+    struct applied_row *rows;
+    struct pg_result r;
+
+    if (!pg_query(pg, a, select_rows, NULL, 0, &r, e))
+        return false;
+    rows = arena_array(a, (size_t)r.rows, sizeof *rows);
+    for (int i = 0; i < r.rows; i++) {
+        char **c = r.cell[i];
+        rows[i] = (struct applied_row){.name = c[0],
+                                       .checksum = c[1],
+                                       .release = c[2],
+                                       .after = is_true(c[3]),
+                                       .up = c[4],
+                                       .down = c[5],
+                                       .compatible = c[6],
+                                       .forward_only = c[7],
+                                       .at = number(c[8]),
+                                       .ms = number(c[9]),
+                                       .run = c[10],
+                                       .number = number(c[11])};
+    }
+    out->rows = rows;
+    out->n = (size_t)r.rows;
+    return true;
+}
+
+static bool read_journal(struct pg *pg, struct arena *a, struct applied *out,
+                         struct err *e)
+{
+    struct journal_row *rows;
+    struct pg_result r;
+
+    if (!pg_query(pg, a, select_journal, NULL, 0, &r, e))
+        return false;
+    rows = arena_array(a, (size_t)r.rows, sizeof *rows);
+    for (int i = 0; i < r.rows; i++) {
+        char **c = r.cell[i];
+        rows[i] = (struct journal_row){.name = c[0],
+                                       .run = c[1],
+                                       .down = is_true(c[2]),
+                                       .statements_done = (int)number(c[3]),
+                                       .statements = (int)number(c[4]),
+                                       .backend_pid = (int)number(c[5]),
+                                       .backend_start = number(c[6])};
+    }
+    out->open = rows;
+    out->open_n = (size_t)r.rows;
+    return true;
+}
+
+/* ---- backfills ---- */
+
+#define BACKFILL_COLUMNS                                                       \
+    "b.name, b.checksum, b.release, b.phase = 'after', b.up, b.down,"          \
+    " b.compatible, b.forward_only,"                                           \
+    " pg_catalog.date_part('epoch', b.at)::int8, b.run, b.number, b.undoing,"  \
+    " b.over_key, b.last, b.until, b.rows, b.estimated, b.changed, b.batches," \
+    " b.size FROM tidegate.backfill b"
+
+static struct backfill_row backfill_of(char **c)
+{
+    return (struct backfill_row){.row = {.name = c[0],
+                                         .checksum = c[1],
+                                         .release = c[2],
+                                         .after = is_true(c[3]),
+                                         .up = c[4],
+                                         .down = c[5],
+                                         .compatible = c[6],
+                                         .forward_only = c[7],
+                                         .at = number(c[8]),
+                                         .run = c[9]},
+                                 .number = number(c[10]),
+                                 .undoing = is_true(c[11]),
+                                 .over = c[12],
+                                 .last = c[13],
+                                 .until = c[14],
+                                 .rows = number(c[15]),
+                                 .estimated = number(c[16]),
+                                 .changed = number(c[17]),
+                                 .batches = number(c[18]),
+                                 .size = number(c[19])};
+}
+
+static bool read_backfills(struct pg *pg, struct arena *a, struct applied *out,
+                           struct err *e)
+{
+    struct backfill_row *rows;
+    struct pg_result r;
+
+    /* a schema of before there were any is read as it is */
+    if (!pg_query(pg, a,
+                  "SELECT pg_catalog.to_regclass('tidegate.backfill') IS NOT "
+                  "NULL",
+                  NULL, 0, &r, e))
+        return false;
+    if (!is_true(r.cell[0][0]))
+        return true;
+    if (!pg_query(pg, a,
+                  "SELECT " BACKFILL_COLUMNS " WHERE NOT EXISTS (SELECT FROM"
+                  " tidegate.migration m WHERE m.name = b.name)"
+                  " ORDER BY b.number, b.name COLLATE \"C\"",
+                  NULL, 0, &r, e))
+        return false;
+    rows = arena_array(a, (size_t)r.rows, sizeof *rows);
+    for (int i = 0; i < r.rows; i++)
+        rows[i] = backfill_of(r.cell[i]);
+    out->backfills = rows;
+    out->backfills_n = (size_t)r.rows;
+    return true;
+}
+
+bool applied_backfill_read(struct pg *pg, struct arena *a, const char *name,
+                           struct backfill_row *out, bool *found, struct err *e)
+{
+    struct pg_result r;
+
+    if (!pg_query(pg, a, "SELECT " BACKFILL_COLUMNS " WHERE b.name = $1",
+                  (const char *[]){name}, 1, &r, e))
+        return false;
+    *found = r.rows > 0;
+    if (*found)
+        *out = backfill_of(r.cell[0]);
+    return true;
+}
+
+const struct backfill_row *applied_backfill(const struct applied *applied,
+                                            const char *name)
+{
+    for (size_t i = 0; i < applied->backfills_n; i++)
+        if (strcmp(applied->backfills[i].row.name, name) == 0)
+            return &applied->backfills[i];
+    return NULL;
+}
+
+static bool read_fence(struct pg *pg, struct arena *a, struct applied *out,
+                       struct err *e)
+{
+    struct pg_result r;
+
+    if (!pg_query(pg, a, "SELECT ledger, epoch FROM tidegate.fence", NULL, 0,
+                  &r, e))
+        return false;
+    if (r.rows) {
+        snprintf(out->ledger, sizeof out->ledger, "%s", r.cell[0][0]);
+        out->epoch = number(r.cell[0][1]);
+    }
+    return true;
+}
+
+bool applied_read(struct pg *pg, struct arena *a, struct applied *out,
+                  struct err *e)
+{
+    *out = (struct applied){0};
+    if (!has_schema(pg, a, &out->schema, e))
+        return false;
+    return !out->schema ||
+           (read_rows(pg, a, out, e) && read_journal(pg, a, out, e) &&
+            read_backfills(pg, a, out, e) && read_fence(pg, a, out, e));
+}
+
+const struct applied_row *applied_find(const struct applied *applied,
+                                       const char *name)
+{
+    for (size_t i = 0; i < applied->n; i++)
+        if (strcmp(applied->rows[i].name, name) == 0)
+            return &applied->rows[i];
+    return NULL;
+}
