@@ -24,7 +24,10 @@ static bool alike(struct run *r, const struct adopted *seen, struct err *e)
                                                        : ERR_UNREACHABLE,
                      "cannot adopt %s", name);
             err_why(e, "%s", seen[i].why);
-            return err_fix(e, "mend it: every host must show the same tree");
+            return err_fix(e, "%s",
+                           seen[i].fix
+                               ? seen[i].fix
+                               : "mend it: every host must show the same tree");
         }
         if (strcmp(seen[i].digest, seen[0].digest) == 0)
             continue;

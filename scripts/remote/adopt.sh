@@ -29,6 +29,11 @@ case $tg_folder in
     ;;
 esac
 [ -n "$release" ] || release=$tg_folder
+# what an adopt of ours that was cut has left has its list of files already
+[ "$release" = "$tg_folder" ] || [ -f "$own/$release.files" ] ||
+    { [ ! -e "$path/releases/$release" ] && [ ! -L "$path/releases/$release" ]; } ||
+    fail "$path/releases/$release is there, and tidegate did not make it" \
+        "move it away, or give another --release"
 tg_revision=
 [ ! -f "$tg_tree/REVISION" ] || [ -L "$tg_tree/REVISION" ] ||
     tg_revision=$(head -c 200 "$tg_tree/REVISION" | head -n 1)
@@ -53,14 +58,18 @@ if [ "$release" != "$tg_folder" ]; then
         fail "$release is a release here already" "choose another --release"
     }
     rm -rf -- "${path:?}/releases/$release"
-    cp -al -- "$tg_tree" "$path/releases/.staging.$epoch.$release" &&
-        mv -T -- "$path/releases/.staging.$epoch.$release" \
-            "$path/releases/$release" || {
-        rm -rf -- "$tg_list" "$path/releases/.staging.$epoch.$release"
+    tg_tmp=$path/releases/.staging.$epoch.$release
+    cp -al -- "$tg_tree" "$tg_tmp" || {
+        rm -rf -- "$tg_list" "$tg_tmp"
         fail "cannot copy $tg_tree" "is the disk full?"
     }
 fi
 mv -T -- "$tg_list" "$own/$release.files" || fail "cannot rename $tg_list"
+[ "$release" = "$tg_folder" ] ||
+    mv -T -- "$tg_tmp" "$path/releases/$release" || {
+    rm -rf -- "$tg_tmp" "$own/$release.files"
+    fail "cannot rename $tg_tmp" "look at the owner of $path/releases"
+}
 [ "$(readlink "$path/current")" = "releases/$release" ] ||
     current_write "$release"
 own_write "$release.state" good

@@ -607,7 +607,21 @@ static void adopts(void **state)
     assert_string_equal(got[0].digest, got[1].digest);
     assert_string_equal(on(g, 0, "ls -A | tr '\\n' ' '"),
                         "current releases shared ");
+    /* a folder that another made stays, and nothing is begun */
+    on(g, 0, "mkdir releases/v1.0 && echo old >releases/v1.0/app");
+    step_adopt(g->f, all, 1, NULL, "v1.0", true, got);
+    assert_int_equal(got[0].outcome, OUTCOME_FAILED);
+    assert_non_null(strstr(got[0].why, "tidegate did not make it"));
+    assert_non_null(strstr(got[0].fix, "another --release"));
     take(g, 2);
+    step_adopt(g->f, all, 1, &g->fence, "v1.0", false, got);
+    assert_int_equal(got[0].outcome, OUTCOME_FAILED);
+    assert_string_equal(on(g, 0,
+                           "cat releases/v1.0/app; readlink current | "
+                           "sed 's,.*/,,'; ls -A releases"),
+                        "old\n2024\n2024\nv1.0\n");
+    /* what an adopt of ours that was cut has left goes */
+    on(g, 0, "touch .tidegate/v1.0.files");
     step_adopt(g->f, all, 2, &g->fence, "v1.0", false, got);
     assert_int_equal(got[0].outcome, OUTCOME_DONE);
     look(g, 2, NULL);
