@@ -92,6 +92,31 @@ gives 10 'two tables' t migrate import v1 $yes
 has 'both are named' "$OUT" 'old.schema_migrations and public.schema_migrations'
 db 'DROP TABLE old.schema_migrations'
 gives 10 'a table that is not there' t migrate import v1 --table old.x $yes
+# somebody who may create in a schema, and would have us run something of theirs
+db 'CREATE ROLE mallory; CREATE SCHEMA evil AUTHORIZATION mallory;
+    CREATE TABLE public.ran (i int); GRANT INSERT ON public.ran TO mallory;
+    SET ROLE mallory;
+    CREATE FUNCTION evil.run() RETURNS bigint LANGUAGE sql AS $$
+        INSERT INTO public.ran VALUES (1); SELECT 1::bigint $$;
+    CREATE VIEW evil.schema_migrations AS
+        SELECT evil.run() AS version, false AS dirty'
+gives 0 'a view of that name is not asked' t migrate import v1 --dry-run
+has 'the table is' "$OUT" 'public.schema_migrations, of golang-migrate'
+gives 10 'nor when it is named' t migrate import v1 --dry-run \
+    --table evil.schema_migrations
+is 'nothing of theirs was run' "$(db 'SELECT count(*) FROM ran')" 0
+db 'SET ROLE mallory; DROP VIEW evil.schema_migrations;
+    CREATE TABLE evil.schema_migrations AS SELECT 3::bigint AS version,
+        false AS dirty'
+gives 10 'a table of theirs is refused' t migrate import v1 $yes
+has 'its owner is named' "$OUT" 'it is owned by mallory'
+has 'and what to say' "$OUT" '--table evil.schema_migrations'
+gives 0 'unless somebody names it' t migrate import v1 --dry-run \
+    --table evil.schema_migrations
+db 'DROP TABLE evil.schema_migrations;
+    ALTER TABLE schema_migrations ENABLE ROW LEVEL SECURITY'
+gives 10 'one with row security is refused' t migrate import v1 $yes
+db 'ALTER TABLE schema_migrations DISABLE ROW LEVEL SECURITY'
 gives 0 'frozen' t freeze --why sale
 gives 10 'a freeze is obeyed' t migrate import v1 $yes
 gives 0 'thawed' t thaw --why over
