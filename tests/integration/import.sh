@@ -248,6 +248,29 @@ db 'CREATE TABLE __diesel_schema_migrations (version varchar(50) PRIMARY KEY
 takes diesel 2026-01-01-000001_x1 \
     '2026-01-01-000001_x1=applied 2026-01-01-000002_x2=pending'
 
+echo '# the ledger fails once the database has committed'
+# at COMMIT, by a program of the server: the runner may write no file any more
+db "DELETE FROM tidegate.migration;
+    CREATE FUNCTION public.full() RETURNS trigger LANGUAGE plpgsql AS \$\$
+    BEGIN
+        COPY (SELECT 1) TO PROGRAM
+            'exec prlimit --pid \$(cat $D/pid) --fsize=1:';
+        RETURN NULL;
+    END \$\$;
+    CREATE CONSTRAINT TRIGGER full_disk AFTER INSERT ON tidegate.migration
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+        EXECUTE FUNCTION public.full()"
+limited() {
+    (cd "$P" && exec sh -c 'echo $$ >"$0"; exec "$@"' "$D/pid" "$TIDEGATE" \
+        migrate import v1 $yes)
+}
+gives 12 'it is not said that nothing was changed' limited
+has 'but what is there' "$OUT" 'the rows are in tidegate.migration'
+is 'they are' "$(recorded)" 2026-01-01-000001_x1
+gives 12 'status knows of it' t status
+gives 0 'resume writes it down' t resume $yes
+gives 0 'all is whole' t status
+
 echo '# baseline: on a word, or proved'
 project baseline
 release v0
