@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "policies/numbers.h"
 #include "policies/say.h"
 #include "runner/base/duration.h"
 
@@ -182,6 +183,11 @@ static bool missing(const struct budget_settings *budget, const struct facts *f,
                           r->differs ? ": " : "", r->differs ? r->differs : "");
     else if (broken(budget, r, v))
         return true;
+    else if (age < -CLOCKS_APART)
+        *v = verdict_hold("rehearsal.future", 0,
+                          "the rehearsal is dated %s ahead of now: a clock is "
+                          "wrong, and its age cannot be told",
+                          say_span(-age).text);
     else if (age > budget->certificate)
         *v = verdict_hold("rehearsal.stale", 0,
                           "the rehearsal is %s old, "

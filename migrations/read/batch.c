@@ -12,10 +12,13 @@ struct reading {
     struct arena *a; /* keeps what stays */
     struct batch *out;
     const struct node *stmt;
+    const struct node *rows; /* the same, or an INSERT's SELECT */
+    size_t relations;        /* rows come from */
+    const char **names;      /* by which it knows the batch's table */
+    size_t names_n;
     struct batch_mark *marks;
     size_t n, approved;
     bool lower, upper;
-    bool names_table;
     struct err *e;
 };
 
@@ -25,9 +28,24 @@ static bool bad(struct reading *r, const char *what, const char *why)
     err_why(r->e, "%s", why);
     return err_fix(r->e,
                    "write one UPDATE, DELETE or INSERT ... SELECT with "
-                   "WHERE %s BETWEEN $1 AND $2, further conditions joined by "
-                   "AND",
-                   r->out->key);
+                   "WHERE %s%s%s BETWEEN $1 AND $2, further conditions joined "
+                   "by AND",
+                   r->relations > 1 && r->names_n ? r->names[0] : "",
+                   r->relations > 1 && r->names_n ? "." : "", r->out->key);
+}
+
+static bool not_its_table(struct reading *r)
+{
+    const struct batch *b = r->out;
+
+    bad(r, "the statement does not name the batch's table",
+        arena_printf(r->a,
+                     "%s%s%s is not what it changes, nor in its own FROM or "
+                     "USING; an INSERT's target, subqueries and WITH do not "
+                     "count",
+                     b->schema, *b->schema ? "." : "", b->table));
+    return err_fix(r->e, "name in batch= the table that the rows are of, with "
+                         "a schema exactly if the statement has one");
 }
 
 /* ---- batch=TABLE key=COLUMN ---- */
@@ -79,38 +97,85 @@ static int param(const struct node *n)
     return node_is(n, "ParamRef") ? (int)node_int(n, "number") : 0;
 }
 
-/* A name by which the statement knows the batch's table. */
-struct alias {
-    const struct reading *r;
-    const char *name;
-};
+/* ---- the batch's table among the statement's ---- */
 
-static bool is_other(const struct node *n, void *arg)
+static bool is_cte(const struct node *stmt, const struct node *relation)
 {
-    const struct alias *x = arg;
-    const char *alias = node_is(n, "RangeVar")
-                            ? node_str(node_get(n, "alias"), "aliasname")
-                            : "";
+    const struct node *with = node_get(stmt, "with_clause");
 
-    return !node_is(n, "RangeVar") ||
-           strcmp(node_str(n, "relname"), x->r->out->table) != 0 ||
-           strcmp(*alias ? alias : x->r->out->table, x->name) != 0;
+    if (*node_str(relation, "schemaname"))
+        return false;
+    for (size_t i = 0; i < node_count(with, "ctes"); i++)
+        if (strcmp(node_str(node_item(with, "ctes", i), "ctename"),
+                   node_str(relation, "relname")) == 0)
+            return true;
+    return false;
 }
 
-/* "id", "o.id", "orders.id"; not another table's. */
+/* Without a schema it is what search_path finds, with one what stands there:
+ * the two are not the same by name. */
+static bool is_table(const struct reading *r, const struct node *relation)
+{
+    return strcmp(node_str(relation, "relname"), r->out->table) == 0 &&
+           strcmp(node_str(relation, "schemaname"), r->out->schema) == 0 &&
+           !*node_str(relation, "catalogname") &&
+           !node_count(node_get(relation, "alias"), "colnames") &&
+           !is_cte(r->stmt, relation) && !is_cte(r->rows, relation);
+}
+
+static void add_relation(struct reading *r, const struct node *n)
+{
+    const char *alias;
+
+    if (node_is(n, "JoinExpr")) {
+        add_relation(r, node_get(n, "larg"));
+        add_relation(r, node_get(n, "rarg"));
+        return;
+    }
+    r->relations++;
+    if (!node_is(n, "RangeVar") || !is_table(r, n))
+        return;
+    alias = node_str(node_get(n, "alias"), "aliasname");
+    r->names = arena_grow(r->a, r->names, r->names_n, r->names_n + 1,
+                          sizeof *r->names);
+    r->names[r->names_n++] = arena_strdup(r->a, *alias ? alias : r->out->table);
+}
+
+/* What the statement goes over itself: not what it inserts into, not what its
+ * subqueries read. */
+static void find_relations(struct reading *r)
+{
+    const char *from =
+        node_is(r->stmt, "DeleteStmt") ? "using_clause" : "from_clause";
+
+    if (r->rows == r->stmt)
+        add_relation(r, node_get(r->stmt, "relation"));
+    for (size_t i = 0; i < node_count(r->rows, from); i++)
+        add_relation(r, node_item(r->rows, from, i));
+}
+
+/* "o.id", "orders.id", "shop.orders.id"; "id" where no other relation could be
+ * meant. */
 static bool is_key(const struct reading *r, const struct node *n)
 {
     size_t count = node_is(n, "ColumnRef") ? node_count(n, "fields") : 0;
-    struct alias x = {r, ""};
+    const char *name;
 
-    if (!count || !node_is(node_item(n, "fields", count - 1), "String") ||
+    if (!count || count > 3 ||
+        !node_is(node_item(n, "fields", count - 1), "String") ||
         strcmp(node_str(node_item(n, "fields", count - 1), "sval"),
                r->out->key) != 0)
         return false;
     if (count == 1)
-        return true;
-    x.name = node_str(node_item(n, "fields", count - 2), "sval");
-    return !node_walk(r->stmt, is_other, &x);
+        return r->relations == 1 && r->names_n == 1;
+    if (count == 3 && strcmp(node_str(node_item(n, "fields", 0), "sval"),
+                             r->out->schema) != 0)
+        return false;
+    name = node_str(node_item(n, "fields", count - 2), "sval");
+    for (size_t i = 0; i < r->names_n; i++)
+        if (strcmp(name, r->names[i]) == 0)
+            return true;
+    return false;
 }
 
 static void approve(struct reading *r, bool lower, bool upper)
@@ -166,8 +231,6 @@ static bool collect(const struct node *n, void *arg)
 {
     struct reading *r = arg;
 
-    if (node_is(n, "RangeVar"))
-        r->names_table |= strcmp(node_str(n, "relname"), r->out->table) == 0;
     if (!node_is(n, "ParamRef"))
         return true;
     r->marks = arena_grow(r->a, r->marks, r->n, r->n + 1, sizeof *r->marks);
@@ -209,6 +272,7 @@ static bool judge_kind(struct reading *r, const struct node **where)
     const struct node *select;
 
     if (node_is(r->stmt, "UpdateStmt") || node_is(r->stmt, "DeleteStmt")) {
+        r->rows = r->stmt;
         *where = node_get(r->stmt, "where_clause");
         return !node_is(r->stmt, "UpdateStmt") || !changes_key(r) ||
                bad(r, "a batch cannot change its own key",
@@ -218,6 +282,7 @@ static bool judge_kind(struct reading *r, const struct node **where)
         return bad(r, "this statement has no rows to go through in batches",
                    "batches are for UPDATE, DELETE and INSERT ... SELECT");
     select = node_get(r->stmt, "select_stmt");
+    r->rows = select;
     *where = node_get(select, "where_clause");
     return !passes_over(select) ||
            bad(r, "the SELECT may pass rows of its range over",
@@ -230,17 +295,19 @@ static bool judge(struct reading *r)
 
     if (!judge_kind(r, &where))
         return false;
+    find_relations(r);
     look_condition(r, where);
     node_walk(r->stmt, collect, r);
     in_order(r);
-    if (!r->names_table)
-        return bad(r, "the statement does not name the batch's table",
-                   arena_printf(r->a, "batch=%s is not among its tables",
-                                r->out->table));
+    if (!r->names_n)
+        return not_its_table(r);
     if (!r->lower || !r->upper || r->approved != r->n)
         return bad(r, "the statement is not bound to its batch",
-                   "both ends belong to a batch, so each row is done once "
-                   "with >= $1 and <= $2 on the key alone");
+                   r->relations > 1
+                       ? "each row is done once with >= $1 and <= $2 on the "
+                         "key alone, and of several tables it says whose it is"
+                       : "both ends belong to a batch, so each row is done "
+                         "once with >= $1 and <= $2 on the key alone");
     return true;
 }
 

@@ -12,7 +12,10 @@
  * What would touch rows outside of the range, or pass rows over, is refused:
  * the range must be a condition of the statement's own WHERE (of an INSERT's
  * SELECT), joined to others by AND; the key itself is not updated; no LIMIT,
- * no SKIP LOCKED.
+ * no SKIP LOCKED. The batch's table is what the statement itself goes over: an
+ * UPDATE's or DELETE's target, a table of its FROM or USING or of an INSERT's
+ * SELECT, with a schema exactly if batch= has one. Of several tables, the key
+ * says whose it is (o.id).
  */
 #ifndef MIGRATIONS_READ_BATCH_H
 #define MIGRATIONS_READ_BATCH_H

@@ -21,7 +21,8 @@
  *
  * Releases: STAGED when a RUN names one first, LIVE by ENDED.live not good,
  * GOOD by ENDED.live with outcome good or back, BAD by ENDED.bad (which also
- * ends the memory of its being good).
+ * ends the memory of its being good). What was gone back past and becomes live
+ * once more begins anew: LIVE, and good since it is GOOD again.
  */
 #ifndef RUNNER_LEDGER_STATE_H
 #define RUNNER_LEDGER_STATE_H

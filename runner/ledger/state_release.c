@@ -51,13 +51,21 @@ static const char *live_at(const struct replay *r, size_t i)
     return ((const char **)r->lives.items)[i];
 }
 
-/* Lives are a stack: what is gone back to loses all that was above it. */
-static void stack_live(struct replay *r, const char *name, bool back)
+/* Its place among the lives, from 1; 0: it is none of them. */
+static size_t lives_find(const struct replay *r, const char *name)
 {
     size_t at = r->lives.n;
 
     while (at > 0 && strcmp(live_at(r, at - 1), name) != 0)
         at--;
+    return at;
+}
+
+/* Lives are a stack: what is gone back to loses all that was above it. */
+static void stack_live(struct replay *r, const char *name, bool back)
+{
+    size_t at = lives_find(r, name);
+
     if (at > 0 && (back || at == r->lives.n)) {
         r->lives.n = at;
         return;
@@ -69,6 +77,19 @@ static void stack_live(struct replay *r, const char *name, bool back)
                 (const char **)r->lives.items + at,
                 (r->lives.n-- - at) * sizeof(const char *));
     *(const char **)list_add(r->a, &r->lives, sizeof name) = name;
+}
+
+/* What was gone back past, and comes once more, has served nobody since: it
+ * has to become good again, and is so from then on only. */
+static struct release_state *release_comes(struct replay *r, const char *name)
+{
+    struct release_state *x = release_make(r, name);
+
+    if (lives_find(r, name) == 0 && x->is == RELEASE_GOOD) {
+        x->is = RELEASE_LIVE;
+        x->good_at = 0;
+    }
+    return x;
 }
 
 static void make_live(struct replay *r, const struct run_build *run,
@@ -90,8 +111,8 @@ static void make_live(struct replay *r, const struct run_build *run,
     else if (!out->live || strcmp(out->live, name) != 0)
         out->live_by_going_back = false;
     out->live = name;
+    x = release_comes(r, name);
     stack_live(r, name, back);
-    x = release_make(r, name);
     describe(x, r->p);
     x->run = run->s.id;
     x->adopted |= run->s.kind == RUN_ADOPT;

@@ -4,6 +4,15 @@
 #include "runner/release/statement.h"
 #include "tests/unit/ledger/fixture.h"
 
+static int64_t later; /* s; how far this test is ahead of the clock */
+
+int64_t __real_clock_now(void);
+int64_t __wrap_clock_now(void);
+int64_t __wrap_clock_now(void)
+{
+    return __real_clock_now() + later;
+}
+
 struct world {
     struct fixture *f;
     struct ledger *l;
@@ -188,6 +197,42 @@ static void what_stands_is_told_in_order(void **state)
     look(&w);
     assert_string_equal(lives(&w), "v1 ");
     assert_int_equal(state_release(&w.s, "v2")->is, RELEASE_GOOD);
+    finish(&w);
+}
+
+static int64_t good_since(struct world *w, const char *release)
+{
+    look(w);
+    return state_release(&w->s, release)->good_at;
+}
+
+/* It served nobody in between, so whoever waits for it waits anew. */
+static void what_was_gone_back_past_is_good_anew(void **state)
+{
+    struct world w = begin(state);
+    int64_t first, v1;
+
+    deploy(&w, "r1", "v1");
+    deploy(&w, "r2", "v2");
+    deploy(&w, "r3", "v3");
+    first = good_since(&w, "v2");
+    v1 = good_since(&w, "v1");
+    later = 3600;
+    run(&w, "r4", "rollback", "v1", "\"from\":\"v3\"");
+    ended(&w, "r4", "good", 0, "\"live\":\"v1\",\"bad\":\"v3\"");
+    assert_int_equal(good_since(&w, "v1"), v1); /* v2 and v3 came after it */
+    run(&w, "r5", "deploy", "v2", "");
+    ended(&w, "r5", "pending", 12, "\"live\":\"v2\"");
+    assert_int_equal(good_since(&w, "v2"), 0);
+    assert_int_equal(state_release(&w.s, "v2")->is, RELEASE_LIVE);
+    ended(&w, "r5", "good", 0, "\"live\":\"v2\"");
+    assert_true(good_since(&w, "v2") >= first + later);
+    assert_int_equal(state_release(&w.s, "v2")->is, RELEASE_GOOD);
+    first = good_since(&w, "v2");
+    later = 7200;
+    deploy(&w, "r6", "v2"); /* a restart only */
+    assert_int_equal(good_since(&w, "v2"), first);
+    later = 0;
     finish(&w);
 }
 
@@ -627,6 +672,7 @@ int main(void)
         TEST(a_release_deployed_again_moves_to_the_top),
         TEST(a_deploy_that_went_back_leaves_what_was),
         TEST(what_stands_is_told_in_order),
+        TEST(what_was_gone_back_past_is_good_anew),
         TEST(migrations_that_failed_are_no_going_back),
         TEST(an_import_leaves_the_rest_as_it_is),
         TEST(a_rollback_forgets_what_it_undid),

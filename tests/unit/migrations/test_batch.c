@@ -81,6 +81,12 @@ static void statements_that_do(void **state)
         "DELETE FROM orders o WHERE o.id BETWEEN $1 AND $2 RETURNING id",
         "INSERT INTO old SELECT * FROM orders WHERE id BETWEEN $1 AND $2"
         " ON CONFLICT DO NOTHING",
+        "INSERT INTO old SELECT o.* FROM items i LEFT JOIN orders o"
+        " ON i.order_id = o.id WHERE o.id BETWEEN $1 AND $2",
+        "WITH x AS (SELECT 1 AS a) UPDATE orders SET a = x.a FROM x"
+        " WHERE orders.id BETWEEN $1 AND $2",
+        "DELETE FROM orders WHERE id BETWEEN $1 AND $2"
+        " AND a IN (SELECT a FROM items o WHERE o.id > 3)",
     };
 
     (void)state;
@@ -127,7 +133,39 @@ static void statements_that_do_not(void **state)
         {"INSERT INTO old SELECT * FROM orders WHERE id BETWEEN $1 AND $2"
          " FOR UPDATE SKIP LOCKED",
          "pass rows"},
-        {"INSERT INTO orders VALUES (1)", "not bound"},
+        {"INSERT INTO orders VALUES (1)", "does not name"},
+        {"UPDATE invoices SET total = (SELECT sum(o.a) FROM orders o"
+         " WHERE o.invoice = invoices.id) WHERE id BETWEEN $1 AND $2",
+         "does not name"},
+        {"INSERT INTO orders SELECT * FROM legacy_orders"
+         " WHERE id BETWEEN $1 AND $2",
+         "does not name"},
+        {"UPDATE archive.orders SET a = 1 WHERE id BETWEEN $1 AND $2",
+         "does not name"},
+        {"INSERT INTO x SELECT * FROM (SELECT * FROM orders) o"
+         " WHERE o.id BETWEEN $1 AND $2",
+         "does not name"},
+        {"WITH orders AS (SELECT * FROM legacy) INSERT INTO x"
+         " SELECT * FROM orders WHERE id BETWEEN $1 AND $2",
+         "does not name"},
+        {"INSERT INTO x WITH orders AS (SELECT * FROM legacy)"
+         " SELECT * FROM orders WHERE id BETWEEN $1 AND $2",
+         "does not name"},
+        {"INSERT INTO x SELECT * FROM orders o (a, id)"
+         " WHERE o.id BETWEEN $1 AND $2",
+         "does not name"},
+        {"INSERT INTO x SELECT * FROM orders TABLESAMPLE system (1)"
+         " WHERE id BETWEEN $1 AND $2",
+         "does not name"},
+        {"UPDATE orders SET a = i.a FROM items i WHERE i.order_id = orders.id"
+         " AND id BETWEEN $1 AND $2",
+         "not bound"},
+        {"UPDATE orders SET a = 1 FROM items o WHERE o.id BETWEEN $1 AND $2"
+         " AND o.a IN (SELECT o.a FROM orders o)",
+         "not bound"},
+        {"INSERT INTO x SELECT i.* FROM items i JOIN orders o USING (id)"
+         " WHERE i.id BETWEEN $1 AND $2",
+         "not bound"},
         {"CREATE TABLE orders2 (id int)", "no rows to go through"},
         {"DELETE FROM orders WHERE id BETWEEN $1 AND $2; SELECT 1",
          "one statement by itself"},
@@ -141,6 +179,29 @@ static void statements_that_do_not(void **state)
         assert_int_equal(e.code, ERR_INPUT);
         assert_true(*e.why && *e.fix);
     }
+}
+
+/* With a schema, the statement names it too; and the fix says whose key. */
+static void schemas_and_words(void **state)
+{
+    static const char with[] = "-- tidegate: batch=shop.orders key=id\n%s";
+
+    (void)state;
+    assert_true(
+        read_text(arena_printf(&arena, with,
+                               "UPDATE shop.orders SET a = 1"
+                               " WHERE shop.orders.id BETWEEN $1 AND $2")));
+    assert_false(read_text(arena_printf(
+        &arena, with, "UPDATE orders SET a = 1 WHERE id BETWEEN $1 AND $2")));
+    assert_non_null(strstr(e.why, "shop.orders is not"));
+    assert_non_null(strstr(e.fix, "schema"));
+    assert_false(read_text(arena_printf(
+        &arena, with,
+        "DELETE FROM shop.orders o WHERE archive.o.id BETWEEN $1 AND $2")));
+    assert_false(read_batch("DELETE FROM orders o USING items i"
+                            " WHERE o.id = i.o AND id BETWEEN $1 AND $2"));
+    assert_non_null(strstr(e.why, "whose it is"));
+    assert_non_null(strstr(e.fix, "WHERE o.id BETWEEN"));
 }
 
 static void directives_that_do_not(void **state)
@@ -248,6 +309,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(statements_that_do, setup, teardown),
         cmocka_unit_test_setup_teardown(statements_that_do_not, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(schemas_and_words, setup, teardown),
         cmocka_unit_test_setup_teardown(directives_that_do_not, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_range_goes_in, setup, teardown),

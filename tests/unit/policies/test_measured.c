@@ -143,6 +143,14 @@ static void test_rehearsal(void **state)
     assert_int_equal(world_ask(w, GATE_REHEARSAL).age, 2 * HOUR);
     r->at = NOW + 1;
     assert_int_equal(world_ask(w, GATE_REHEARSAL).age, -1);
+    r->at = NOW + 5; /* clocks may be that far apart */
+    rehearsed(PASS, "rehearsal.kept", "");
+    r->at++;
+    rehearsed(HOLD, "rehearsal.future", "is dated 6 s ahead of now");
+    assert_string_equal(world_ask(w, GATE_REHEARSAL).fix,
+                        "rehearse again: tidegate rehearse v1.4.2");
+    r->at = NOW + 365 * DAY;
+    rehearsed(HOLD, "rehearsal.future", "a clock is wrong");
     r->at = NOW - DAY;
     rehearsed(PASS, "rehearsal.kept", "");
     r->at--;
