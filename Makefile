@@ -145,7 +145,9 @@ $(addprefix $(B)/integration/migrations/,test_alone test_apply test_backfill \
     $(B)/tests/integration/migrations/applying.o
 $(addprefix $(B)/integration/migrations/,test_backfill test_throttle): \
     $(B)/tests/integration/migrations/filling.o
-$(B)/integration/migrations/test_door: $(B)/tests/integration/migrations/proxy.o
+$(B)/integration/migrations/test_door \
+    $(B)/integration/migrations/test_backfill: \
+    $(B)/tests/integration/migrations/proxy.o
 
 # `make unit ROOM=policies` builds and runs one room's; scripts/unit prints
 # the totals.

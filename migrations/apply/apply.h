@@ -67,7 +67,9 @@ struct apply_outside {
 
 struct apply_settings {
     const char *conninfo;
-    const char *run; /* run id; application_name is "tidegate:RUN:STEP" */
+    const char
+        *run; /* run id; application_name is "tidegate:RUN:=NAME" while NAME
+                 is worked on, else "tidegate:RUN:lock" and the like */
     const char *release;
     const char *ledger;      /* id; a foreign one in the database is refused */
     int64_t epoch;           /* a higher one in the database is refused */

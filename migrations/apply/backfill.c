@@ -16,7 +16,8 @@ static const char key_sql[] =
     " pg_catalog.format('%s.%s.%s', n.nspname, c.relname, a.attname),"
     " coalesce(b.typname, t.typname),"
     " coalesce(pg_catalog.bool_or(i.indnkeyatts = 1), false),"
-    " pg_catalog.count(i.indexrelid) > 0"
+    " pg_catalog.count(i.indexrelid) > 0, c.relkind = 'r' AND EXISTS (SELECT"
+    " FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid)"
     " FROM pg_catalog.pg_class c"
     " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
@@ -33,7 +34,7 @@ static const char key_sql[] =
     " AND EXISTS (SELECT FROM pg_catalog.pg_opclass o"
     " WHERE o.oid = i.indclass[0] AND o.opcdefault)"
     " WHERE c.oid = pg_catalog.to_regclass($1)"
-    " GROUP BY 1, 2, 3, 4, 5, 6";
+    " GROUP BY 1, 2, 3, 4, 5, 6, c.oid";
 
 enum {
     KEY_TABLE,
@@ -43,7 +44,8 @@ enum {
     KEY_NAME,
     KEY_BASE,
     KEY_ALONE,
-    KEY_FIRST
+    KEY_FIRST,
+    KEY_PARENT
 };
 
 /* Their text is read back as the same value, whatever the settings are once
@@ -80,6 +82,12 @@ static bool judge_key(const struct script *s, struct arena *a,
 
     if (!strchr("rp", cell[KEY_KIND][0]))
         return no_key(s, e, "it is no table", "name the table behind it");
+    if (cell[KEY_PARENT][0] == 't')
+        return no_key(s, e,
+                      "other tables inherit from it: the index does not keep "
+                      "their keys apart",
+                      "write it without batches, or in batches of each child "
+                      "and an UPDATE ONLY of the parent");
     if (!is_known(cell[KEY_BASE]))
         return no_key(s, e,
                       arena_printf(a, "keys of type %s are not supported",

@@ -99,8 +99,8 @@ bool backfill_recover(struct backfill *f, struct err *e)
     struct err why = *e;
 
     progress_warn(f->ap->progress, f->t->name, "%s: %s", why.what, why.why);
-    return apply_reopen(f->ap, e) && backfill_enter(f, e) &&
-           backfill_load(f, e);
+    return apply_reopen(f->ap, e) && backfill_load(f, e) &&
+           backfill_enter(f, e);
 }
 
 /* Whether to try again, smaller: others waited behind it, or it waited for
@@ -141,8 +141,10 @@ static bool turn(struct backfill *f, struct task *bt, bool *done, struct err *e)
     case ENDED_DONE:
         account(f, &range, changed, clock_mono() - began);
         return true;
-    case ENDED_LOST:
     case ENDED_UNKNOWN:
+        f->unknown = true;
+        return backfill_recover(f, e);
+    case ENDED_LOST:
         return backfill_recover(f, e);
     case ENDED_ROLLED_BACK:
         break;

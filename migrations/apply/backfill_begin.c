@@ -50,6 +50,7 @@ bool backfill_load(struct backfill *f, struct err *e)
                                &f->found, e) ||
         !is_whole(f, e))
         return false;
+    f->unknown = false;
     f->some = f->t->down ? !f->whole : f->found && f->row.last;
     if (!f->found)
         return true;

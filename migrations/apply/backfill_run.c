@@ -101,10 +101,26 @@ static bool close_up(struct backfill *f, struct err *e)
 
     if (ended != ENDED_UNKNOWN)
         return ended == ENDED_DONE;
+    f->unknown = true;
     if (!apply_reopen(f->ap, e))
         return false;
+    f->unknown = false;
     there = applied_find(&f->ap->applied, f->t->name) != NULL;
     return there != f->t->down;
+}
+
+/* Nobody could be asked whether the last COMMIT was done. */
+static bool stop_unknown(struct backfill *f, struct err *e)
+{
+    struct err old = *e;
+
+    f->t->out->statement = 1;
+    f->t->out->outcome = APPLY_UNKNOWN;
+    err_what(e, ERR_UNKNOWN, "%s: commit unknown, at or after %s", f->t->name,
+             backfill_far(f->t->a, &f->row));
+    err_why(e, "the connection was lost in COMMIT, and then: %s; %s", old.what,
+            old.why);
+    return err_fix(e, "once the database answers: tidegate resume");
 }
 
 /* Nothing done: nothing is left. Else it says how far it is. */
@@ -157,7 +173,7 @@ static bool run(struct backfill *f, struct err *e)
     f->t->batches = &f->live;
     tell_far(f);
     if (!begun || !all(f, e) || !close_up(f, e))
-        return stop_here(f, e);
+        return f->unknown ? stop_unknown(f, e) : stop_here(f, e);
     tell(f);
     if (!resumed)
         f->t->ms[0] = f->busy_ms;

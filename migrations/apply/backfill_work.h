@@ -18,7 +18,8 @@ struct backfill {
     struct backfill_row row; /* as in the database; last is in the buf */
     struct buf last;
     bool found, whole, over;
-    bool some; /* of what it does, or undoes, something is there */
+    bool some;    /* of what it does, or undoes, something is there */
+    bool unknown; /* the answer to a COMMIT was lost, and not looked up yet */
     int64_t target_ms;
     int64_t began, rows_then; /* when this run took it up */
     int64_t busy_ms;          /* in batches, without what it waited */

@@ -11,6 +11,7 @@
 #define LOCK_TRY_MS    2000 /* a dead runner's backend is gone by then */
 #define ORPHAN_WAIT_MS 10000
 #define POLL_MS        50
+#define FENCE_WAIT     "5s"
 
 static bool ask(struct pg *pg, struct arena *a, const char *sql, char **cell,
                 struct err *e)
@@ -137,8 +138,10 @@ static bool lock(struct apply *ap, struct err *e)
 
 /* ---- orphans ---- */
 
-/* Backends that bear a migration's name (it begins with a digit), whose runner
- * is gone: we hold the lock. */
+/* Backends that bear a migration's name, whose runner is gone: we hold the
+ * lock. Names are any tool's: the "=" before it tells it from what our other
+ * connections are called ("lock", "work"), and stands before the end that the
+ * server cuts off. */
 static char *orphan_sql(struct apply *ap)
 {
     return arena_printf(
@@ -148,7 +151,7 @@ static char *orphan_sql(struct apply *ap)
         " a.state_change), pg_catalog.left(a.query, 120))"
         " FROM pg_catalog.pg_stat_activity a"
         " WHERE a.datname = pg_catalog.current_database()"
-        " AND a.application_name ~ '^tidegate:[^:]*:[0-9]'"
+        " AND a.application_name ~ '^tidegate:[^:]*:='"
         " AND a.pid NOT IN (%d, %d, %d)",
         pg_backend_pid(ap->idle), ap->work ? pg_backend_pid(ap->work) : 0,
         ap->observer ? pg_backend_pid(ap->observer) : 0);
@@ -222,27 +225,47 @@ bool door_orphans(struct apply *ap, struct err *e)
 
 /* ---- the fence ---- */
 
-static bool fence(struct apply *ap, struct err *e)
+/* Somebody whom no lock and no name tells of has passed the fence and not
+ * ended: it is waited for, but not for ever. */
+static bool fence_held(struct apply *ap, struct err *e)
 {
-    char epoch[24];
-    const char *params[] = {ap->s.ledger, epoch, ap->s.run};
-    struct pg_result r;
-    const char *state = pg_failed(ap->idle)->sqlstate;
-    struct err old;
+    err_what(e, ERR_HELD, "an earlier run's transaction is still open in %s",
+             pg_name(ap->idle));
+    err_why(e, "it holds the row of tidegate.fence for more than " FENCE_WAIT);
+    return err_fix(e, "find it in pg_locks (relation tidegate.fence) and wait "
+                      "until it has ended, then run this again");
+}
 
-    snprintf(epoch, sizeof epoch, "%lld", (long long)ap->s.epoch);
-    if (pg_query(ap->idle, ap->a,
-                 "SELECT tidegate.raise_fence($1, $2::int8, $3)", params, 3, &r,
-                 e))
-        return true;
+static bool fence_refused(struct apply *ap, const char *state, struct err *e)
+{
+    struct err old = *e;
+
+    if (strcmp(state, "55P03") == 0)
+        return fence_held(ap, e);
     if (strncmp(state, "TG", 2) != 0)
         return false;
-    old = *e;
     err_what(e, ERR_REFUSED, "%s refuses run %s", pg_name(ap->idle), ap->s.run);
     err_why(e, "%s", old.why);
     return err_fix(e, strcmp(state, "TG003") == 0
                           ? "use the ledger that this database belongs to"
                           : "see who has taken over: tidegate status");
+}
+
+static bool fence(struct apply *ap, struct err *e)
+{
+    char epoch[24];
+    const char *params[] = {ap->s.ledger, epoch, ap->s.run};
+    struct pg_result r;
+
+    snprintf(epoch, sizeof epoch, "%lld", (long long)ap->s.epoch);
+    if (!pg_query(ap->idle, ap->a, "SET lock_timeout = '" FENCE_WAIT "'", NULL,
+                  0, &r, e))
+        return false;
+    if (!pg_query(ap->idle, ap->a,
+                  "SELECT tidegate.raise_fence($1, $2::int8, $3)", params, 3,
+                  &r, e))
+        return fence_refused(ap, pg_failed(ap->idle)->sqlstate, e);
+    return pg_query(ap->idle, ap->a, "RESET lock_timeout", NULL, 0, &r, e);
 }
 
 /* ---- all of it ---- */

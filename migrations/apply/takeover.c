@@ -15,20 +15,53 @@ static const char *base_name(const char *table)
     return dot ? dot + 1 : table;
 }
 
-/* Tables of that name, quoted, whatever their schema. */
+/* No view, no foreign table: to ask one of those runs what its owner wrote,
+ * with our rights. */
+#define ONLY_TABLES "c.relkind IN ('r', 'p')"
+
+/* Tables of that name, quoted, whatever their schema; and whether one who may
+ * do here what we may owns them. */
 static bool tables_named(struct pg *pg, struct arena *a, const char *name,
                          struct pg_result *out, struct err *e)
 {
     const char *params[] = {name};
 
     return pg_query(pg, a,
-                    "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)"
+                    "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname),"
+                    " NOT c.relrowsecurity AND (o.rolsuper"
+                    " OR o.rolname = current_user OR o.oid = d.datdba),"
+                    " o.rolname"
                     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
-                    " ON n.oid = c.relnamespace WHERE c.relname = $1"
-                    " AND c.relkind IN ('r', 'p', 'v')"
+                    " ON n.oid = c.relnamespace"
+                    " JOIN pg_catalog.pg_roles o ON o.oid = c.relowner"
+                    " JOIN pg_catalog.pg_database d"
+                    " ON d.datname = pg_catalog.current_database()"
+                    " WHERE c.relname = $1 AND " ONLY_TABLES
                     " AND n.nspname !~ '^pg_' AND n.nspname <> 'tidegate'"
                     " ORDER BY 1",
                     params, 1, out, e);
+}
+
+static bool not_ours(char *const *found, struct arena *a, struct err *e)
+{
+    const char *table = escape(a, found[0]);
+
+    err_what(e, ERR_REFUSED, "%s may be anybody's", table);
+    err_why(e,
+            "it is owned by %s, who is neither a superuser nor owns the "
+            "database, or it has row security",
+            escape(a, found[2]));
+    return err_fix(e, "if it is the tool's own: --table %s", table);
+}
+
+/* Before any is asked. */
+static bool all_ours(const struct pg_result *names, struct arena *a,
+                     struct err *e)
+{
+    for (int i = 0; i < names->rows; i++)
+        if (*names->cell[i][1] != 't')
+            return not_ours(names->cell[i], a, e);
+    return true;
 }
 
 /* As a person wrote it, checked and quoted by the server. */
@@ -43,7 +76,8 @@ static bool table_given(struct pg *pg, struct arena *a, const char *table,
                  "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)"
                  " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
                  " ON n.oid = c.relnamespace"
-                 " WHERE c.oid = pg_catalog.to_regclass($1)",
+                 " WHERE c.oid = pg_catalog.to_regclass($1)"
+                 " AND " ONLY_TABLES,
                  params, 1, &r, e) &&
         r.rows == 1) {
         *out = r.cell[0][0];
@@ -53,16 +87,8 @@ static bool table_given(struct pg *pg, struct arena *a, const char *table,
     if (old.code == ERR_UNREACHABLE)
         return false;
     err_what(e, ERR_REFUSED, "there is no table %.100s", table);
-    err_why(e, "%s", *old.why ? old.why : "no relation has that name");
+    err_why(e, "%s", *old.why ? old.why : "no table has that name");
     return err_fix(e, "name it with its schema: --table SCHEMA.NAME");
-}
-
-static bool ask_table(struct takeover_source *out, struct pg *pg,
-                      struct arena *a, const char *table, struct err *e)
-{
-    out->table = escape(a, table);
-    out->sql = layout_applied_sql(a, out->layout, table);
-    return pg_query(pg, a, out->sql, NULL, 0, &out->answer, e);
 }
 
 /* A table of that name that has other columns is another tool's. */
@@ -71,6 +97,29 @@ static bool other_shape(const struct pg *pg)
     const char *state = pg_failed(pg)->sqlstate;
 
     return strcmp(state, "42703") == 0 || strcmp(state, "42883") == 0;
+}
+
+/* Nothing is changed by it, and no policy of the table runs: it fails then. */
+static bool ask_table(struct takeover_source *out, struct pg *pg,
+                      struct arena *a, const char *table, bool *other,
+                      struct err *e)
+{
+    struct pg_result r;
+    struct err ignored = {0};
+
+    out->table = escape(a, table);
+    out->sql = layout_applied_sql(a, out->layout, table);
+    *other = false;
+    if (!pg_query(pg, a, "BEGIN READ ONLY", NULL, 0, &r, e))
+        return false;
+    bool ok = pg_query(pg, a, "SET LOCAL row_security = off", NULL, 0, &r, e) &&
+              pg_query(pg, a, out->sql, NULL, 0, &out->answer, e);
+
+    if (ok)
+        return pg_query(pg, a, "COMMIT", NULL, 0, &r, e);
+    *other = other_shape(pg);
+    pg_query(pg, a, "ROLLBACK", NULL, 0, &r, &ignored);
+    return false;
 }
 
 static bool none_found(const struct takeover_source *s, struct pg *pg,
@@ -98,20 +147,22 @@ bool takeover_ask(struct takeover_source *out, struct pg *pg, struct arena *a,
     struct takeover_source found = {.layout = layout}, one;
     struct pg_result names;
     struct err trouble = {0};
+    bool other;
 
     *out = (struct takeover_source){.layout = layout};
     if (table)
         return table_given(pg, a, table, &table, e) &&
-               ask_table(out, pg, a, table, e);
-    if (!tables_named(pg, a, base_name(layout->applied_table), &names, e))
+               ask_table(out, pg, a, table, &other, e);
+    if (!tables_named(pg, a, base_name(layout->applied_table), &names, e) ||
+        !all_ours(&names, a, e))
         return false;
     for (int i = 0; i < names.rows; i++) {
         one = found;
-        if (ask_table(&one, pg, a, names.cell[i][0], &trouble)) {
+        if (ask_table(&one, pg, a, names.cell[i][0], &other, &trouble)) {
             if (out->table)
                 return several(out, out->table, one.table, e);
             *out = one;
-        } else if (!other_shape(pg)) {
+        } else if (!other) {
             *e = trouble;
             return false;
         }
@@ -135,6 +186,23 @@ static bool same_answer(const struct pg_result *x, const struct pg_result *y)
     return true;
 }
 
+/* In this transaction, that is to write: read only within a savepoint. */
+static bool ask_again(struct apply *ap, const struct takeover_source *source,
+                      struct pg_result *now, struct err *e)
+{
+    static const char *const before[] = {"SAVEPOINT ask",
+                                         "SET TRANSACTION READ ONLY",
+                                         "SET LOCAL row_security = off"};
+    struct pg_result r;
+
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++)
+        if (!pg_query(ap->work, ap->a, before[i], NULL, 0, &r, e))
+            return false;
+    return pg_query(ap->work, ap->a, source->sql, NULL, 0, now, e) &&
+           pg_query(ap->work, ap->a, "ROLLBACK TO SAVEPOINT ask", NULL, 0, &r,
+                    e);
+}
+
 /* Nobody has migrated with the other tool since it was asked. */
 static bool unchanged(struct apply *ap, const struct takeover_source *source,
                       struct err *e)
@@ -143,7 +211,7 @@ static bool unchanged(struct apply *ap, const struct takeover_source *source,
 
     if (!source)
         return true;
-    if (!pg_query(ap->work, ap->a, source->sql, NULL, 0, &now, e))
+    if (!ask_again(ap, source, &now, e))
         return false;
     if (same_answer(&source->answer, &now))
         return true;

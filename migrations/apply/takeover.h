@@ -23,8 +23,10 @@ struct takeover_source {
 };
 
 /* Finds the table of that layout and asks it. table: as a person named it, or
- * NULL: by its usual name, in whichever schema it is. None, or one in several
- * schemas: ERR_REFUSED naming them. */
+ * NULL: by its usual name, in whichever schema it is. None, one in several
+ * schemas, or one that belongs to somebody who is neither superuser nor owner
+ * of the database nor this role: ERR_REFUSED naming them. Views and foreign
+ * tables are never asked, and nothing is asked but READ ONLY. */
 bool takeover_ask(struct takeover_source *out, struct pg *pg, struct arena *a,
                   const struct layout *layout, const char *table,
                   struct err *e);

@@ -29,7 +29,7 @@ char *transaction_opening(struct apply *ap, const struct task *t, bool begin,
 {
     const struct script *s = t->script;
     char *application =
-        arena_printf(t->a, "tidegate:%s:%s", ap->s.run, t->name);
+        arena_printf(t->a, "tidegate:%s:=%s", ap->s.run, t->name);
     struct buf b;
 
     buf_init(&b);

@@ -165,6 +165,65 @@ static bool as_left(const struct run *r, size_t i, struct err *e)
     return err_fix(e, "look who did; then put it back: tidegate catch-up");
 }
 
+/* Does this run take away what older code needs, or has it begun to? */
+static bool contracts(const struct run *r)
+{
+    const struct pending *all = &r->s->pending;
+
+    if (r->going_back || r->undone_finish || r->down || r->changed ||
+        (r->before && r->before->changed))
+        return false;
+    if (r->kind == RUN_MIGRATE)
+        return r->s->phases == PHASES_CONTRACT && r->s->state.live;
+    for (size_t i = 0; r->kind == RUN_DEPLOY && i < all->n; i++)
+        if (all->list[i]->contract)
+            return true;
+    return false;
+}
+
+static const char *what_it_has(const struct observed *o)
+{
+    if (!o->current)
+        return o->current_raw ? o->current_raw : "none of ours";
+    return *o->current ? o->current : "no release";
+}
+
+/* Code that waits to be caught up may be what the contraction breaks. By
+ * itself it wants every host seen on what is live; with a release, only that
+ * none is known to be behind. */
+static bool level(struct run *r, size_t i, struct err *e)
+{
+    const struct observed *o = &r->s->observed[i];
+    const char *name = fleet_name(r->s->fleet, i), *live = r->s->state.live;
+    bool owed = run_owed(r, i), seen = o->outcome == OUTCOME_DONE;
+
+    if (!contracts(r) || (!owed && (r->kind == RUN_DEPLOY ||
+                                    (seen && is_one(o->current, live)))))
+        return true;
+    if (!seen && !owed)
+        err_what(e, ERR_UNREACHABLE, "cannot reach %s", name);
+    else
+        err_what(e, ERR_REFUSED, "%s may not have %s, which is live", name,
+                 live ? live : r->to);
+    if (owed)
+        err_why(e, "it owes a release: its code may still need what the "
+                   "contracting migrations take away");
+    else if (seen)
+        err_why(e,
+                "it has %s, which may still need what the contracting "
+                "migrations take away",
+                what_it_has(o));
+    else
+        err_why(e,
+                "its code may still need what the contracting migrations "
+                "take away: %s",
+                o->why ? o->why : outcome_word(o->outcome));
+    return err_fix(e,
+                   "bring it level: tidegate catch-up %s; or take it out "
+                   "of [environment %s]",
+                   name, r->s->env->name);
+}
+
 static bool check_host(struct run *r, size_t i, struct err *e)
 {
     const struct observed *o = &r->s->observed[i];
@@ -177,6 +236,8 @@ static bool check_host(struct run *r, size_t i, struct err *e)
         err_why(e, "%s", o->why);
         return err_fix(e, "%s", o->fix ? o->fix : "correct known_hosts");
     }
+    if (!level(r, i, e))
+        return false;
     if (o->outcome != OUTCOME_DONE)
         return leave_out(r, i, o->why ? o->why : outcome_word(o->outcome), e);
     if (o->missing && *o->missing) {

@@ -39,8 +39,9 @@ bool hosts_has(const struct run *r, size_t host);
 size_t *hosts_all(struct run *r, size_t *n);
 /* Passes over hosts that are left out; leaves out what cannot be reached, as
  * long as max_unreachable allows (going back: always); else ERR_UNREACHABLE.
- * Refuses two names of one host, a foreign ledger and missing tools. Fills
- * r->now. */
+ * Refuses two names of one host, a foreign ledger and missing tools; where
+ * contracting migrations are to run, a host that may be behind what is live.
+ * Fills r->now. */
 bool hosts_look(struct run *r, struct err *e);
 
 /* Asks the hosts that this run began to change, or of which nobody knows, what

@@ -239,12 +239,23 @@ static void name_records(struct run *r, const struct takeover *t)
     r->records = names;
 }
 
+/* The rows are there, whatever the ledger says of it. */
+static bool rows_stand(struct run *r, bool written, struct err *e)
+{
+    if (written)
+        return true;
+    e->code = run_without_ledger(r);
+    return err_fix(e, "the rows are in tidegate.migration, the ledger does not "
+                      "say so yet; mend it, then: tidegate resume");
+}
+
+/* The whole of it but its ending; false: nothing is there, or nobody knows. */
 static bool record(struct run *r, const struct takeover_wish *wish,
                    const struct takeover *t, struct err *e)
 {
     const char *as = wish->baseline ? TAKEOVER_BASELINE : TAKEOVER_IMPORTED;
 
-    if (!database_open(r, e) || !run_intent(r, "record", "database", false,
+    if (!database_open(r, e) || !run_intent(r, "record", "database", true,
                                             "delete the rows of this run from "
                                             "tidegate.migration",
                                             e))
@@ -254,9 +265,19 @@ static bool record(struct run *r, const struct takeover_wish *wish,
                               wish->baseline ? NULL : &t->source, e);
 
     failpoint("record.after");
-    return ok &&
-           run_done(r, "record", "database",
-                    arena_printf(r->s->arena, "%zu rows", t->n), 0, false, e);
+    return ok;
+}
+
+static bool end_well(struct run *r, size_t n, struct err *e)
+{
+    struct run_ending good = {.ended = RUN_GOOD};
+
+    return rows_stand(r,
+                      run_done(r, "record", "database",
+                               arena_printf(r->s->arena, "%zu rows", n), 0,
+                               false, e) &&
+                          run_end(r, &good, e),
+                      e);
 }
 
 /* Nothing was recorded; or nobody knows, and `resume` looks. */
@@ -279,21 +300,23 @@ static bool end_badly(struct run *r, struct err *e)
         e->code = ERR_REFUSED;
         x.exit_code = 10;
     }
-    if (!run_end(r, &x, &trouble))
-        *e = trouble;
+    if (run_end(r, &x, &trouble))
+        return false;
+    if (unknown)
+        trouble.code = ERR_UNKNOWN;
+    *e = trouble;
     return false;
 }
 
 static bool go(struct run *r, const struct takeover_wish *wish,
                const struct takeover *t, struct err *e)
 {
-    struct run_ending good = {.ended = RUN_GOOD};
     bool ok;
 
     if (!run_open(r, r->s, r->kind, NULL, e) || !allowed(r, e) ||
         !run_begin(r, NULL, NULL, e))
         return false;
-    ok = record(r, wish, t, e) ? run_end(r, &good, e) : end_badly(r, e);
+    ok = record(r, wish, t, e) ? end_well(r, t->n, e) : end_badly(r, e);
     database_close(r);
     return ok;
 }
@@ -350,9 +373,11 @@ static bool settle(struct run *r, struct err *e)
         return false;
     if (recorded) {
         x.ended = RUN_GOOD;
-        return run_done(r, "record", "database", "the rows are there", 0, true,
-                        e) &&
-               run_end(r, &x, e);
+        return rows_stand(r,
+                          run_done(r, "record", "database",
+                                   "the rows are there", 0, true, e) &&
+                              run_end(r, &x, e),
+                          e);
     }
     x.exit_code = 10;
     x.why = "its runner ended before it recorded anything";

@@ -52,6 +52,8 @@ print(run["kind"], run["outcome"],
 
 shop_open 1 100
 ok 'the site stands' $?
+setting rollout max_unreachable 1
+accept
 git -C "$SITE/repo" checkout -q -b work v1.1
 
 echo '# the expanding half goes out, the contracting half waits'
@@ -90,6 +92,26 @@ has 'that one' "$OUT" '0004_soon: up, down, schema equal'
 gives 0 'planned' t plan c1 --only contract
 has 'what runs' "$OUT" 'pending: 0004_soon, contracting'
 has 'what does not' "$OUT" 'contract pending: 0003_later, not before'
+
+echo '# not while a host may have code from before'
+current=$SITE/hosts/127.0.0.1/shop/current
+ln -sfn releases/v1.0 "$current"
+gives 10 'one has another release' t migrate finish $yes
+has 'it is named, and what it has' "$OUT" 'it has v1.0'
+has 'and what to do' "$OUT" 'tidegate catch-up 127.0.0.1'
+ln -sfn releases/c1 "$current"
+sshd_host_stop "$SITE" 1
+gives 69 'one is not reached, although releases may pass it over' \
+    t migrate finish $yes
+has 'the reason' "$OUT" 'may still need what'
+sshd_host_start "$SITE" 1
+"$APPEND" "$SITE/repo/.tidegate/ledger" owing '{"environment":"production",
+    "host":"127.0.0.1","release":"c1","why":"not reached"}' >"$SITE/owing"
+gives 10 'one owes a release' t migrate finish $yes
+has 'that is the reason' "$OUT" 'owes a release'
+is 'nothing was changed' "$(columns)" 'a b c d note'
+gives 0 'caught up' t catch-up $yes
+
 gives 0 'finished' t migrate finish $yes
 has 'two still wait' "$OUT" 'contract_pending=0003_later,0005_never'
 is 'one column is gone' "$(columns)" 'a c d note'

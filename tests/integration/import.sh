@@ -92,6 +92,31 @@ gives 10 'two tables' t migrate import v1 $yes
 has 'both are named' "$OUT" 'old.schema_migrations and public.schema_migrations'
 db 'DROP TABLE old.schema_migrations'
 gives 10 'a table that is not there' t migrate import v1 --table old.x $yes
+# somebody who may create in a schema, and would have us run something of theirs
+db 'CREATE ROLE mallory; CREATE SCHEMA evil AUTHORIZATION mallory;
+    CREATE TABLE public.ran (i int); GRANT INSERT ON public.ran TO mallory;
+    SET ROLE mallory;
+    CREATE FUNCTION evil.run() RETURNS bigint LANGUAGE sql AS $$
+        INSERT INTO public.ran VALUES (1); SELECT 1::bigint $$;
+    CREATE VIEW evil.schema_migrations AS
+        SELECT evil.run() AS version, false AS dirty'
+gives 0 'a view of that name is not asked' t migrate import v1 --dry-run
+has 'the table is' "$OUT" 'public.schema_migrations, of golang-migrate'
+gives 10 'nor when it is named' t migrate import v1 --dry-run \
+    --table evil.schema_migrations
+is 'nothing of theirs was run' "$(db 'SELECT count(*) FROM ran')" 0
+db 'SET ROLE mallory; DROP VIEW evil.schema_migrations;
+    CREATE TABLE evil.schema_migrations AS SELECT 3::bigint AS version,
+        false AS dirty'
+gives 10 'a table of theirs is refused' t migrate import v1 $yes
+has 'its owner is named' "$OUT" 'it is owned by mallory'
+has 'and what to say' "$OUT" '--table evil.schema_migrations'
+gives 0 'unless somebody names it' t migrate import v1 --dry-run \
+    --table evil.schema_migrations
+db 'DROP TABLE evil.schema_migrations;
+    ALTER TABLE schema_migrations ENABLE ROW LEVEL SECURITY'
+gives 10 'one with row security is refused' t migrate import v1 $yes
+db 'ALTER TABLE schema_migrations DISABLE ROW LEVEL SECURITY'
 gives 0 'frozen' t freeze --why sale
 gives 10 'a freeze is obeyed' t migrate import v1 $yes
 gives 0 'thawed' t thaw --why over
@@ -222,6 +247,29 @@ db 'CREATE TABLE __diesel_schema_migrations (version varchar(50) PRIMARY KEY
     VALUES ($$20260101000001$$)'
 takes diesel 2026-01-01-000001_x1 \
     '2026-01-01-000001_x1=applied 2026-01-01-000002_x2=pending'
+
+echo '# the ledger fails once the database has committed'
+# at COMMIT, by a program of the server: the runner may write no file any more
+db "DELETE FROM tidegate.migration;
+    CREATE FUNCTION public.full() RETURNS trigger LANGUAGE plpgsql AS \$\$
+    BEGIN
+        COPY (SELECT 1) TO PROGRAM
+            'exec prlimit --pid \$(cat $D/pid) --fsize=1:';
+        RETURN NULL;
+    END \$\$;
+    CREATE CONSTRAINT TRIGGER full_disk AFTER INSERT ON tidegate.migration
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+        EXECUTE FUNCTION public.full()"
+limited() {
+    (cd "$P" && exec sh -c 'echo $$ >"$0"; exec "$@"' "$D/pid" "$TIDEGATE" \
+        migrate import v1 $yes)
+}
+gives 12 'it is not said that nothing was changed' limited
+has 'but what is there' "$OUT" 'the rows are in tidegate.migration'
+is 'they are' "$(recorded)" 2026-01-01-000001_x1
+gives 12 'status knows of it' t status
+gives 0 'resume writes it down' t resume $yes
+gives 0 'all is whole' t status
 
 echo '# baseline: on a word, or proved'
 project baseline

@@ -70,10 +70,10 @@ down 0002_more 'ALTER TABLE orders DROP more;'
 release r3
 announce r3
 gives 0 'rehearse' t rehearse r3
-as tidegate:dead:0009_x 'SELECT pg_sleep(600)'
+as tidegate:dead:=0009_x 'SELECT pg_sleep(600)'
 gives 0 '--terminate-orphan ends it' t deploy r3 --terminate-orphan $yes
 has 'which is said' "$OUT" 'ending what an earlier run left: pid'
-ok 'it is gone' "$(until_true 20 sessions tidegate:dead:0009_x 0; echo $?)"
+ok 'it is gone' "$(until_true 20 sessions tidegate:dead:=0009_x 0; echo $?)"
 is 'the migration is there' "$(columns more)" 1
 
 up 0003_most 'ALTER TABLE orders ADD most int;'
@@ -81,16 +81,16 @@ down 0003_most 'ALTER TABLE orders DROP most;'
 release r4
 announce r4
 gives 0 'rehearse' t rehearse r4
-as tidegate:dead:0009_x 'SELECT pg_sleep(600)'
+as tidegate:dead:=0009_x 'SELECT pg_sleep(600)'
 # a terminal, on which somebody types yes
 on_terminal() {
     (cd "$SITE/repo" && echo yes |
         script -qec "$TIDEGATE deploy r4 $yes" /dev/null)
 }
 gives 0 'on a terminal it is asked about' on_terminal
-has 'by name' "$OUT" 'tidegate:dead:0009_x'
+has 'by name' "$OUT" 'tidegate:dead:=0009_x'
 has 'and ended once somebody says yes' "$OUT" 'ending what an earlier run left'
-ok 'it is gone' "$(until_true 20 sessions tidegate:dead:0009_x 0; echo $?)"
+ok 'it is gone' "$(until_true 20 sessions tidegate:dead:=0009_x 0; echo $?)"
 is 'the migration is there' "$(columns most)" 1
 
 echo '# the server falls in the middle of one'

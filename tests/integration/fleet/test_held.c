@@ -53,6 +53,14 @@ static void stay_silent(struct rig *g)
                        getenv("TOP"), path));
 }
 
+static void speak_again(struct rig *g)
+{
+    sh(g, arena_printf(&g->a,
+                       ". \"%s/tests/harness/sshd.sh\"; sshd_host_start "
+                       "\"$FLEET\" 1",
+                       getenv("TOP")));
+}
+
 static void an_answer_taken_with_the_other_stream_is_seen(void **state)
 {
     struct rig *g = rig_start("held");
@@ -62,7 +70,9 @@ static void an_answer_taken_with_the_other_stream_is_seen(void **state)
     stay_silent(g);
     began = clock_mono();
     look(g, 1, NULL);
-    assert_in_range(clock_mono() - began, 0, 10000);
+    began = clock_mono() - began;
+    speak_again(g); /* the host is the next test's, too */
+    assert_in_range(began, 0, 10000);
     rig_end(g);
 }
 

@@ -355,7 +355,7 @@ static void a_build_that_somebody_cancels_leaves_no_index(void **state)
           " pg_catalog.pg_stat_activity a ON a.wait_event = 'virtualxid'"
           " WHERE c.relname = 'i')",
           "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE"
-          " application_name = 'tidegate:r1:0001_a'");
+          " application_name = 'tidegate:r1:=0001_a'");
     assert_false(up(f, one(f, "CREATE INDEX CONCURRENTLY i ON a (id)")));
     later_end(&l);
     assert_int_equal(f->r.outcome, APPLY_ROLLED_BACK);

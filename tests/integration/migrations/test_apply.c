@@ -208,7 +208,7 @@ static void settings_do_not_leak_into_the_next(void **state)
     assert_sql(f,
                "SELECT format('%s|%s|%s|%s|%s|%s|%s', c, t, p, l, s, n, i)"
                " FROM public.b",
-               "notice||\"$user\", public|7s|9s|tidegate:r1:2_b|500ms");
+               "notice||\"$user\", public|7s|9s|tidegate:r1:=2_b|500ms");
     assert_true(strcmp(value(f, "SELECT z FROM public.b"), "Asia/Tokyo") != 0);
     apply_close(ap);
 }

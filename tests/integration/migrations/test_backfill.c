@@ -16,6 +16,7 @@
 #include "migrations/read/batch.h"
 #include "runner/base/embedded.h"
 #include "tests/integration/migrations/filling.h"
+#include "tests/integration/migrations/proxy.h"
 
 static const struct {
     const char *type, *keys, *setting;
@@ -83,6 +84,10 @@ static const struct {
     {"CREATE TABLE s (id int PRIMARY KEY, n int);"
      " CREATE VIEW t AS SELECT * FROM s",
      "no table"},
+    {"CREATE TABLE t (id int PRIMARY KEY, n int);"
+     " CREATE TABLE t2 (PRIMARY KEY (id)) INHERITS (t);"
+     " INSERT INTO t VALUES (1, 0); INSERT INTO t2 VALUES (1, 0)",
+     "inherit"},
     {"CREATE TABLE t (no int PRIMARY KEY, n int)", "no such"},
     {"SELECT 1", "no such"},
 };
@@ -342,6 +347,52 @@ static void another_run_takes_over(void **state)
     assert_int_equal(f->e.code, ERR_REFUSED);
 }
 
+/* The answer to the first COMMIT is lost, and the server is away. */
+static void a_commit_nobody_can_look_up(struct fixture *f)
+{
+    struct proxy proxy;
+
+    /* so that the first COMMIT is the batch's, or of the end */
+    apply_close(opened(f));
+    proxy_start(&proxy, PROXY_GONE,
+                arena_printf(&f->a, "%s/.s.PGSQL.%s",
+                             value(f, "SELECT split_part(current_setting("
+                                      "'unix_socket_directories'), ',', 1)"),
+                             value(f, "SHOW port")));
+    f->s.conninfo =
+        arena_printf(&f->a, "host=%s port=5432 user=postgres dbname=%s",
+                     proxy.folder, f->database);
+    assert_false(up(f, counting(f, "size=10")));
+    proxy_stop(&proxy);
+    f->s.conninfo = f->conninfo;
+    assert_int_equal(f->r.outcome, APPLY_UNKNOWN);
+    assert_int_equal(f->e.code, ERR_UNKNOWN);
+    assert_non_null(strstr(f->e.what, "commit unknown"));
+    assert_true(*f->e.why && *f->e.fix);
+}
+
+static void the_first_commit_is_unknown(void **state)
+{
+    struct fixture *f = *state;
+
+    make_rows(f, 100);
+    a_commit_nobody_can_look_up(f);
+    assert_sql(f, HOW_OFTEN, "0:90 1:10");
+    assert_went(f, up(f, counting(f, "size=10")));
+    assert_sql(f, HOW_OFTEN, "1:100");
+}
+
+static void the_last_commit_is_unknown(void **state)
+{
+    struct fixture *f = *state;
+
+    make_rows(f, 0);
+    a_commit_nobody_can_look_up(f);
+    assert_sql(f, "SELECT count(*) FROM tidegate.migration", "1");
+    assert_true(up(f, counting(f, "size=10")));
+    assert_true(f->r.already);
+}
+
 /* ---- killed ---- */
 
 /* The runner that is killed: this program again, since failpoints are read
@@ -481,6 +532,8 @@ int main(int argc, char **argv)
         FILLING(the_first_batch_fails),
         FILLING(leave_our_tables_alone),
         FILLING(another_run_takes_over),
+        FILLING(the_first_commit_is_unknown),
+        FILLING(the_last_commit_is_unknown),
         FILLING(killed_at_every_moment),
         FILLING(an_older_schema_is_upgraded),
     };

@@ -116,7 +116,7 @@ static void a_kill_in_a_long_statement_leaves_nothing(void **state)
         _exit(0);
     }
     while (strcmp(value(f, "SELECT count(*) FROM pg_stat_activity WHERE"
-                           " application_name = 'tidegate:r1:0001_a' AND"
+                           " application_name = 'tidegate:r1:=0001_a' AND"
                            " query LIKE 'SELECT pg_sleep%'"),
                   "1") != 0)
         loop_turn(f->loop, clock_mono() + 5);
@@ -135,11 +135,9 @@ static void a_kill_in_a_long_statement_leaves_nothing(void **state)
     assert_sql(f, "SELECT to_regclass('public.a')", "");
 }
 
-static void an_orphan_is_ended_when_asked(void **state)
+static void ends_orphan(struct fixture *f, const char *name)
 {
-    struct fixture *f = *state;
-    struct pg *orphan =
-        pg_open(f->loop, f->conninfo, "tidegate:r0:0009_x", 0, &f->e);
+    struct pg *orphan = pg_open(f->loop, f->conninfo, name, 0, &f->e);
     struct pg_result r;
     struct apply *ap;
 
@@ -152,6 +150,59 @@ static void an_orphan_is_ended_when_asked(void **state)
     assert_true(pg_failed(orphan)->lost);
     pg_close(orphan);
     apply_close(ap);
+}
+
+/* Whatever tool its file was written for, and however long its name. */
+static void an_orphan_is_ended_when_asked(void **state)
+{
+    ends_orphan(*state, "tidegate:r0:=0009_x");
+    ends_orphan(*state, "tidegate:r0:=V1__x");
+    ends_orphan(*state, "tidegate:r0:=R__x@0123456789");
+    ends_orphan(*state, "tidegate:20261122T193300Z-0123:=add_the_column_that_"
+                        "everybody_has_waited_for");
+}
+
+static void another_connection_of_ours_is_no_orphan(void **state)
+{
+    struct fixture *f = *state;
+    struct pg *other =
+        pg_open(f->loop, f->conninfo, "tidegate:r0:0009=x", 0, &f->e);
+
+    f->s.terminate_orphan = true;
+    apply_close(opened(f));
+    run_on(f, other, "SELECT 1");
+    pg_close(other);
+}
+
+/* What an apply of a Flyway file is called while it runs. */
+static void a_flyway_file_is_worked_on_by_that_name(void **state)
+{
+    struct fixture *f = *state;
+    static const char text[] =
+        "CREATE TABLE a AS SELECT current_setting('application_name') n;";
+    struct sql_file file = {"V1__x.sql", text, sizeof text - 1};
+
+    assert_true(migrations_read(&f->m, &f->a, "flyway", &file, 1, &f->e));
+    assert_true(up(f, &f->m.list[0]));
+    assert_sql(f, "SELECT n FROM a", "tidegate:r1:=V1__x");
+}
+
+/* Behind a transaction that passed the fence and bears no migration's name. */
+static void the_fence_is_not_waited_for_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    struct pg *other = pg_open(f->loop, f->conninfo, "other", 0, &f->e);
+
+    apply_close(opened(f));
+    run_on(f, other, "BEGIN; SELECT * FROM tidegate.fence FOR SHARE");
+    f->s.epoch = 2;
+    assert_null(apply_open(f->loop, &f->a, &f->s, NULL, &f->e));
+    assert_int_equal(f->e.code, ERR_HELD);
+    assert_complete(&f->e);
+    assert_non_null(strstr(f->e.why, "tidegate.fence"));
+    run_on(f, other, "ROLLBACK");
+    apply_close(opened(f));
+    pg_close(other);
 }
 
 struct asked {
@@ -174,7 +225,7 @@ static void an_orphan_that_stays_is_asked_about(void **state)
 {
     struct fixture *f = *state;
     struct pg *orphan =
-        pg_open(f->loop, f->conninfo, "tidegate:r0:0009_x", 0, &f->e);
+        pg_open(f->loop, f->conninfo, "tidegate:r0:=0009_x", 0, &f->e);
     struct asked asked = {.answer = false};
     struct pg_result r;
 
@@ -183,7 +234,7 @@ static void an_orphan_that_stays_is_asked_about(void **state)
         (struct apply_outside){.ctx = &asked, .end_orphan = end_orphan};
     assert_null(apply_open(f->loop, &f->a, &f->s, NULL, &f->e));
     assert_int_equal(asked.times, 1);
-    assert_non_null(strstr(asked.who, "tidegate:r0:0009_x"));
+    assert_non_null(strstr(asked.who, "tidegate:r0:=0009_x"));
     assert_int_equal(f->e.code, ERR_HELD);
     assert_non_null(strstr(f->e.fix, "--terminate-orphan"));
     assert_true(pg_busy(orphan));
@@ -270,6 +321,9 @@ int main(int argc, char **argv)
         APPLYING(a_killed_runner_is_resumed_at_every_point),
         APPLYING(a_kill_in_a_long_statement_leaves_nothing),
         APPLYING(an_orphan_is_ended_when_asked),
+        APPLYING(another_connection_of_ours_is_no_orphan),
+        APPLYING(a_flyway_file_is_worked_on_by_that_name),
+        APPLYING(the_fence_is_not_waited_for_for_ever),
         APPLYING(an_orphan_that_stays_is_asked_about),
         APPLYING(a_commit_whose_answer_is_lost_is_looked_up),
         APPLYING(a_connection_lost_before_commit_leaves_nothing),

@@ -138,7 +138,7 @@ static bool orphaned(struct fixture *f, const char *run)
     return strcmp(value(f, arena_printf(&f->a,
                                         "SELECT count(*) FROM pg_stat_activity"
                                         " WHERE application_name ~"
-                                        " '^tidegate:%s:[0-9]'",
+                                        " '^tidegate:%s:='",
                                         run)),
                   "0") != 0;
 }

@@ -44,7 +44,7 @@ static void others_wait_behind_a_batch(void **state)
     f->s.blocked_ms = 300;
     later(f, &l,
           "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name ="
-          " 'tidegate:r1:0001_a' AND query LIKE 'UPDATE t%' AND"
+          " 'tidegate:r1:=0001_a' AND query LIKE 'UPDATE t%' AND"
           " wait_event = 'PgSleep'",
           "UPDATE public.t SET n = n WHERE id = 3");
     assert_went(f, up(f, counting(f, "size=100")));
