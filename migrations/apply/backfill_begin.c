@@ -127,8 +127,11 @@ static bool begin_anew(struct backfill *f, struct err *e)
     struct backfill_row *row = &f->row;
 
     *row = (struct backfill_row){.size = f->b->size};
-    if (!backfill_end(f->ap->idle, f->t->a, &f->key, &row->until,
-                      &row->estimated, e))
+    /* before: those of the old code above the end; after: those below it */
+    if (!backfill_writers(f, e) ||
+        !backfill_end(f->ap->idle, f->t->a, &f->key, &row->until,
+                      &row->estimated, e) ||
+        !backfill_writers(f, e))
         return false;
     backfill_keep_last(f, f->t->down ? row->until : NULL);
     row->rows = f->t->down ? row->estimated : 0;

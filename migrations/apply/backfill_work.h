@@ -39,6 +39,12 @@ bool backfill_enter(struct backfill *f, struct err *e);
 bool backfill_begin(struct backfill *f, struct err *e);
 void backfill_keep_last(struct backfill *f, const char *last);
 
+/* ---- backfill_writers.c ---- */
+
+/* Waits until all have ended that now write to the table, so that what they
+ * commit is seen. ERR_HELD after retry_for_ms. */
+bool backfill_writers(struct backfill *f, struct err *e);
+
 /* ---- backfill_batch.c ---- */
 
 /* One batch, tried until it is done, nothing is left (f->over), or it must not

@@ -393,6 +393,35 @@ static void the_last_commit_is_unknown(void **state)
     assert_true(f->r.already);
 }
 
+/* ---- who writes to it meanwhile ---- */
+
+/* One that had written rows before it began is waited for: they are done too,
+ * below and above the highest key that was seen then. */
+static void an_open_transaction_is_waited_for(void **state)
+{
+    struct fixture *f = *state;
+    struct heard h = {0};
+    struct later l;
+
+    make_rows(f, 100);
+    later_flag(f, &l, &h.enough, "COMMIT");
+    run_on(f, l.pg, "BEGIN");
+    run_on(f, l.pg, "INSERT INTO public.t VALUES (4, 0), (1000, 0)");
+    f->s.retry_for_ms = 300;
+    assert_false(up(f, counting(f, "size=10")));
+    assert_int_equal(f->r.outcome, APPLY_ROLLED_BACK);
+    assert_int_equal(f->e.code, ERR_HELD);
+    assert_non_null(
+        strstr(f->e.why, arena_printf(&f->a, "pid %d", pg_backend_pid(l.pg))));
+    assert_complete(&f->e);
+    assert_sql(f, "SELECT count(*) FROM tidegate.backfill", "0");
+    f->s.retry_for_ms = 0;
+    hear(f, &h, "waits for those that write to it: pid", 1);
+    assert_went(f, up(f, counting(f, "size=10")));
+    later_end(&l);
+    assert_sql(f, HOW_OFTEN, "1:102");
+}
+
 /* ---- killed ---- */
 
 /* The runner that is killed: this program again, since failpoints are read
@@ -532,6 +561,7 @@ int main(int argc, char **argv)
         FILLING(the_first_batch_fails),
         FILLING(leave_our_tables_alone),
         FILLING(another_run_takes_over),
+        FILLING(an_open_transaction_is_waited_for),
         FILLING(the_first_commit_is_unknown),
         FILLING(the_last_commit_is_unknown),
         FILLING(killed_at_every_moment),

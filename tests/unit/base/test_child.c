@@ -462,8 +462,9 @@ static void the_whole_group_is_ended(void **state)
     (void)state;
     /* a child and a grandchild that both ignore SIGTERM */
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    r = run("trap '' TERM; sleep 1000 & wait",
-            (struct child_spec){.timeout_ms = 1, .output_fd = ends[1]});
+    r = run(
+        "trap '' TERM; sleep 1000 & wait",
+        (struct child_spec){.timeout_ms = 500 * HASTE, .output_fd = ends[1]});
     close(ends[1]);
     assert_true(r.timed_out);
     assert_int_equal(r.signal, SIGKILL);
@@ -474,7 +475,7 @@ static void the_whole_group_is_ended(void **state)
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     r = run(
         "(trap '' TERM; exec sleep 1000) & sleep 1000",
-        (struct child_spec){.timeout_ms = 50 * HASTE, .output_fd = ends[1]});
+        (struct child_spec){.timeout_ms = 500 * HASTE, .output_fd = ends[1]});
     close(ends[1]);
     assert_int_equal(r.signal, SIGTERM);
     assert_true(at_end(ends[0]));
