@@ -33,6 +33,7 @@ struct guard {
     bool uncancelled;  /* COMMIT: let it end */
     const char *data;  /* of COPY FROM stdin, or NULL */
     size_t data_len;
+    bool halves;        /* it may leave a part of its work when it fails */
     bool patient;       /* nobody that waits behind it matters */
     enum guard_why why; /* out: why it was cancelled */
     int waiting;        /* out: sessions behind us then */

@@ -19,13 +19,15 @@ struct line {
     bool begun; /* by a run that failed, or that nobody saw end */
     bool done;
     const char *invalid; /* indexes invalid before it, and what it makes */
+    const char *finish;  /* it is half done: the statement that does the rest */
 };
 
 struct journal {
     struct apply *ap;
     struct task *t;
     struct line *lines;
-    int done; /* how many are, by whoever */
+    int done;  /* how many are, by whoever */
+    bool left; /* something may be there of one that is not done */
 };
 
 /* ---- rows ---- */
@@ -46,6 +48,7 @@ static bool load(struct journal *j, struct err *e)
     size_t n = j->t->script->n;
 
     j->done = 0;
+    j->left = false;
     j->lines = arena_array(j->t->a, n, sizeof *j->lines);
     if (!pg_query(j->ap->idle, j->t->a,
                   "SELECT statement, state, invalid, checksum FROM"
@@ -62,6 +65,8 @@ static bool load(struct journal *j, struct err *e)
                           .done = strcmp(r.cell[i][1], "done") == 0,
                           .invalid = r.cell[i][2]};
         j->done += j->lines[at - 1].done;
+        j->left |= j->lines[at - 1].begun &&
+                   j->t->script->statements[at - 1].needs_no_transaction;
     }
     return true;
 }
@@ -154,7 +159,8 @@ static bool reopen(struct journal *j, int i, struct err *e)
 
 /* ---- how it ended ---- */
 
-/* Statement i is not there; what came before it may be. e is kept. */
+/* Statement i is not done; what came before it may be, or what it has left. e
+ * is kept. */
 static bool stop_at(struct journal *j, int i)
 {
     struct apply *ap = j->ap;
@@ -164,8 +170,8 @@ static bool stop_at(struct journal *j, int i)
     struct err ignored;
 
     j->t->out->statement = i + 1;
-    j->t->out->outcome = j->done ? APPLY_PARTIAL : APPLY_ROLLED_BACK;
-    if (j->done)
+    j->t->out->outcome = j->done || j->left ? APPLY_PARTIAL : APPLY_ROLLED_BACK;
+    if (j->done || j->left)
         finish(j, i, "failed", &ignored);
     else
         pg_query(ap->idle, j->t->a,
@@ -197,9 +203,31 @@ static bool unknown_at(struct journal *j, int i, const char *why, struct err *e)
              j->t->script->file, s->line, s->kind);
     err_why(e, "%s", why);
     return err_fix(e,
-                   "look at the database; once it is as before, or done, "
-                   "set the state of statement %d in tidegate.journal",
+                   "look at the database; once it is done, set the state of "
+                   "statement %d in tidegate.journal to 'done'; once it is as "
+                   "before, delete that row",
                    i + 1);
+}
+
+static bool say_committed(int i, struct err *e)
+{
+    struct err old = *e;
+
+    err_why(e, "%s; it commits by itself: a part of its work may be there",
+            old.why);
+    return err_fix(e,
+                   "look at the database and complete the work or undo it; "
+                   "then set the state of statement %d in tidegate.journal to "
+                   "'done', or delete that row to have all of it run again",
+                   i + 1);
+}
+
+static bool say_half(struct journal *j, int i, struct err *e)
+{
+    struct err old = *e;
+
+    err_why(e, "%s; the partition is half detached (pending detach)", old.why);
+    return err_fix(e, "run this again: it goes on with %s", j->lines[i].finish);
 }
 
 static void say_invalid(struct journal *j, int i,
@@ -244,9 +272,15 @@ static bool is_repeatable(const struct statement *s)
     return false;
 }
 
+/* The one ALTER TABLE that runs alone is DETACH PARTITION CONCURRENTLY. */
+static bool detaches(const struct statement *s)
+{
+    return s->needs_no_transaction && strcmp(s->kind, "ALTER TABLE") == 0;
+}
+
 static bool is_concurrent(const struct statement *s)
 {
-    return strstr(s->kind, "CONCURRENTLY") != NULL;
+    return strstr(s->kind, "CONCURRENTLY") != NULL || detaches(s);
 }
 
 static bool prepare(struct journal *j, const struct statement *s, struct err *e)
@@ -282,7 +316,8 @@ static struct index_ask asking(const struct journal *j, int i)
                               &j->t->script->statements[i]};
 }
 
-/* Drops what this statement left half built. */
+/* Drops what this statement left half built; where only going on mends it, the
+ * line has the statement that does. */
 static bool clean(struct journal *j, int i, struct err *e)
 {
     const struct statement *s = &j->t->script->statements[i];
@@ -294,7 +329,8 @@ static bool clean(struct journal *j, int i, struct err *e)
     pg_deadline(j->ap->work,
                 clock_mono() +
                     (guard_stopped(j->ap) ? CLEAN_STOPPED_MS : CLEAN_MS));
-    ok = prepare(j, s, e) && index_clean(&ask, before, &dropped, e);
+    ok = prepare(j, s, e) && leaves_half(&ask, &j->lines[i].finish, e) &&
+         index_clean(&ask, before, &dropped, e);
     pg_deadline(j->ap->work, CLOCK_NEVER);
     if (ok && dropped)
         progress_step(j->ap->progress, j->t->name,
@@ -325,8 +361,10 @@ static enum seen see(struct journal *j, int i, struct err *e)
         return SEEN_DONE;
     if (left == LEAVES_NOTHING && !is_repeatable(s)) {
         unknown_at(j, i,
-                   "its end was not seen, and it leaves no trace that "
-                   "tells",
+                   s->commits ? "it did not come to its end, and may have "
+                                "committed a part of its work"
+                              : "its end was not seen, and it leaves no trace "
+                                "that tells",
                    e);
         return SEEN_UNKNOWN;
     }
@@ -346,6 +384,31 @@ static bool verify(struct journal *j, int i, struct err *e)
     return false;
 }
 
+static void note_half(struct journal *j, int i, struct err *e)
+{
+    j->left = j->lines[i].finish != NULL;
+    if (j->left)
+        say_half(j, i, e);
+}
+
+/* After a failure: whether nothing is left of it, so that it may be tried
+ * again. */
+static bool nothing_left(struct journal *j, int i, struct err *e)
+{
+    struct err ignored;
+
+    if (j->t->script->statements[i].commits) {
+        j->left = true;
+        return say_committed(i, e);
+    }
+    if (!clean(j, i, &ignored)) {
+        j->left = true;
+        return false;
+    }
+    note_half(j, i, e);
+    return !j->left;
+}
+
 /* The connection went away in the middle of it: the backend may go on. */
 static bool after_loss(struct journal *j, int i, struct err *e)
 {
@@ -358,6 +421,7 @@ static bool after_loss(struct journal *j, int i, struct err *e)
         return true;
     case SEEN_ABSENT:
         *e = why;
+        note_half(j, i, e);
         return stop_at(j, i);
     case SEEN_UNKNOWN:
         break;
@@ -370,6 +434,7 @@ static bool after_loss(struct journal *j, int i, struct err *e)
 static bool try_alone(struct journal *j, int i, struct guard *g, struct err *e)
 {
     const struct statement *s = &j->t->script->statements[i];
+    const char *text = j->lines[i].finish ? j->lines[i].finish : s->text;
     struct part part = {s, 1, i + 1, NULL};
     struct pg_result r;
 
@@ -379,14 +444,15 @@ static bool try_alone(struct journal *j, int i, struct guard *g, struct err *e)
                         .statement = i + 1,
                         .deadline = deadline_of(j->ap, j->t),
                         .limit_ms = transaction_limit(j->ap, j->t, &part),
-                        .patient = is_concurrent(s)};
-    return prepare(j, s, e) && guard_run(j->ap, g, s->text, &r, e);
+                        .halves = s->commits || detaches(s),
+                        /* one that detaches locks the partition in the end */
+                        .patient = is_concurrent(s) && !detaches(s)};
+    return prepare(j, s, e) && guard_run(j->ap, g, text, &r, e);
 }
 
 static bool run_alone(struct journal *j, int i, struct err *e)
 {
     const struct statement *s = &j->t->script->statements[i];
-    struct err ignored;
     struct index_ask ask = asking(j, i);
     int64_t began;
     struct guard g;
@@ -399,12 +465,8 @@ static bool run_alone(struct journal *j, int i, struct err *e)
         transaction_blame(j->ap, j->t, s, &g, e);
         if (why.lost)
             return after_loss(j, i, e) && note_done(j, i, e);
-        if (!clean(j, i, &ignored)) {
-            j->done = j->done ? j->done : 1; /* something is left */
-            return stop_at(j, i);
-        }
-        if (g.why == GUARD_STOPPED || !transaction_again(&why) ||
-            !transaction_pause(j->ap, j->t))
+        if (!nothing_left(j, i, e) || g.why == GUARD_STOPPED ||
+            !transaction_again(&why) || !transaction_pause(j->ap, j->t))
             return stop_at(j, i);
         j->t->out->lock_ms += clock_mono() - began;
     }
@@ -465,18 +527,21 @@ static bool run_line(struct journal *j, int i, struct err *e)
         case SEEN_DONE:
             ok = note_done(j, i, e);
             j->done += ok;
+            j->left &= !ok;
             return ok;
         case SEEN_UNKNOWN:
             j->t->out->statement = i + 1;
             j->t->out->outcome = APPLY_UNKNOWN;
             return false;
         case SEEN_ABSENT:
+            j->left = j->lines[i].finish != NULL;
             break;
         }
     }
     j->t->give_up = clock_mono() + j->ap->s.retry_for_ms;
     ok = s->needs_no_transaction ? run_alone(j, i, e) : run_within(j, i, e);
     j->done += ok;
+    j->left &= !ok;
     failpoint("journal-done");
     return ok;
 }

@@ -104,8 +104,10 @@ bool transaction_blame_own(struct apply *ap, const struct pg *pg,
     return false;
 }
 
-static const char *what_is_there(const struct task *t)
+static const char *what_is_there(const struct task *t, const struct guard *g)
 {
+    if (g->halves)
+        return "a part of it may be there";
     if (t->script->transaction || t->there == 0)
         return "nothing of it is there";
     return arena_printf(t->a, "%d of its %zu statements %s there", t->there,
@@ -147,7 +149,7 @@ static void blame_cancelled(const struct apply *ap, const struct task *t,
         err_why(e,
                 "it ran for %s; rehearsed it takes up to %s, and overrun = "
                 "%d; %s",
-                ran, high, ap->s.overrun, what_is_there(t));
+                ran, high, ap->s.overrun, what_is_there(t, g));
         err_fix(e, "rehearse on a clone that is more like production, or "
                    "raise overrun in [budget]");
         return;
@@ -155,7 +157,7 @@ static void blame_cancelled(const struct apply *ap, const struct task *t,
         err_what(e, ERR_FAILED, "%s: cancelled at its deadline", where);
         err_why(e, "it had %s%s%s; %s", ran,
                 *ap->sight.ahead ? ", and waited for " : "", ap->sight.ahead,
-                what_is_there(t));
+                what_is_there(t, g));
         err_fix(e, "run it when no old transaction is open, or give it "
                    "another deadline: -- tidegate: statement_timeout=2h");
         return;

@@ -49,6 +49,7 @@ struct statement {
                                     then the worst is assumed. NULL: parsed */
     bool needs_no_transaction;   /* CREATE INDEX CONCURRENTLY and its kin; with
                                     transaction=none what may commit, too */
+    bool commits;                /* that: it may commit a part of its work */
     const char *breaks_old_code; /* DROP, RENAME, retype, SET NOT NULL: what,
                                     or NULL */
 };

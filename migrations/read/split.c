@@ -271,7 +271,7 @@ static bool judge(struct judge *j, const struct split_piece *p,
     if (!(p->tree ? judge_tree(j, p, at, s) : judge_words(j, p, at, s)))
         return false;
     if (j->none && may_commit(s))
-        s->needs_no_transaction = true;
+        s->commits = s->needs_no_transaction = true;
     return true;
 }
 

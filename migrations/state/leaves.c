@@ -153,3 +153,28 @@ bool leaves_look(const struct index_ask *ask, const char *before,
     *out = found != t.row->drops ? LEAVES_DONE : LEAVES_ABSENT;
     return true;
 }
+
+/* inhdetachpending is there since PostgreSQL 14, as is what sets it. */
+bool leaves_half(const struct index_ask *ask, const char **finish,
+                 struct err *e)
+{
+    struct target t = target_of(ask->a, ask->s);
+    struct pg_result r;
+
+    *finish = NULL;
+    if (!t.row || strcmp(t.row->type, "AlterTableStmt") != 0)
+        return true;
+    if (!pg_query(
+            ask->work, ask->a,
+            "SELECT pg_catalog.format('ALTER TABLE %s DETACH PARTITION"
+            " %s FINALIZE', h.inhparent::regclass, h.inhrelid::regclass)"
+            " FROM pg_catalog.pg_inherits h"
+            " WHERE h.inhrelid = pg_catalog.to_regclass($1)"
+            " AND h.inhparent = pg_catalog.to_regclass($2)"
+            " AND pg_catalog.to_jsonb(h) @> '{\"inhdetachpending\": true}'",
+            (const char *[]){t.name, t.table}, 2, &r, e))
+        return false;
+    if (r.rows)
+        *finish = r.cell[0][0];
+    return true;
+}

@@ -23,5 +23,9 @@ bool leaves_before(const struct index_ask *ask, char **oids, struct err *e);
 /* Afterwards. before: what leaves_before said. */
 bool leaves_look(const struct index_ask *ask, const char *before,
                  enum leaves *out, struct err *e);
+/* The statement that ends what this one has left half done (a partition that
+ * is pending detach), or NULL when nothing is. */
+bool leaves_half(const struct index_ask *ask, const char **finish,
+                 struct err *e);
 
 #endif

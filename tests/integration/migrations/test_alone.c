@@ -396,6 +396,128 @@ static void a_reindex_that_ends_early_leaves_nothing(void **state)
     pg_close(old);
 }
 
+/* Its first half commits; then it waits for old transactions. */
+static void a_detach_that_ends_early_is_finished(void **state)
+{
+    struct fixture *f = *state;
+    const struct migration *m;
+    struct pg *old;
+
+    sql(f, "CREATE TABLE p (id int) PARTITION BY RANGE (id);"
+           "CREATE TABLE c PARTITION OF p FOR VALUES FROM (0) TO (10)");
+    m = one(f, "ALTER TABLE public.p DETACH PARTITION public.c CONCURRENTLY");
+    old = pg_open(f->loop, f->conninfo, "old", 0, &f->e);
+    run_on(f, old, "BEGIN; SELECT count(*) FROM public.p");
+    f->s.alone_ms = 700;
+    assert_false(up(f, m));
+    assert_int_equal(f->r.outcome, APPLY_PARTIAL);
+    assert_int_equal(f->r.retries, 0);
+    assert_non_null(strstr(f->e.what, "cancelled at its deadline"));
+    assert_non_null(strstr(f->e.why, "half detached"));
+    assert_non_null(strstr(f->e.fix, "FINALIZE"));
+    assert_complete(&f->e);
+    assert_sql(f, "SELECT inhdetachpending FROM pg_inherits", "t");
+    assert_sql(f, "SELECT state FROM tidegate.journal", "failed");
+    /* that it goes on waits, too, and leaves it as it is */
+    run_on(f, old, "COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+    assert_false(up(f, m));
+    assert_int_equal(f->r.outcome, APPLY_PARTIAL);
+    assert_sql(f, "SELECT state FROM tidegate.journal", "failed");
+    run_on(f, old, "COMMIT");
+    if (!up(f, m))
+        err_print(&f->e, stderr);
+    assert_int_equal(f->r.outcome, APPLY_DONE);
+    assert_sql(f, "SELECT count(*) FROM pg_inherits", "0");
+    assert_sql(f, "SELECT count(*) FROM tidegate.journal", "0");
+    pg_close(old);
+}
+
+static void a_detach_outwaits_the_lock_timeout(void **state)
+{
+    struct fixture *f = *state;
+    struct pg *old = pg_open(f->loop, f->conninfo, "old", 0, &f->e);
+    struct later l;
+
+    sql(f, "CREATE TABLE p (id int) PARTITION BY RANGE (id);"
+           "CREATE TABLE c PARTITION OF p FOR VALUES FROM (0) TO (10)");
+    run_on(f, old, "BEGIN; SELECT count(*) FROM public.p");
+    later(f, &l,
+          "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE"
+          " 'ALTER TABLE%' AND wait_event_type = 'Lock' AND"
+          " clock_timestamp() - query_start > '500ms')",
+          arena_printf(&f->a, "SELECT pg_terminate_backend(%d)",
+                       pg_backend_pid(old)));
+    if (!up(f, one(f, "ALTER TABLE public.p DETACH PARTITION public.c"
+                      " CONCURRENTLY")))
+        err_print(&f->e, stderr);
+    later_end(&l);
+    assert_int_equal(f->r.outcome, APPLY_DONE);
+    assert_sql(f, "SELECT count(*) FROM pg_inherits", "0");
+    pg_close(old);
+}
+
+static void assert_partly_committed(struct fixture *f)
+{
+    assert_int_equal(f->r.outcome, APPLY_PARTIAL);
+    assert_int_equal(f->r.retries, 0);
+    assert_non_null(strstr(f->e.why, "a part of its work may be there"));
+    assert_non_null(strstr(f->e.fix, "statement 1 in tidegate.journal"));
+    assert_sql(f, "SELECT count(*) FROM public.paid", "1");
+    assert_sql(f, "SELECT state FROM tidegate.journal", "failed");
+}
+
+static void what_commits_by_itself_is_not_run_twice(void **state)
+{
+    struct fixture *f = *state;
+    const char *const ends[] = {
+        "RAISE EXCEPTION 'locked' USING ERRCODE = '55P03'",
+        "RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'", "PERFORM 1 / 0"};
+    const struct migration *m;
+
+    sql(f, "CREATE TABLE paid (id int)");
+    m = one(f, "-- tidegate: transaction=none\nCALL public.p()");
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        sql(f, arena_printf(&f->a,
+                            "CREATE OR REPLACE PROCEDURE p() LANGUAGE plpgsql"
+                            " AS $$ BEGIN INSERT INTO public.paid VALUES (1);"
+                            " COMMIT; %s; END $$",
+                            ends[i]));
+        assert_false(up(f, m));
+        assert_partly_committed(f);
+        /* nor by the next run, until somebody has looked */
+        assert_false(up(f, m));
+        assert_int_equal(f->r.outcome, APPLY_UNKNOWN);
+        assert_non_null(strstr(f->e.fix, "to 'done'"));
+        assert_sql(f, "SELECT count(*) FROM public.paid", "1");
+        sql(f, "TRUNCATE paid; DELETE FROM tidegate.journal");
+    }
+    assert_false(up(f, one(f, "-- tidegate: transaction=none\n"
+                              "DO $$ BEGIN INSERT INTO public.paid VALUES (1);"
+                              " COMMIT; PERFORM 1 / 0; END $$")));
+    assert_partly_committed(f);
+}
+
+static void a_signal_ends_what_commits_by_itself(void **state)
+{
+    struct fixture *f = *state;
+    const struct migration *m =
+        one(f, "-- tidegate: transaction=none\n"
+               "DO $$ BEGIN INSERT INTO public.paid VALUES (1); COMMIT;"
+               " PERFORM pg_catalog.pg_sleep(600); END $$");
+    struct later l;
+
+    sql(f, "CREATE TABLE paid (id int)");
+    later(f, &l, "SELECT EXISTS (SELECT FROM public.paid)", NULL);
+    assert_false(up(f, m));
+    later_end(&l);
+    assert_int_equal(f->e.code, ERR_INTERRUPTED);
+    assert_partly_committed(f);
+    /* looked at, and done */
+    sql(f, "UPDATE tidegate.journal SET state = 'done'");
+    assert_true(up(f, m));
+    assert_sql(f, "SELECT count(*) FROM public.paid", "1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +538,10 @@ int main(void)
         APPLYING(what_runs_alone_far_over_its_estimate_is_cancelled),
         APPLYING(a_build_that_somebody_cancels_leaves_no_index),
         APPLYING(a_reindex_that_ends_early_leaves_nothing),
+        APPLYING(a_detach_that_ends_early_is_finished),
+        APPLYING(a_detach_outwaits_the_lock_timeout),
+        APPLYING(what_commits_by_itself_is_not_run_twice),
+        APPLYING(a_signal_ends_what_commits_by_itself),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

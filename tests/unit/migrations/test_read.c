@@ -283,6 +283,8 @@ static void a_transaction_around_the_whole_is_left_out(void **state)
                      "CALL p(); DO 'BEGIN COMMIT; END'; DO 'BEGIN END'");
     assert_true(s->statements[0].needs_no_transaction);
     assert_true(s->statements[1].needs_no_transaction);
+    assert_true(s->statements[0].commits && s->statements[1].commits);
+    assert_false(s->statements[2].commits);
     assert_false(s->statements[2].needs_no_transaction);
     assert_false(script_of(f, "CALL p()")->statements[0].needs_no_transaction);
     assert_false(script_of(f, "SELECT 1")->wrapped);
