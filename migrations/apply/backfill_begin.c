@@ -117,6 +117,8 @@ static bool begin_row(struct backfill *f, struct err *e)
         f->some |= f->t->down;
         return true;
     }
+    /* beginning a down takes the applied row away: it may be gone */
+    f->unknown = f->t->down && pg_failed(ap->idle)->lost;
     transaction_blame_own(ap, ap->idle, f->t->script->file, e);
     return false;
 }
