@@ -20,8 +20,7 @@
 #include "runner/base/buf.h"
 #include "runner/base/progress.h"
 
-/* What one statement did to one relation. Relations made in the same
- * transaction are left out: nobody waits for them. */
+/* What one statement did to one relation. */
 struct traced_touch {
     struct relation *relation;
     enum lock_mode lock; /* strongest it took; where it took none anew, the
@@ -30,6 +29,7 @@ struct traced_touch {
     int64_t held_ms;     /* until the transaction ended */
     bool rewritten, scanned;
     int64_t changed; /* rows inserted, updated, deleted */
+    int64_t inserted;
 };
 
 /* Whether anybody can be in its way: a relation that this release made is used
@@ -55,6 +55,10 @@ struct traced_statement {
     const struct traced_batches *batches; /* it is all of these; or NULL */
     struct traced_touch *touched;
     size_t n;
+    /* Of relations made in the same transaction: work for which nobody
+     * waits. */
+    struct traced_touch *own;
+    size_t n_own;
 };
 
 struct traced_script {
