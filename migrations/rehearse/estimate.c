@@ -100,6 +100,24 @@ static const struct relation *measure_of(const struct traced_statement *s,
     return t->relation;
 }
 
+/* Some rows here and there: each on a page of its own, and at another place of
+ * each index. The larger the table, the fewer of these are in memory, and the
+ * more are written to the WAL whole. */
+static bool is_scattered(const struct traced_statement *s,
+                         const struct traced_touch *t)
+{
+    int64_t there = t->changed - t->inserted;
+
+    return !s->batches && !t->rewritten && there > ESTIMATE_FEW_ROWS &&
+           2 * there < relation_rows(t->relation);
+}
+
+static double scattered(double ratio)
+{
+    return ratio > 1 ? ratio * (1 + ESTIMATE_SCATTERED * log(ratio) / 1000)
+                     : ratio;
+}
+
 /* What it counts beside the others. Of what the release filled only the rows
  * are known. */
 static double weight_of(const struct relation *rel)
@@ -128,6 +146,8 @@ double estimate_ratio(const struct traced_statement *s, bool *grows)
         ratio = relation_ratio(rel, by_rows);
         if (is_sorted(s, t))
             ratio = sorted(rel, ratio);
+        else if (is_scattered(s, t))
+            ratio = scattered(ratio);
         weight = weight_of(rel);
         clone += weight;
         production += weight * (ratio > 0 ? ratio : 1);

@@ -29,6 +29,10 @@
 #define ESTIMATE_LOAD          1500
 #define ESTIMATE_LOAD_METADATA 3200
 #define ESTIMATE_LOW           600
+/* What updating or deleting some rows of a table adds for each e-fold of it.
+ * Measured on tables of 6 and 15 million rows with six indexes, against 1, 10
+ * and 33 % of them: 2.6 to 3.9, 1.7 to 2.5, 1.4 to 1.7 times as long a row. */
+#define ESTIMATE_SCATTERED 350
 /* A sort that goes to disk in production and did not on the clone. */
 #define ESTIMATE_SPILL 1500
 /* A time so short nobody can promise on a busy server; low leaves room for it,
