@@ -261,9 +261,15 @@ const struct hazard hazards_constraints[] = {
              "tables; a unique one takes its index along, and the old code's "
              "ON CONFLICT fails",
      .also = {{WHOSE_CONSTRAINT, AEL}}},
+    {ALTER("AT_DropConstraint", hazards_cascades), HAZARD_WARNING, "lock",
+     LOCK_NONE,
+     .what = "CASCADE drops the foreign keys that depend on {name} of {table}, "
+             "and locks their tables",
+     .safer = "-- those by name, in migrations of their own, then\n"
+              "ALTER TABLE {table} DROP CONSTRAINT {name};",
+     .also = {{WHOSE_CASCADED, AEL}}},
     {ALTER("AT_AlterConstraint", NULL), HAZARD_NOTE, "lock", AEL,
      .what = "ALTER CONSTRAINT {name} of {table} is instant once it has the "
-             "locks",
-     .also = {{WHOSE_CONSTRAINT, LOCK_ROW_SHARE}}},
+             "lock"},
     {{NULL}},
 };

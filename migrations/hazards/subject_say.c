@@ -4,78 +4,10 @@
 #include <string.h>
 
 #include "migrations/hazards/subject.h"
+#include "migrations/hazards/subject_text.h"
 #include "migrations/server/catalog.h"
 #include "migrations/text/lexer.h"
 #include "runner/base/buf.h"
-
-/* ---- parts of the statement's text ---- */
-
-/* Words that end a DEFAULT, CHECK or REFERENCES of a column. */
-static const char constraint_words[] =
-    "check constraint default generated not null primary references unique "
-    "collate";
-
-static const char *small(const char *text, size_t len, char out[24])
-{
-    size_t i = 0;
-
-    for (; i < len && i < 23; i++)
-        out[i] = (char)tolower((unsigned char)text[i]);
-    out[i] = '\0';
-    return out;
-}
-
-/* From after the first `word` of the clause that stands outside of
- * parentheses (with it, where with says so) to the next constraint. SET NULL
- * and SET DEFAULT belong to a REFERENCES. */
-static const char *part(struct arena *a, const char *text, const char *word,
-                        bool with)
-{
-    const char *from = NULL, *at = text;
-    char here[24], before[24] = "";
-    int depth = 0;
-
-    for (; *at; at += lexer_token(at).len) {
-        struct token t = lexer_token(at);
-        if (t.kind == TOKEN_SYMBOL)
-            depth += (*at == '(' || *at == '[') - (*at == ')' || *at == ']');
-        if (t.kind != TOKEN_WORD || depth)
-            continue;
-        small(at, t.len, here);
-        if (!from && strcmp(here, word) == 0)
-            from = with ? at : at + t.len;
-        else if (from && strcmp(before, "set") != 0 &&
-                 subject_word_in(here, constraint_words))
-            break;
-        memcpy(before, here, sizeof before);
-    }
-    if (!from)
-        return "...";
-    from += lexer_skip(from);
-    return arena_strndup(a, from, lexer_trim(from, (size_t)(at - from)));
-}
-
-/* The statement with a word put in after the first of those words. */
-static char *with_word(struct arena *a, const char *text, const char *after,
-                       const char *word)
-{
-    struct buf b;
-    char here[24];
-    bool done = false;
-
-    buf_init(&b);
-    while (*text) {
-        struct token t = lexer_token(text);
-        buf_add(&b, text, t.len);
-        if (!done && t.kind == TOKEN_WORD &&
-            subject_word_in(small(text, t.len, here), after)) {
-            buf_printf(&b, " %s", word);
-            done = true;
-        }
-        text += t.len;
-    }
-    return buf_into(&b, a);
-}
 
 /* ---- names made of the statement's ---- */
 
@@ -186,13 +118,39 @@ static const char *say_statement(struct arena *a, const struct subject *s)
 
 static const char *say_concurrently(struct arena *a, const struct subject *s)
 {
-    return with_word(a, s->text, "index table view schema database",
-                     "CONCURRENTLY");
+    return text_with_word(a, s->text, "index table view schema database",
+                          "CONCURRENTLY");
 }
 
 static const char *say_only(struct arena *a, const struct subject *s)
 {
-    return with_word(a, s->text, "on", "ONLY");
+    return text_with_word(a, s->text, "on", "ONLY");
+}
+
+static const struct catalog_relation *known(const struct subject *s)
+{
+    return s->catalog && *s->table ? catalog_relation(s->catalog, s->table)
+                                   : NULL;
+}
+
+static const char *say_key(struct arena *a, const struct subject *s)
+{
+    const struct catalog_relation *r = known(s);
+
+    (void)a;
+    return r && r->key ? r->key : "KEY";
+}
+
+static const char *say_bounded(struct arena *a, const struct subject *s)
+{
+    const struct node *target = node_get(s->stmt, "relation");
+    const struct node *alias = node_get(target, "alias");
+    const char *by =
+        alias ? node_str(alias, "aliasname") : node_str(target, "relname");
+
+    return text_bounded(
+        a, s->text,
+        arena_printf(a, "%s.%s", subject_quoted(a, by), say_key(a, s)));
 }
 
 static const char *say_clause(struct arena *a, const struct subject *s)
@@ -214,22 +172,22 @@ static const char *say_named(struct arena *a, const struct subject *s)
 
 static const char *say_default(struct arena *a, const struct subject *s)
 {
-    return part(a, s->clause, "default", false);
+    return text_part(a, s->clause, "default", false);
 }
 
 static const char *say_check(struct arena *a, const struct subject *s)
 {
-    return part(a, s->clause, "check", true);
+    return text_part(a, s->clause, "check", true);
 }
 
 static const char *say_references(struct arena *a, const struct subject *s)
 {
-    return part(a, s->clause, "references", true);
+    return text_part(a, s->clause, "references", true);
 }
 
 static const char *say_generated(struct arena *a, const struct subject *s)
 {
-    const char *from = part(a, s->clause, "as", false), *at = from;
+    const char *from = text_part(a, s->clause, "as", false), *at = from;
     int depth = 0;
 
     for (; *at; at += lexer_token(at).len) {
@@ -307,7 +265,7 @@ static const char *say_bound(struct arena *a, const struct subject *s)
 
     for (; *at; at += lexer_token(at).len)
         if (lexer_token(at).kind == TOKEN_WORD &&
-            subject_word_in(small(at, lexer_token(at).len, here),
+            subject_word_in(text_small(at, lexer_token(at).len, here),
                             "for default"))
             return arena_strdup(a, at);
     return "FOR VALUES ...";
@@ -326,20 +284,6 @@ static const char *say_moved(struct arena *a, const struct subject *s)
 {
     return arena_printf(a, "%s.%s", say_new(a, s),
                         subject_quoted(a, bare(a, s->table)));
-}
-
-static const struct catalog_relation *known(const struct subject *s)
-{
-    return s->catalog && *s->table ? catalog_relation(s->catalog, s->table)
-                                   : NULL;
-}
-
-static const char *say_key(struct arena *a, const struct subject *s)
-{
-    const struct catalog_relation *r = known(s);
-
-    (void)a;
-    return r && r->key ? r->key : "KEY";
 }
 
 static const char *say_indexes(struct arena *a, const struct subject *s)
@@ -394,6 +338,7 @@ static const struct {
     {"statement", say_statement},
     {"concurrently", say_concurrently},
     {"only", say_only},
+    {"bounded", say_bounded},
     {"clause", say_clause},
     {"named", say_named},
     {"default", say_default},
