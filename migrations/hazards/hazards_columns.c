@@ -293,11 +293,13 @@ const struct hazard hazards_columns[] = {
      .breaks = true,
      .what = "new column {name} of {table} is NOT NULL without default: fails "
              "if the table has rows, and the old code's INSERT fails",
-     .safer = ADD "-- old rows in batches, then with phase=after:\n"
-                  "ALTER TABLE {table} ADD CONSTRAINT {own:present} CHECK "
-                  "({name} IS NOT NULL) NOT VALID;\n" APART
-                  "ALTER TABLE {table} VALIDATE CONSTRAINT {own:present};\n"
-                  "ALTER TABLE {table} ALTER COLUMN {name} SET NOT NULL;"},
+     .safer = ADD IN_BATCHES
+     "UPDATE {table} SET {name} = VALUE WHERE {name} IS NULL" BETWEEN
+     "\n-- in a migration of its own, with phase=after:\n"
+     "ALTER TABLE {table} ADD CONSTRAINT {own:present} CHECK "
+     "({name} IS NOT NULL) NOT VALID;\n" APART
+     "ALTER TABLE {table} VALIDATE CONSTRAINT {own:present};\n"
+     "ALTER TABLE {table} ALTER COLUMN {name} SET NOT NULL;"},
     {ALTER("AT_AddColumn", volatile_default), HAZARD_WARNING, "rewrite", AEL,
      .rewrites = true, .scans = true,
      .what = "new column {name} of {table} has a default that may differ for "

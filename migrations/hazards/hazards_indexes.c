@@ -128,10 +128,9 @@ const struct hazard hazards_indexes[] = {
      .what = "CREATE INDEX blocks writes to {table} and all its partitions "
              "while it builds, and CONCURRENTLY is not for partitioned tables",
      .safer = "{only};\n"
-              "-- for each partition P, in a migration with "
-              "transaction=none:\n"
-              "CREATE INDEX CONCURRENTLY P_INDEX ON P ...;\n"
-              "ALTER INDEX {name} ATTACH PARTITION P_INDEX;"},
+              "-- then for each partition, with transaction=none, the same "
+              "CONCURRENTLY, and\n"
+              "-- ALTER INDEX ... ATTACH PARTITION ..."},
     {{"IndexStmt", NULL, index_in_vain},
      HAZARD_ERROR,
      "fails",

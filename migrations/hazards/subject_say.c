@@ -11,24 +11,6 @@
 
 /* ---- names made of the statement's ---- */
 
-/* The last part of a name, without its quotes. */
-static char *bare(struct arena *a, const char *name)
-{
-    const char *from = name;
-    struct buf b;
-
-    buf_init(&b);
-    for (const char *p = name; *p; p += lexer_token(p).len)
-        if (*p == '.')
-            from = p + 1;
-    for (bool in = *from == '"'; *from; from++)
-        if (in && *from == '"' && from[1] == '"')
-            buf_char(&b, *from++);
-        else if (!in || *from != '"')
-            buf_char(&b, *from);
-    return buf_into(&b, a);
-}
-
 /* PostgreSQL's names for constraints that have none. */
 static const char *constraint_name(struct arena *a, const struct subject *s)
 {
@@ -53,24 +35,79 @@ static const char *constraint_name(struct arena *a, const struct subject *s)
                     ? node_str(node_item(s->constraint, kinds[i].columns, 0),
                                "sval")
                     : "";
-        return subject_quoted(a, arena_printf(a, "%s%s%s_%s", bare(a, s->table),
-                                              *first ? "_" : "", first,
-                                              kinds[i].suffix));
+        return subject_quoted(
+            a, arena_printf(a, "%s%s%s_%s", text_bare(a, s->table),
+                            *first ? "_" : "", first, kinds[i].suffix));
     }
     return "NAME";
 }
 
-static const char *columns(struct arena *a, const struct subject *s)
+static const char *columns(struct arena *a, const struct subject *s,
+                           const char *field)
 {
     struct buf b;
 
     buf_init(&b);
-    for (size_t i = 0; i < node_count(s->constraint, "keys"); i++)
+    for (size_t i = 0; i < node_count(s->constraint, field); i++)
         buf_printf(
             &b, "%s%s", i ? ", " : "",
             subject_quoted(
-                a, node_str(node_item(s->constraint, "keys", i), "sval")));
+                a, node_str(node_item(s->constraint, field, i), "sval")));
     return buf_into(&b, a);
+}
+
+/* The template for each column of a key: %s is the table, the bare table and
+ * column, the column. */
+static const char *each_key(struct arena *a, const struct subject *s, bool add)
+{
+    struct buf b;
+
+    buf_init(&b);
+    for (size_t i = 0; i < node_count(s->constraint, "keys"); i++) {
+        const char *raw = node_str(node_item(s->constraint, "keys", i), "sval");
+        const char *column = subject_quoted(a, raw);
+        const char *own = subject_quoted(
+            a, arena_printf(a, "%s_%s_present", text_bare(a, s->table), raw));
+        if (add)
+            buf_printf(&b,
+                       "ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s IS NOT "
+                       "NULL) NOT VALID;\n",
+                       s->table, own, column);
+        else
+            buf_printf(&b,
+                       "ALTER TABLE %s VALIDATE CONSTRAINT %s;\n"
+                       "ALTER TABLE %s ALTER COLUMN %s SET NOT NULL;\n"
+                       "ALTER TABLE %s DROP CONSTRAINT %s;\n",
+                       s->table, own, s->table, column, s->table, own);
+    }
+    return buf_into(&b, a);
+}
+
+static const char *say_each_check(struct arena *a, const struct subject *s)
+{
+    return each_key(a, s, true);
+}
+
+static const char *say_each_present(struct arena *a, const struct subject *s)
+{
+    return each_key(a, s, false);
+}
+
+static const char *say_including(struct arena *a, const struct subject *s)
+{
+    const char *list = columns(a, s, "including");
+
+    return *list ? arena_printf(a, " INCLUDE (%s)", list) : "";
+}
+
+static const char *say_deferrable(struct arena *a, const struct subject *s)
+{
+    (void)a;
+    if (!node_bool(s->constraint, "deferrable"))
+        return "";
+    return node_bool(s->constraint, "initdeferred")
+               ? " DEFERRABLE INITIALLY DEFERRED"
+               : " DEFERRABLE";
 }
 
 /* ---- the marks ---- */
@@ -118,8 +155,18 @@ static const char *say_statement(struct arena *a, const struct subject *s)
 
 static const char *say_concurrently(struct arena *a, const struct subject *s)
 {
-    return text_with_word(a, s->text, "index table view schema database",
-                          "CONCURRENTLY");
+    const char *word = "CONCURRENTLY", *column;
+
+    /* an index has to have a name: after a crash it is looked for */
+    if (node_is(s->stmt, "IndexStmt") && !*s->name) {
+        column = node_str(node_item(s->stmt, "index_params", 0), "name");
+        word = arena_printf(
+            a, "CONCURRENTLY %s",
+            subject_quoted(a,
+                           arena_printf(a, "%s_%s_idx", text_bare(a, s->table),
+                                        *column ? column : "expr")));
+    }
+    return text_with_word(a, s->text, "index table view schema database", word);
 }
 
 static const char *say_only(struct arena *a, const struct subject *s)
@@ -200,7 +247,7 @@ static const char *say_generated(struct arena *a, const struct subject *s)
 
 static const char *say_columns(struct arena *a, const struct subject *s)
 {
-    return columns(a, s);
+    return columns(a, s, "keys");
 }
 
 static const char *say_keykind(struct arena *a, const struct subject *s)
@@ -215,7 +262,8 @@ static const char *say_constraint(struct arena *a, const struct subject *s)
 {
     const char *name = node_str(node_get(s->stmt, "def"), "conname");
 
-    return *name ? subject_quoted(a, name) : "NAME";
+    return subject_quoted(
+        a, *name ? name : arena_printf(a, "%s_check", text_bare(a, s->name)));
 }
 
 struct reference {
@@ -283,7 +331,34 @@ static const char *say_new(struct arena *a, const struct subject *s)
 static const char *say_moved(struct arena *a, const struct subject *s)
 {
     return arena_printf(a, "%s.%s", say_new(a, s),
-                        subject_quoted(a, bare(a, s->table)));
+                        subject_quoted(a, text_bare(a, s->table)));
+}
+
+/* For each partition that holds rows, or one that stands for all. */
+static const char *leaves(struct arena *a, const struct subject *s,
+                          const char *command)
+{
+    const struct catalog_relation *r = known(s);
+    struct buf b;
+
+    buf_init(&b);
+    for (size_t i = 0; r && i < r->n_below; i++)
+        if (r->below[i].kind != 'p')
+            buf_printf(&b, "ALTER TABLE %s %s;\n", r->below[i].name, command);
+    if (!b.len)
+        buf_printf(&b, "ALTER TABLE PARTITION %s;\n", command);
+    return buf_into(&b, a);
+}
+
+static const char *say_leaves_add(struct arena *a, const struct subject *s)
+{
+    return leaves(a, s, arena_printf(a, "%s NOT VALID", say_named(a, s)));
+}
+
+static const char *say_leaves_validate(struct arena *a, const struct subject *s)
+{
+    return leaves(a, s,
+                  arena_printf(a, "VALIDATE CONSTRAINT %s", say_name(a, s)));
 }
 
 static const char *say_indexes(struct arena *a, const struct subject *s)
@@ -339,6 +414,12 @@ static const struct {
     {"concurrently", say_concurrently},
     {"only", say_only},
     {"bounded", say_bounded},
+    {"leaves:add", say_leaves_add},
+    {"leaves:validate", say_leaves_validate},
+    {"each:check", say_each_check},
+    {"each:present", say_each_present},
+    {"including", say_including},
+    {"deferrable", say_deferrable},
     {"clause", say_clause},
     {"named", say_named},
     {"default", say_default},
@@ -365,7 +446,7 @@ static const struct {
 static const char *made_name(struct arena *a, const struct subject *s,
                              const char *mark)
 {
-    const char *name = bare(a, say_name(a, s));
+    const char *name = text_bare(a, say_name(a, s));
     bool whole = !s->cmd || strcmp(mark, "own:new") == 0 ||
                  (!s->column && !*node_str(s->cmd, "name"));
 
@@ -375,9 +456,9 @@ static const char *made_name(struct arena *a, const struct subject *s,
         return NULL;
     if (whole)
         return subject_quoted(
-            a, arena_printf(a, "%s_%s", bare(a, s->table), mark + 4));
+            a, arena_printf(a, "%s_%s", text_bare(a, s->table), mark + 4));
     return subject_quoted(
-        a, arena_printf(a, "%s_%s_%s", bare(a, s->table), name, mark + 4));
+        a, arena_printf(a, "%s_%s_%s", text_bare(a, s->table), name, mark + 4));
 }
 
 static const char *fill(struct arena *a, const struct subject *s,

@@ -121,3 +121,20 @@ char *text_bounded(struct arena *a, const char *text, const char *key)
         buf_printf(&b, " %s", p.returning);
     return buf_into(&b, a);
 }
+
+char *text_bare(struct arena *a, const char *name)
+{
+    const char *from = name;
+    struct buf b;
+
+    buf_init(&b);
+    for (const char *p = name; *p; p += lexer_token(p).len)
+        if (*p == '.')
+            from = p + 1;
+    for (bool in = *from == '"'; *from; from++)
+        if (in && *from == '"' && from[1] == '"')
+            buf_char(&b, *from++);
+        else if (!in || *from != '"')
+            buf_char(&b, *from);
+    return buf_into(&b, a);
+}

@@ -21,5 +21,7 @@ char *text_with_word(struct arena *a, const char *text, const char *after,
                      const char *word);
 /* An UPDATE or DELETE whose WHERE says "and key BETWEEN $1 AND $2" as well. */
 char *text_bounded(struct arena *a, const char *text, const char *key);
+/* The last part of a name, without its quotes. */
+char *text_bare(struct arena *a, const char *name);
 
 #endif

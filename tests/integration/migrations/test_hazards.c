@@ -16,110 +16,8 @@
 
 #include "migrations/lint/lint.h"
 #include "runner/base/buf.h"
-#include "tests/integration/migrations/hazard_rows.h"
+#include "tests/integration/migrations/hazard_tables.h"
 #include "tests/integration/migrations/rehearsing.h"
-
-/* Their lists, one after the other. */
-static const struct hazard_row *const lists[] = {
-    hazard_rows_columns, hazard_rows_constraints, hazard_rows_tables,
-    hazard_rows_partitions};
-#define LISTS    (sizeof lists / sizeof *lists)
-#define ROWS_MAX 400
-static const struct hazard_row *rows[ROWS_MAX];
-static size_t n_rows;
-
-/* $ becomes t<i>. */
-static char *named(struct fixture *f, const char *text, size_t i)
-{
-    struct buf b;
-
-    buf_init(&b);
-    for (; *text; text++)
-        if (*text == '$')
-            buf_printf(&b, "t%zu", i);
-        else
-            buf_char(&b, *text);
-    return buf_into(&b, &f->a);
-}
-
-/* "public.t7", or what has a schema of its own. */
-static const char *relation_of(struct fixture *f, const char *relation,
-                               size_t i)
-{
-    return named(f,
-                 strchr(relation, '.')
-                     ? relation
-                     : arena_printf(&f->a, "public.%s", relation),
-                 i);
-}
-
-/* HAZARD_ROWS='|46|46 one|' takes those alone. */
-static bool is_wanted(const struct hazard_row *row)
-{
-    const char *only = getenv("HAZARD_ROWS");
-    char name[64];
-
-    snprintf(name, sizeof name, "|%s|", row->row);
-    return !only || strstr(only, name);
-}
-
-static void take_rows(void)
-{
-    n_rows = 0;
-    for (size_t i = 0; i < LISTS; i++)
-        for (const struct hazard_row *row = lists[i]; row->row; row++) {
-            assert_true(n_rows < ROWS_MAX);
-            if (is_wanted(row))
-                rows[n_rows++] = row;
-        }
-}
-
-/* In the server's own folder (allow_in_place_tablespaces). */
-static void make_space(struct fixture *f, const char *name)
-{
-    if (!*database_ask(f, "postgres",
-                       arena_printf(&f->a,
-                                    "SELECT 1 FROM pg_tablespace WHERE "
-                                    "spcname = '%s'",
-                                    name)))
-        database_run(
-            f, "postgres",
-            arena_printf(&f->a, "CREATE TABLESPACE %s LOCATION ''", name));
-}
-
-/* What the rows lean on: hold('v') has another session read v for a while. */
-static const char leant_on[] =
-    "CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler;"
-    "CREATE EXTENSION dblink;"
-    "CREATE FUNCTION hold(what text) RETURNS void LANGUAGE plpgsql AS "
-    "$f$ BEGIN IF 'b' = ANY (dblink_get_connections()) THEN "
-    "PERFORM dblink_disconnect('b'); END IF; "
-    "PERFORM dblink_connect('b', format('dbname=%s user=%s port=%s host=%s', "
-    "current_database(), current_user, current_setting('port'), "
-    "split_part(current_setting('unix_socket_directories'), ',', 1))); "
-    "PERFORM dblink_exec('b', 'SET idle_in_transaction_session_timeout = "
-    "600'); PERFORM dblink_exec('b', 'BEGIN'); "
-    "PERFORM * FROM dblink('b', format('SELECT 1 FROM %I LIMIT 1', what)) "
-    "AS r(i int); END $f$;";
-
-static void make_tables(struct fixture *f)
-{
-    struct buf b;
-
-    take_rows();
-    make_space(f, "hazard_space");
-    make_space(f, "hazard_all");
-    buf_init(&b);
-    buf_str(&b, leant_on);
-    for (size_t i = 0; i < n_rows; i++)
-        buf_printf(&b,
-                   "CREATE TABLE t%zu (id int PRIMARY KEY, a int, b text, "
-                   "ts timestamp); INSERT INTO t%zu SELECT i, i, 'x', now() "
-                   "FROM generate_series(1, 3000) i; %s;\n",
-                   i, i, named(f, rows[i]->setup, i));
-    database_make(f, "hazards", b.data);
-    buf_release(&b);
-}
 
 static bool as_said(const struct seen *seen, const struct touched *t)
 {
@@ -135,16 +33,17 @@ static int row_judge(struct fixture *f, size_t i,
 {
     int wrong = 0;
 
-    for (const struct seen *seen = rows[i]->seen; seen->relation; seen++) {
-        const char *name = relation_of(f, seen->relation, i);
+    for (const struct seen *seen = hazard_rows[i]->seen; seen->relation;
+         seen++) {
+        const char *name = hazard_relation(f, seen->relation, i);
         const struct touched *t = touched_find(s, name);
         if (as_said(seen, t))
             continue;
         wrong++;
         print_error("row %s: %s: want %s rewrite %d scan %d, got %s %d %d\n",
-                    rows[i]->row, seen->relation, seen->lock, seen->rewrite,
-                    seen->scan, t ? t->lock : "nothing", t ? t->rewritten : -1,
-                    t ? t->scanned : -1);
+                    hazard_rows[i]->row, seen->relation, seen->lock,
+                    seen->rewrite, seen->scan, t ? t->lock : "nothing",
+                    t ? t->rewritten : -1, t ? t->scanned : -1);
     }
     return wrong;
 }
@@ -188,7 +87,7 @@ static void lint_row(struct fixture *f, size_t i, struct catalog *c,
 {
     struct lint_run run = {.catalog = c};
     struct sql_file file = {.name = "0001_row.up.sql"};
-    char *text = named(f, rows[i]->sql, i), *cut;
+    char *text = hazard_named(f, hazard_rows[i]->sql, i), *cut;
     struct finding *list;
     int last = 1;
     size_t n;
@@ -210,8 +109,8 @@ static void lint_row(struct fixture *f, size_t i, struct catalog *c,
 static const struct seen *seen_find(struct fixture *f, size_t i,
                                     const char *relation)
 {
-    for (const struct seen *seen = rows[i]->seen; seen->relation; seen++)
-        if (strcmp(relation_of(f, seen->relation, i), relation) == 0)
+    for (const struct seen *seen = hazard_rows[i]->seen; seen->relation; seen++)
+        if (strcmp(hazard_relation(f, seen->relation, i), relation) == 0)
             return seen;
     return NULL;
 }
@@ -250,7 +149,7 @@ static int lint_exact(struct fixture *f, size_t i, struct catalog *c,
             continue;
         wrong++;
         print_error("row %s: lint says %s of %s, %d %d; measured %s %d %d\n",
-                    rows[i]->row, lock_mode_name(t->lock), t->relation,
+                    hazard_rows[i]->row, lock_mode_name(t->lock), t->relation,
                     t->rewrites, t->scans, m ? m->lock : "nothing",
                     m ? m->rewritten : 0, m ? m->scanned : 0);
     }
@@ -262,12 +161,14 @@ static int lint_whole(struct fixture *f, size_t i, struct said *said)
 {
     int wrong = 0;
 
-    for (const struct seen *seen = rows[i]->seen; seen->relation; seen++) {
-        const char *name = relation_of(f, seen->relation, i);
+    for (const struct seen *seen = hazard_rows[i]->seen; seen->relation;
+         seen++) {
+        const char *name = hazard_relation(f, seen->relation, i);
         if (said_find(said, name))
             continue;
         wrong++;
-        print_error("row %s: lint says nothing of %s\n", rows[i]->row, name);
+        print_error("row %s: lint says nothing of %s\n", hazard_rows[i]->row,
+                    name);
     }
     return wrong;
 }
@@ -287,8 +188,9 @@ static int lint_worst(struct fixture *f, size_t i, struct said *said)
 {
     int wrong = 0;
 
-    for (const struct seen *seen = rows[i]->seen; seen->relation; seen++) {
-        const char *name = named(f, seen->relation, i);
+    for (const struct seen *seen = hazard_rows[i]->seen; seen->relation;
+         seen++) {
+        const char *name = hazard_named(f, seen->relation, i);
         const struct finding_touch *t = said_find(said, name);
         bool covered = t && no_less(t, seen);
         for (size_t j = 0; !t && j < said->n; j++)
@@ -303,7 +205,7 @@ static int lint_worst(struct fixture *f, size_t i, struct said *said)
             continue;
         wrong++;
         print_error("row %s: lint alone says less of %s than is\n",
-                    rows[i]->row, name);
+                    hazard_rows[i]->row, name);
     }
     return wrong;
 }
@@ -313,7 +215,7 @@ static int lint_judge(struct fixture *f, size_t i, struct catalog *c,
 {
     struct said with, without;
 
-    if (rows[i]->differs)
+    if (hazard_rows[i]->differs)
         return 0;
     lint_row(f, i, c, &with);
     lint_row(f, i, NULL, &without);
@@ -329,7 +231,7 @@ static int lint_all(struct fixture *f)
     int wrong = 0;
 
     assert_non_null(c);
-    for (size_t i = 0; i < n_rows; i++)
+    for (size_t i = 0; i < hazard_rows_n; i++)
         wrong += lint_judge(f, i, c, &f->out.list[i].up[f->out.list[i].n - 1]);
     if (catalog_failed(c, &f->e)) {
         err_print(&f->e, stderr);
@@ -342,22 +244,23 @@ static int lint_all(struct fixture *f)
 static void every_row_is_measured_as_it_says(void **state)
 {
     struct fixture *f = *state;
-    const struct migration *list[ROWS_MAX];
+    const struct migration *list[HAZARD_ROWS_MAX];
     struct rehearse_settings s = by_dump(f, "hazards");
     int wrong = 0;
 
-    make_tables(f);
-    for (size_t i = 0; i < n_rows; i++)
-        list[i] = migration_make(
-            f, arena_printf(&f->a, "%04zu_row%s", i, rows[i]->apart ? "!" : ""),
-            named(f, rows[i]->sql, i), NULL);
-    if (!rehearse(f, &s, list, n_rows))
+    hazard_tables_make(f);
+    for (size_t i = 0; i < hazard_rows_n; i++)
+        list[i] = migration_make(f,
+                                 arena_printf(&f->a, "%04zu_row%s", i,
+                                              hazard_rows[i]->apart ? "!" : ""),
+                                 hazard_named(f, hazard_rows[i]->sql, i), NULL);
+    if (!rehearse(f, &s, list, hazard_rows_n))
         err_print(&f->e, stderr);
     assert_int_equal(f->e.code, ERR_NONE);
     if (f->out.failed)
         fail_msg("%s", f->out.failed);
-    assert_int_equal(f->out.n, n_rows);
-    for (size_t i = 0; i < n_rows; i++)
+    assert_int_equal(f->out.n, hazard_rows_n);
+    for (size_t i = 0; i < hazard_rows_n; i++)
         wrong += row_judge(f, i, &f->out.list[i].up[f->out.list[i].n - 1]);
     wrong += lint_all(f);
     assert_int_equal(wrong, 0);

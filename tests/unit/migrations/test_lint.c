@@ -82,7 +82,8 @@ static const char *const catalog_only[] = {
     "DROP CONSTRAINT {name} of {table} is",
     "CREATE INDEX blocks writes to {table} and all its partitions",
     "{name} stays beside",
-    "ATTACH PARTITION reads nothing",
+    "foreign key {name} of {table} takes over",
+    "ATTACH PARTITION reads hardly anything",
     "RENAME of constraint {name} of {table} alone",
 };
 
@@ -144,6 +145,17 @@ static void safer_is_sql_of_the_statement_itself(void **state)
          "-- in a migration of its own:\n"
          "ALTER TABLE shop.t VALIDATE CONSTRAINT t_a_fkey;"},
         {"ALTER TABLE t ADD PRIMARY KEY (a, \"B\")",
+         "ALTER TABLE t ADD CONSTRAINT t_a_present CHECK (a IS NOT NULL) NOT "
+         "VALID;\n"
+         "ALTER TABLE t ADD CONSTRAINT \"t_B_present\" CHECK (\"B\" IS NOT "
+         "NULL) NOT VALID;\n"
+         "-- in a migration of its own:\n"
+         "ALTER TABLE t VALIDATE CONSTRAINT t_a_present;\n"
+         "ALTER TABLE t ALTER COLUMN a SET NOT NULL;\n"
+         "ALTER TABLE t DROP CONSTRAINT t_a_present;\n"
+         "ALTER TABLE t VALIDATE CONSTRAINT \"t_B_present\";\n"
+         "ALTER TABLE t ALTER COLUMN \"B\" SET NOT NULL;\n"
+         "ALTER TABLE t DROP CONSTRAINT \"t_B_present\";\n"
          "-- in a migration of its own, with transaction=none:\n"
          "CREATE UNIQUE INDEX CONCURRENTLY t_pkey ON t (a, \"B\");\n"
          "-- in a migration of its own:\n"
@@ -181,13 +193,12 @@ static void safer_is_sql_of_the_statement_itself(void **state)
         {"UPDATE t SET a = 1",
          "-- tidegate: batch=t key=KEY size=5000\n"
          "UPDATE t SET a = 1 WHERE t.KEY BETWEEN $1 AND $2;\n"},
-        {"WITH o AS (SELECT 1 WHERE true) DELETE FROM s.t x USING u WHERE a = "
-         "1 "
-         "OR b = 2 RETURNING a",
+        {"WITH o AS (SELECT 1 WHERE true) DELETE FROM s.t x USING u "
+         "WHERE x.a = u.a OR x.b = u.b RETURNING a",
          "-- tidegate: batch=s.t key=KEY size=5000\n"
-         "WITH o AS (SELECT 1 WHERE true) DELETE FROM s.t x USING u WHERE (x.a "
-         "= "
-         "u.a OR x.b = u.b) AND x.KEY BETWEEN $1 AND $2 RETURNING a;\n"},
+         "WITH o AS (SELECT 1 WHERE true) DELETE FROM s.t x USING u "
+         "WHERE (x.a = u.a OR x.b = u.b) AND x.KEY BETWEEN $1 AND $2 "
+         "RETURNING a;\n"},
         {"ALTER TABLE t DETACH PARTITION p",
          "ALTER TABLE t DETACH PARTITION p CONCURRENTLY;"},
         {"ALTER TABLE t RENAME TO u",
