@@ -354,11 +354,12 @@ const struct hazard hazards_columns[] = {
     {ALTER("AT_AddColumn", column_unique), HAZARD_WARNING, "scan", AEL,
      .scans = true,
      .what = "new column {name} of {table} builds an index under lock",
-     .safer = ADD "-- in a migration of its own, with transaction=none:\n"
-                  "CREATE UNIQUE INDEX CONCURRENTLY {own:key} ON {table} "
-                  "({name});\n" APART
-                  "ALTER TABLE {table} ADD CONSTRAINT {own:key} UNIQUE USING "
-                  "INDEX {own:key};"},
+     .safer = "ALTER TABLE {table} ADD COLUMN {name} {type:plain};\n"
+              "-- in a migration of its own, with transaction=none:\n"
+              "CREATE UNIQUE INDEX CONCURRENTLY {own:key} ON {table} "
+              "({name});\n" APART
+              "ALTER TABLE {table} ADD CONSTRAINT {own:key} UNIQUE USING "
+              "INDEX {own:key};"},
     {ALTER("AT_AddColumn", maybe_domain), HAZARD_NOTE, "rewrite", AEL,
      .rewrites = true, .scans = true, .worst = true,
      .what = "if type {type} is a domain with constraints, adding {name} "
@@ -389,8 +390,8 @@ const struct hazard hazards_columns[] = {
     {ALTER("AT_DropColumn", drop_cascades), HAZARD_WARNING, "lock", LOCK_NONE,
      .what = "CASCADE drops what depends on {name} of {table}, and locks the "
              "tables that it was a part of",
-     .safer = "-- what depends on it by name, in the same migration, then\n"
-              "ALTER TABLE {table} DROP COLUMN {name};",
+     .safer = "-- what depends on it by name, in the same migration, then "
+              "without CASCADE",
      .also = {{WHOSE_CASCADED, AEL}}},
     {ALTER("AT_DropColumn", of_type), HAZARD_ERROR, "breaks-old-code", AEL,
      .breaks = true, .what = "DROP ATTRIBUTE {name} of {table}", .safer = LATER,

@@ -310,8 +310,8 @@ const struct hazard hazards_constraints[] = {
      LOCK_NONE,
      .what = "CASCADE drops the foreign keys that depend on {name} of {table}, "
              "and locks their tables",
-     .safer = "-- those by name, in migrations of their own, then\n"
-              "ALTER TABLE {table} DROP CONSTRAINT {name};",
+     .safer = "-- those by name, each in a migration of its own, then without "
+              "CASCADE",
      .also = {{WHOSE_CASCADED, AEL}}},
     {ALTER("AT_AlterConstraint", NULL), HAZARD_NOTE, "lock", AEL,
      .what = "ALTER CONSTRAINT {name} of {table} is instant once it has the "

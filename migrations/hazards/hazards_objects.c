@@ -57,9 +57,11 @@ static bool has_dependents(const struct subject *s)
         "OBJECT_SEQUENCE OBJECT_FUNCTION OBJECT_PROCEDURE OBJECT_TYPE "
         "OBJECT_DOMAIN";
 
-    return s->catalog &&
-           subject_word_in(node_enum(s->stmt, "remove_type"), kinds) &&
-           catalog_dependents(s->catalog, kind_of(s), s->name, NULL);
+    const char *dependents = NULL;
+
+    if (s->catalog && subject_word_in(node_enum(s->stmt, "remove_type"), kinds))
+        dependents = catalog_dependents(s->catalog, kind_of(s), s->name, NULL);
+    return dependents && !subject_dropped(s->made, dependents);
 }
 
 static bool policy_missed(const struct subject *s)

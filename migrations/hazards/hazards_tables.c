@@ -258,11 +258,13 @@ const struct hazard hazards_tables[] = {
              "both under ACCESS EXCLUSIVE, unless validated CHECKs of theirs "
              "say the bound",
      .safer =
-         "-- each in a migration of its own, BOUND being what {bound} says:\n"
+         "-- in a migration of its own, BOUND being what {bound} says:\n"
          "ALTER TABLE {partition} ADD CONSTRAINT {own:bound} CHECK (BOUND) NOT "
          "VALID;\n"
+         "-- in a migration of its own:\n"
          "ALTER TABLE {partition} VALIDATE CONSTRAINT {own:bound};\n"
-         "-- and the opposite of BOUND on the default partition; then\n"
+         "-- so the opposite of BOUND on the default partition; then, in a "
+         "migration of its own:\n"
          "{statement};",
      .also = {{WHOSE_PARTITION, AEL, .scans = true},
               {WHOSE_DEFAULT, AEL, .scans = true},

@@ -81,6 +81,9 @@ bool subject_made(const struct fresh *fresh, const char *kind,
                   const char *name);
 bool subject_makes(const struct fresh *fresh, const char *kind,
                    const char *name);
+/* Whether the file dropped, before this statement, each of what a list in words
+ * names ("view public.totals, trigger t on table u"). */
+bool subject_dropped(const struct fresh *fresh, const char *list);
 bool fresh_has(const struct fresh_set *set, const char *key);
 /* The key of an object of that kind (an ObjectType); "" for none. */
 const char *subject_key(struct arena *a, const char *objtype,

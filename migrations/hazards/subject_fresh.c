@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "migrations/hazards/subject.h"
+#include "migrations/hazards/subject_text.h"
 #include "runner/base/buf.h"
 
 /* ---- keys ---- */
@@ -172,6 +173,30 @@ bool subject_makes(const struct fresh *fresh, const char *kind,
                    const char *name)
 {
     return fresh && holds(&fresh->later, kind, name);
+}
+
+static bool dropped_in(const struct fresh_set *set, const char *text,
+                       size_t len)
+{
+    for (size_t i = 0; i < set->cap; i++) {
+        const struct fresh_key *at = &set->slot[i];
+        if (at->key && at->is && strncmp(at->key, "dropped ", 8) == 0 &&
+            memmem(text, len, at->key + 8, strlen(at->key + 8)))
+            return true;
+    }
+    return false;
+}
+
+bool subject_dropped(const struct fresh *fresh, const char *list)
+{
+    while (fresh && *list) {
+        const char *end = strstr(list, ", ");
+        size_t len = end ? (size_t)(end - list) : strlen(list);
+        if (!dropped_in(&fresh->made, list, len))
+            return false;
+        list += len + (end ? 2 : 0);
+    }
+    return fresh != NULL;
 }
 
 /* ---- what a statement makes ---- */
@@ -403,6 +428,8 @@ static void make_parts(const struct subject *s, void *arg)
         make_column(m, s);
         make_constraint(m, s);
     }
+    if (node_is(s->stmt, "DropStmt"))
+        make(m, "dropped", text_bare(m->a, s->name));
     if (node_is(s->stmt, "GrantStmt") && node_bool(s->stmt, "is_grant"))
         make_rights(m, s);
 }
