@@ -21,8 +21,8 @@ struct layout_entry {
     const char *name;    /* what tidegate calls it: unique, and stays */
     const char *version; /* what the tool's own table calls it: unique */
     int64_t number;      /* -1: its place in the list is its order */
-    struct sql_file up, down;
-    bool has_down;
+    struct sql_file up, down, verify;
+    bool has_down, has_verify;
     const char *repeats; /* Flyway's R__x: "R__x"; the name bears a digest */
 };
 

@@ -1,8 +1,9 @@
-/* sqitch: a plan (sqitch_plan.h), and beside it deploy/NAME.sql and
- * revert/NAME.sql; of a change that was reworked later NAME@TAG.sql, with the
- * first tag after it that has a file. verify/ is not run: a rehearsal compares
- * more. sqitch hands a script to psql, which commits each statement unless the
- * script says BEGIN and COMMIT.
+/* sqitch: a plan (sqitch_plan.h), and beside it deploy/NAME.sql,
+ * revert/NAME.sql and verify/NAME.sql; of a change that was reworked later
+ * NAME@TAG.sql, with the first tag after it that has a file. sqitch hands a
+ * script to psql, which commits each statement unless the script says BEGIN
+ * and COMMIT; a verify script fails by an error, and ends in ROLLBACK (sqitch's
+ * manual, sqitch-verify).
  *
  * A change keeps its name; one that comes again is NAME#2, NAME#3. Its table
  * tells them apart by the time they were planned at. */
@@ -24,8 +25,15 @@ static bool is_sqitch(const struct layout_reading *r)
 static bool take_setting(struct layout_reading *r, const char *key,
                          const char *value, int line, struct err *e)
 {
-    static const char *const dirs[] = {"deploy_dir", "revert_dir",
-                                       "reworked_dir", "extension"};
+    /* as sqitch has them without a word; NULL: it has no such */
+    static const struct {
+        const char *key, *usual;
+    } dirs[] = {
+        {"deploy_dir", "deploy"},      {"revert_dir", "revert"},
+        {"verify_dir", "verify"},      {"extension", "sql"},
+        {"reworked_dir", NULL},        {"reworked_deploy_dir", NULL},
+        {"reworked_revert_dir", NULL}, {"reworked_verify_dir", NULL},
+    };
 
     if (strcmp(key, "engine") == 0 && strcmp(value, "pg") != 0)
         return layout_refuse(
@@ -33,11 +41,13 @@ static bool take_setting(struct layout_reading *r, const char *key,
             arena_printf(r->a, "its engine is %.40s", escape(r->a, value)),
             "tidegate changes PostgreSQL only");
     for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
-        if (strcmp(key, dirs[i]) == 0)
+        if (strcmp(key, dirs[i].key) == 0 &&
+            !(dirs[i].usual && strcmp(value, dirs[i].usual) == 0))
             return layout_refuse(e, "sqitch.conf", line,
                                  arena_printf(r->a, "%s is not followed", key),
-                                 "tidegate reads deploy/NAME.sql and "
-                                 "revert/NAME.sql beside the plan",
+                                 "tidegate reads deploy/NAME.sql, "
+                                 "revert/NAME.sql and verify/NAME.sql beside "
+                                 "the plan",
                                  "move the scripts there");
     return true;
 }
@@ -103,6 +113,7 @@ static bool add_change(struct layout_reading *r, const struct sqitch_plan *plan,
 {
     const struct sql_file *up = script_of(r, plan, c, "deploy");
     const struct sql_file *down = script_of(r, plan, c, "revert");
+    const struct sql_file *verify = script_of(r, plan, c, "verify");
     const struct sql_how how = {.each_alone = true, .foreign = true};
     struct layout_entry *entry;
 
@@ -120,6 +131,11 @@ static bool add_change(struct layout_reading *r, const struct sqitch_plan *plan,
     if (down) {
         entry->down = *down;
         entry->down.how = how;
+    }
+    entry->has_verify = verify != NULL;
+    if (verify) {
+        entry->verify = *verify;
+        entry->verify.how = (struct sql_how){.foreign = true, .undone = true};
     }
     return true;
 }

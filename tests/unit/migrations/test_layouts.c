@@ -14,7 +14,7 @@
 #include "migrations/state/applied.h"
 #include "runner/base/buf.h"
 
-#define MOST 10
+#define MOST 12
 #define PLAN                                 \
     "%syntax-version=1.0.0\n%project=shop\n" \
     "%uri=https://example.org/shop\n\n# a comment\n"
@@ -41,7 +41,8 @@ static bool read_folder(const char *layout, const struct folder *f)
     return migrations_read(&m, &arena, layout, list, n, &e);
 }
 
-/* "NAME=VERSION:STATEMENTS/DOWN-STATEMENTS", with ! without a transaction. */
+/* "NAME=VERSION:STATEMENTS/DOWN-STATEMENTS", with ! without a transaction, and
+ * ?STATEMENTS of what verifies it. */
 static const char *said(void)
 {
     struct buf b;
@@ -54,6 +55,8 @@ static const char *said(void)
         if (one->has_down)
             buf_printf(&b, "/%zu%s", one->down.n,
                        one->down.transaction ? "" : "!");
+        if (one->up.verify)
+            buf_printf(&b, "?%zu", one->up.verify->n);
     }
     return buf_into(&b, &arena);
 }
@@ -127,14 +130,17 @@ static const struct {
      {{{"sqitch.plan",
         PLAN "app" WHO "1" BY "a/t [app]" WHO "2" BY "@v1" WHO "3" BY "@v2" WHO
              "4" BY "+a/t [a/t@v1 !old] " WHO "5" BY},
-       {"sqitch.conf", "[core]\n\tengine = pg\n"},
+       {"sqitch.conf", "[core]\n\tengine = pg\n\tverify_dir = verify\n"},
        {"deploy/app.sql", "-- Deploy\nBEGIN;\nSELECT 1;\nCOMMIT;\n"},
        {"revert/app.sql", "BEGIN;\nSELECT 1;\nCOMMIT;\n"},
-       {"verify/app.sql", "ROLLBACK"},
+       {"verify/app.sql",
+        "-- asks\nBEGIN;\nSELECT 1;\nSET ROLE bob;\nROLLBACK;\n"},
+       {"verify/a/t.sql", "ROLLBACK"},
+       {"verify/a/t@v2.sql", "SELECT 1; SELECT 2; SELECT 3"},
        {"deploy/a/t@v2.sql", "SELECT 1;\nVACUUM;"},
        {"deploy/a/t.sql", "SELECT 1"}}},
-     "app=shop:app 2024-01-05T12:00:01Z:1/1 "
-     "a/t=shop:a/t 2024-01-05T12:00:02Z:2! "
+     "app=shop:app 2024-01-05T12:00:01Z:1/1?2 "
+     "a/t=shop:a/t 2024-01-05T12:00:02Z:2!?3 "
      "a/t#2=shop:a/t 2024-01-05T12:00:05Z:1"},
     {"diesel",
      {{{"2024-01-05-120000_a/up.sql", "SELECT 1"},
@@ -254,6 +260,29 @@ static const struct {
      {{{"sqitch.plan", PLAN "app" WHO "1" BY},
        {"deploy/app.sql", "BEGIN;\nSELECT :'x';\nCOMMIT;"}}},
      "deploy/app.sql:2: not SQL: a variable of psql"},
+    {"sqitch",
+     {{{"sqitch.plan", PLAN}, {"sqitch.conf", "verify_dir = \"v\""}}},
+     "sqitch.conf:1: verify_dir is not followed"},
+    {"sqitch",
+     {{{"sqitch.plan", PLAN "app" WHO "1" BY},
+       {"deploy/app.sql", "SELECT 1"},
+       {"verify/app.sql", "BEGIN;\n\\d t\nROLLBACK;"}}},
+     "verify/app.sql:2: not SQL: psql's \\d"},
+    {"sqitch",
+     {{{"sqitch.plan", PLAN "app" WHO "1" BY},
+       {"deploy/app.sql", "SELECT 1"},
+       {"verify/app.sql", "SELECT 1;\nVACUUM;"}}},
+     "verify/app.sql:2: VACUUM cannot run in a transaction"},
+    {"sqitch",
+     {{{"sqitch.plan", PLAN "app" WHO "1" BY},
+       {"deploy/app.sql", "SELECT 1"},
+       {"verify/app.sql", "BEGIN; SELECT 1;\nROLLBACK; SELECT 2;"}}},
+     "verify/app.sql:1: transaction control"},
+    {"sqitch",
+     {{{"sqitch.plan", PLAN "app" WHO "1" BY},
+       {"deploy/app.sql", "SELECT 1"},
+       {"verify/app.sql", "-- tidegate: transaction=none\nSELECT 1;"}}},
+     "verify/app.sql: a verify script is one transaction"},
     {"diesel",
      {{{"1_a/up.sql", "SELECT 1"}, {"2_b/down.sql", "SELECT 1"}}},
      "2_b/down.sql: has no up.sql"},
@@ -280,6 +309,28 @@ static void what_is_not_right_is_named_with_its_place(void **state)
     assert_false(read_folder("gose", &bad[0].folder));
     assert_int_equal(e.code, ERR_CONFIG);
     assert_non_null(strstr(e.fix, "goose"));
+}
+
+/* What verifies a migration is no part of what is applied, and may be mended
+ * later; whoever approves or rehearses holds all of it. */
+static void what_verifies_is_approved_and_not_recorded(void **state)
+{
+    struct folder f = {{{"sqitch.plan", PLAN "a" WHO "1" BY},
+                        {"deploy/a.sql", "SELECT 1"},
+                        {"verify/a.sql", "SELECT 1"}}};
+    char checksum[HASH_HEX], digest[HASH_HEX];
+
+    (void)state;
+    assert_true(read_folder("auto", &f));
+    memcpy(checksum, m.list[0].checksum, sizeof checksum);
+    memcpy(digest, m.digest, sizeof digest);
+    for (int i = 0; i < 2; i++) {
+        f.files[2][1] = i ? "" : "SELECT 2";
+        assert_true(read_folder("auto", &f));
+        assert_string_equal(m.list[0].checksum, checksum);
+        assert_string_not_equal(m.digest, digest);
+    }
+    assert_null(m.list[0].up.verify);
 }
 
 /* ---- plans ---- */
@@ -576,6 +627,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         TEST(folders_are_recognised_and_read),
         TEST(what_is_not_right_is_named_with_its_place),
+        TEST(what_verifies_is_approved_and_not_recorded),
         TEST(plans_are_read_by_their_rules),
         TEST(customs_of_other_tools_are_left_out),
         TEST(what_the_layout_said_stands_in_the_text),
