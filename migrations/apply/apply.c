@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "migrations/apply/transaction.h"
 #include "migrations/apply/work.h"
 #include "migrations/read/split.h"
 #include "runner/base/buf.h"

@@ -3,7 +3,7 @@
  * not done well is not done at all; where it is not, it stays unfinished. */
 #include <string.h>
 
-#include "migrations/apply/work.h"
+#include "migrations/apply/transaction.h"
 #include "runner/base/failpoint.h"
 
 #define UNSAFE_ENUM_VALUE "55P04"
