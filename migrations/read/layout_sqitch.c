@@ -13,7 +13,8 @@
 #include "migrations/read/sqitch_plan.h"
 #include "runner/base/escape.h"
 
-#define PLAN "sqitch.plan"
+#define PLAN       "sqitch.plan"
+#define PLAN_LIMIT (4 * 1024 * 1024)
 
 static bool is_sqitch(const struct layout_reading *r)
 {
@@ -80,19 +81,51 @@ static bool read_conf(struct layout_reading *r, struct err *e)
 
 /* ---- scripts ---- */
 
+/* Where the tag stands among those of the change; tags_end: it does not. */
+static size_t tag_of(const struct sqitch_plan *plan,
+                     const struct plan_change *c, const char *name, size_t n)
+{
+    for (size_t i = c->tags_begin; i < c->tags_end; i++)
+        if (strncmp(plan->tags[i].name, name, n) == 0 && !plan->tags[i].name[n])
+            return i;
+    return c->tags_end;
+}
+
+/* The file of the first tag that has one. Files are asked, not tags: a plan
+ * may have thousands of them. */
+static const struct sql_file *tagged_script(const struct layout_reading *r,
+                                            const struct sqitch_plan *plan,
+                                            const struct plan_change *c,
+                                            const char *folder)
+{
+    const char *stem = arena_printf(r->a, "%s/%s@", folder, c->name);
+    const struct sql_file *found = NULL;
+    size_t n = strlen(stem), first = c->tags_end;
+
+    for (size_t i = layout_from(r, stem);
+         i < r->n && strncmp(r->files[i]->name, stem, n) == 0; i++) {
+        const char *name = r->files[i]->name;
+        size_t tag;
+
+        if (!layout_ends_with(name, ".sql"))
+            continue;
+        tag = tag_of(plan, c, name + n, strlen(name) - n - 4);
+        if (tag < first) {
+            first = tag;
+            found = r->files[i];
+        }
+    }
+    return found;
+}
+
 static const struct sql_file *script_of(const struct layout_reading *r,
                                         const struct sqitch_plan *plan,
                                         const struct plan_change *c,
                                         const char *folder)
 {
-    const struct sql_file *found = NULL;
-
-    if (!c->reworked)
-        return layout_file(r, arena_printf(r->a, "%s/%s.sql", folder, c->name));
-    for (size_t i = c->tags_begin; i < c->tags_end && !found; i++)
-        found = layout_file(r, arena_printf(r->a, "%s/%s@%s.sql", folder,
-                                            c->name, plan->tags[i].name));
-    return found;
+    if (c->reworked)
+        return tagged_script(r, plan, c, folder);
+    return layout_file(r, arena_printf(r->a, "%s/%s.sql", folder, c->name));
 }
 
 static bool no_script(struct layout_reading *r, const struct sqitch_plan *plan,
@@ -149,6 +182,14 @@ static bool read_sqitch(struct layout_reading *r, struct err *e)
         return layout_refuse(e, PLAN, 0, "there is no plan",
                              "the folder of a sqitch project has one",
                              "set [migrations] path to the folder of the plan");
+    if (file->link)
+        return layout_refuse(e, PLAN, 0, "a symbolic link",
+                             "what it leads to may change",
+                             "put the plan itself there");
+    if (file->len > PLAN_LIMIT)
+        return layout_refuse(e, PLAN, 0, "the plan is too large",
+                             "tidegate reads at most 4 MiB of it",
+                             "fold the oldest changes into one");
     if (memchr(file->bytes, '\0', file->len))
         return layout_refuse(e, PLAN, 0, "the plan is no text", "it has a NUL",
                              "save it as UTF-8 text");

@@ -102,6 +102,7 @@ static bool read_entry(struct migration *m, struct arena *a,
     *m = (struct migration){.name = entry->name,
                             .version = entry->version,
                             .repeats = entry->repeats,
+                            .mark = entry->mark,
                             .number = entry->number};
     if (!split_script(&m->up, &said, a, &entry->up, false, e))
         return false;

@@ -36,6 +36,8 @@ struct sql_file {
     const char *name; /* in the migrations folder; may have slashes */
     const char *bytes;
     size_t len;
+    bool link; /* a symbolic link: bytes are where it leads to, and it is an
+                  error to read it */
     struct sql_how how;
 };
 
@@ -90,6 +92,7 @@ struct migration {
     const char *version;    /* what the tool of its layout calls it */
     const char *repeats;    /* layout.h: the applied one of that name, whatever
                                its digest, is what this one replaces; or NULL */
+    const char *mark;       /* layout.h, or NULL */
     int64_t number;         /* see ranked */
     bool after;             /* phase=after */
     const char *compatible; /* reason, or NULL */

@@ -41,6 +41,13 @@ static size_t first_invalid(const char *bytes, size_t len)
     return good;
 }
 
+static void refuse_link(const struct sql_file *file, struct err *e)
+{
+    err_what(e, ERR_INPUT, "%s: a symbolic link", file->name);
+    err_why(e, "what it leads to may change, and another path is approved");
+    err_fix(e, "put the file itself there");
+}
+
 char *split_normalise(struct arena *a, const struct sql_file *file,
                       struct err *e)
 {
@@ -48,6 +55,10 @@ char *split_normalise(struct arena *a, const struct sql_file *file,
     size_t len = file->len, n = 0;
     char *out;
 
+    if (file->link) {
+        refuse_link(file, e);
+        return NULL;
+    }
     if (len > MIGRATION_LIMIT) {
         err_what(e, ERR_INPUT, "%s: the file is too large", file->name);
         err_why(e, "%zu bytes; a migration has at most %d", len,

@@ -491,6 +491,16 @@ static const struct {
        {"R__c.sql", "SELECT 1"}}},
      {{"1.9", "through"}, {"1.10", "applied"}},
      "V1_9__a V1_10__b | |"},
+    /* Flyway's own checksums, by zlib's crc32 */
+    {"flyway",
+     {{{"R__c.sql", "SELECT 1"},
+       {"v/R__d_e.sql", "\xef\xbb\xbf-- \xc3\xa4\r\n\n\rSELECT 1;\nSELECT 2\n"},
+       {"R__f.sql", "SELECT 3"}}},
+     {{"R__c", "text 1719613851"},
+      {"R__d e", "text 1951065697"},
+      {"R__f", "text 7"},
+      {"R__g", "text 7"}},
+     "R__c@e004ebd5 R__d_e@a9cb0c5f | R__g | again R__f@1d6a1225"},
     {"sqitch",
      {{{"sqitch.plan", PLAN "a" WHO "1" BY "@t" WHO "1" BY "a" WHO "2" BY},
        {"deploy/a.sql", "SELECT 1"},
@@ -518,6 +528,8 @@ static const char *applied_said(const struct layout_applied *a)
         buf_printf(&b, " %s", a->strange[i]);
     buf_printf(&b, " |%s%s", a->unfinished ? " " : "",
                a->unfinished ? a->unfinished : "");
+    for (size_t i = 0; i < a->again_n; i++)
+        buf_printf(&b, " again %s", a->again[i]);
     return buf_into(&b, &arena);
 }
 
@@ -563,6 +575,26 @@ static const char *pending_of(const struct applied_row *rows, size_t n)
     for (size_t i = 0; i < p.gone_n; i++)
         buf_printf(&b, " %s", p.gone[i]);
     return buf_into(&b, &arena);
+}
+
+static void repeatable_ones_run_by_their_descriptions(void **state)
+{
+    struct folder f = {{{"z/R__view1.sql", "SELECT 1"},
+                        {"R__view_a.sql", "SELECT 1"},
+                        {"R__viewB.sql", "SELECT 1"},
+                        {"R__a.sql", "SELECT 1"},
+                        {"V9__x.sql", "SELECT 1"}}};
+    struct folder twins = {
+        {{"R__a_b.sql", "SELECT 1"}, {"R__a b.sql", "SELECT 1"}}};
+
+    (void)state;
+    assert_true(read_folder("auto", &f));
+    assert_string_equal(said(), "V9__x=9:1 R__a@e004ebd5=R__a:1 "
+                                "R__view_a@e004ebd5=R__view_a:1 "
+                                "R__view1@e004ebd5=R__view1:1 "
+                                "R__viewB@e004ebd5=R__viewB:1");
+    assert_false(read_folder("flyway", &twins));
+    assert_non_null(strstr(e.what, "its version is taken"));
 }
 
 static void a_repeatable_one_runs_again_when_its_text_changes(void **state)
@@ -632,6 +664,7 @@ int main(void)
         TEST(customs_of_other_tools_are_left_out),
         TEST(what_the_layout_said_stands_in_the_text),
         TEST(the_tools_own_tables_say_what_is_applied),
+        TEST(repeatable_ones_run_by_their_descriptions),
         TEST(a_repeatable_one_runs_again_when_its_text_changes),
         TEST(places_that_moved_are_no_other_names),
     };
