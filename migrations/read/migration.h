@@ -36,9 +36,9 @@ struct sql_file {
     const char *name; /* in the migrations folder; may have slashes */
     const char *bytes;
     size_t len;
+    struct sql_how how;
     bool link; /* a symbolic link: bytes are where it leads to, and it is an
                   error to read it */
-    struct sql_how how;
 };
 
 /* One statement: where it stands, and what the parser says of it. */

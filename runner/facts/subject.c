@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "migrations/read/layout.h"
+#include "runner/base/escape.h"
 #include "runner/facts/contract.h"
 #include "runner/release/statement.h"
 
@@ -38,7 +39,7 @@ static bool collect(void *ctx, const struct git_entry *entry, struct err *e)
 
     (void)e;
     if (entry->kind == GIT_LINK && !wanted)
-        progress_warn(c->progress, name,
+        progress_warn(c->progress, escape(c->arena, name),
                       "a symbolic link in the migrations folder is not "
                       "followed");
     if (entry->kind == GIT_SUBMODULE || (entry->kind == GIT_LINK && !wanted))

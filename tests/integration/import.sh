@@ -244,6 +244,13 @@ t expect v1 --only migrations --at now --why test >/dev/null 2>&1
 gives 0 'flyway: the rest' t migrate up v1 $yes
 is 'flyway: each once' "$(recorded)" \
     'V1__x1 V1.1__x2 R__as_it_was@ R__changed@'
+file R__changed.sql 'CREATE OR REPLACE VIEW r2 AS SELECT 3;'
+release v2
+t expect v2 --only migrations --at now --why test >/dev/null 2>&1
+gives 0 'flyway: another text of one' t migrate up v2 $yes
+is 'flyway: it ran' "$(db 'TABLE r2')" 3
+is 'flyway: and stands for the one before' "$(states v2)" \
+    'V1__x1=applied V1.1__x2=applied R__as_it_was=applied R__changed=applied'
 
 project sqitch
 file sqitch.plan '%syntax-version=1.0.0

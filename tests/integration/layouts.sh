@@ -114,4 +114,11 @@ tag v2.1
 gives 65 'a command to psql' t plan v2.1 --only migrations
 has 'is named with its place' "$OUT" "deploy/more.sql:1: not SQL: psql's"
 
+# what a link leads to is not in the commit
+rm "$SITE/repo/db/deploy/more.sql"
+ln -s ../verify/more.sql "$SITE/repo/db/deploy/more.sql"
+tag v2.2
+gives 65 'a symbolic link' t plan v2.2 --only migrations
+has 'is named' "$OUT" 'deploy/more.sql: a symbolic link'
+
 tap_end

@@ -138,6 +138,7 @@ static const struct {
        {"verify/a/t.sql", "ROLLBACK"},
        {"verify/a/t@v2.sql", "SELECT 1; SELECT 2; SELECT 3"},
        {"deploy/a/t@v2.sql", "SELECT 1;\nVACUUM;"},
+       {"deploy/a/t@v2x.sql", "SELECT"},
        {"deploy/a/t.sql", "SELECT 1"}}},
      "app=shop:app 2024-01-05T12:00:01Z:1/1?2 "
      "a/t=shop:a/t 2024-01-05T12:00:02Z:2!?3 "
@@ -331,6 +332,19 @@ static void what_verifies_is_approved_and_not_recorded(void **state)
         assert_string_not_equal(m.digest, digest);
     }
     assert_null(m.list[0].up.verify);
+}
+
+static void a_link_is_no_file(void **state)
+{
+    struct sql_file list[] = {{"1_a.up.sql", "SELECT 1", 8, .link = false},
+                              {"2_b.up.sql", "/etc/motd", 9, .link = true}};
+    struct sql_file plan = {"sqitch.plan", "../x", 4, .link = true};
+
+    (void)state;
+    assert_false(migrations_read(&m, &arena, "auto", list, 2, &e));
+    assert_string_equal(e.what, "2_b.up.sql: a symbolic link");
+    assert_false(migrations_read(&m, &arena, "auto", &plan, 1, &e));
+    assert_string_equal(e.what, "sqitch.plan: a symbolic link");
 }
 
 /* ---- plans ---- */
@@ -660,6 +674,7 @@ int main(void)
         TEST(folders_are_recognised_and_read),
         TEST(what_is_not_right_is_named_with_its_place),
         TEST(what_verifies_is_approved_and_not_recorded),
+        TEST(a_link_is_no_file),
         TEST(plans_are_read_by_their_rules),
         TEST(customs_of_other_tools_are_left_out),
         TEST(what_the_layout_said_stands_in_the_text),
