@@ -202,3 +202,11 @@ bool foreign_allows_undone(const struct split_piece *p)
     return strcasecmp(name, "role") == 0 ||
            strcasecmp(name, "session_authorization") == 0;
 }
+
+bool foreign_reads(const struct split_piece *p,
+                   const struct split_pieces *pieces)
+{
+    struct script ignored = {.lock_timeout_ms = -1, .statement_timeout_ms = -1};
+
+    return p->tree && (foreign_allows(p, pieces) || take_timeout(p, &ignored));
+}

@@ -23,6 +23,9 @@ bool foreign_allows(const struct split_piece *p,
                     const struct split_pieces *pieces);
 /* So is this one where all is rolled back: SET ROLE, to ask as another. */
 bool foreign_allows_undone(const struct split_piece *p);
+/* As another tool's it would be allowed, or left out. */
+bool foreign_reads(const struct split_piece *p,
+                   const struct split_pieces *pieces);
 
 /* It disables triggers that a later statement enables again. */
 bool foreign_pauses(const struct split_piece *p,
