@@ -6,29 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "migrations/apply/work.h"
-#include "migrations/state/leaves.h"
+#include "migrations/apply/journal.h"
 #include "runner/base/failpoint.h"
 
 #define ALONE_MS ((int64_t)60 * 60 * 1000) /* unless it says otherwise */
-/* Dropping what a failed build left waits for old transactions, too. */
-#define CLEAN_MS         30000
-#define CLEAN_STOPPED_MS 5000
-
-struct line {
-    bool begun; /* by a run that failed, or that nobody saw end */
-    bool done;
-    const char *invalid; /* indexes invalid before it, and what it makes */
-    const char *finish;  /* it is half done: the statement that does the rest */
-};
-
-struct journal {
-    struct apply *ap;
-    struct task *t;
-    struct line *lines;
-    int done;  /* how many are, by whoever */
-    bool left; /* something may be there of one that is not done */
-};
 
 /* ---- rows ---- */
 
@@ -193,22 +174,6 @@ static bool note_done(struct journal *j, int i, struct err *e)
     return false;
 }
 
-static bool unknown_at(struct journal *j, int i, const char *why, struct err *e)
-{
-    const struct statement *s = &j->t->script->statements[i];
-
-    j->t->out->statement = i + 1;
-    j->t->out->outcome = APPLY_UNKNOWN;
-    err_what(e, ERR_UNKNOWN, "%s:%d: nobody knows whether %s was done",
-             j->t->script->file, s->line, s->kind);
-    err_why(e, "%s", why);
-    return err_fix(e,
-                   "look at the database; once it is done, set the state of "
-                   "statement %d in tidegate.journal to 'done'; once it is as "
-                   "before, delete that row",
-                   i + 1);
-}
-
 static bool say_committed(int i, struct err *e)
 {
     struct err old = *e;
@@ -222,82 +187,7 @@ static bool say_committed(int i, struct err *e)
                    i + 1);
 }
 
-static bool say_half(struct journal *j, int i, struct err *e)
-{
-    struct err old = *e;
-
-    err_why(e, "%s; the partition is half detached (pending detach)", old.why);
-    return err_fix(e, "run this again: it goes on with %s", j->lines[i].finish);
-}
-
-static void say_invalid(struct journal *j, int i,
-                        const struct index_found *found, struct err *e)
-{
-    const struct statement *s = &j->t->script->statements[i];
-
-    err_what(e, ERR_FAILED, "%s:%d: the index is not there", j->t->script->file,
-             s->line);
-    if (found->state == INDEX_INVALID) {
-        err_why(e,
-                "%s is INVALID since an earlier build failed, and IF NOT "
-                "EXISTS passed it over",
-                found->name);
-        err_fix(e, "DROP INDEX CONCURRENTLY %s; then run this again",
-                found->name);
-    } else {
-        err_why(e, "another relation has its name, and IF NOT EXISTS passed "
-                   "it over");
-        err_fix(e, "give the index another name");
-    }
-}
-
 /* ---- a statement that runs alone ---- */
-
-/* Kinds that may be run again after an end that nobody saw. */
-static const char *const repeatable[] = {
-    "VACUUM",
-    "REINDEX",
-    "CLUSTER",
-    "REINDEX CONCURRENTLY",
-    "ALTER SYSTEM",
-    "DROP INDEX CONCURRENTLY",
-    "CREATE INDEX CONCURRENTLY",
-};
-
-static bool is_repeatable(const struct statement *s)
-{
-    for (size_t i = 0; i < sizeof repeatable / sizeof *repeatable; i++)
-        if (strcmp(repeatable[i], s->kind) == 0)
-            return true;
-    return false;
-}
-
-/* The one ALTER TABLE that runs alone is DETACH PARTITION CONCURRENTLY. */
-static bool detaches(const struct statement *s)
-{
-    return s->needs_no_transaction && strcmp(s->kind, "ALTER TABLE") == 0;
-}
-
-static bool is_concurrent(const struct statement *s)
-{
-    return strstr(s->kind, "CONCURRENTLY") != NULL || detaches(s);
-}
-
-static bool prepare(struct journal *j, const struct statement *s, struct err *e)
-{
-    struct apply *ap = j->ap;
-    int64_t lock_ms = j->t->script->lock_timeout_ms > 0
-                          ? j->t->script->lock_timeout_ms
-                          : ap->s.lock_timeout_ms;
-    struct pg_result r;
-
-    /* it waits for old transactions with a lock: a short lock_timeout would
-     * make it fail whenever there is one */
-    return pg_run(
-        ap->work, j->t->a,
-        transaction_opening(ap, j->t, false, is_concurrent(s) ? 0 : lock_ms),
-        &r, e);
-}
 
 static int64_t deadline_of(const struct apply *ap, const struct task *t)
 {
@@ -310,87 +200,6 @@ static int64_t deadline_of(const struct apply *ap, const struct task *t)
     return clock_mono() + (ms > ALONE_MS ? ms : ALONE_MS);
 }
 
-static struct index_ask asking(const struct journal *j, int i)
-{
-    return (struct index_ask){j->ap->work, j->ap->idle, j->t->a,
-                              &j->t->script->statements[i]};
-}
-
-/* Drops what this statement left half built; where only going on mends it, the
- * line has the statement that does. */
-static bool clean(struct journal *j, int i, struct err *e)
-{
-    const struct statement *s = &j->t->script->statements[i];
-    const char *before = j->lines[i].invalid ? j->lines[i].invalid : "{}";
-    struct index_ask ask = asking(j, i);
-    int dropped;
-    bool ok;
-
-    pg_deadline(j->ap->work,
-                clock_mono() +
-                    (guard_stopped(j->ap) ? CLEAN_STOPPED_MS : CLEAN_MS));
-    ok = prepare(j, s, e) && leaves_half(&ask, &j->lines[i].finish, e) &&
-         index_clean(&ask, before, &dropped, e);
-    pg_deadline(j->ap->work, CLOCK_NEVER);
-    if (ok && dropped)
-        progress_step(j->ap->progress, j->t->name,
-                      "dropped the invalid index that the failed build left");
-    return ok;
-}
-
-enum seen { SEEN_DONE, SEEN_ABSENT, SEEN_UNKNOWN };
-
-/* What stands there of a statement whose end nobody saw. */
-static enum seen see(struct journal *j, int i, struct err *e)
-{
-    const struct statement *s = &j->t->script->statements[i];
-    const char *before = j->lines[i].invalid ? j->lines[i].invalid : "{}";
-    struct index_ask ask = asking(j, i);
-    struct index_found found;
-    enum leaves left;
-
-    if (!s->needs_no_transaction)
-        return SEEN_ABSENT; /* its outcome would have been with it */
-    if (!prepare(j, s, e) || !index_look(&ask, &found, e))
-        return SEEN_UNKNOWN;
-    if (found.state == INDEX_VALID)
-        return SEEN_DONE;
-    if (!leaves_look(&ask, before, &left, e))
-        return SEEN_UNKNOWN;
-    if (left == LEAVES_DONE)
-        return SEEN_DONE;
-    if (left == LEAVES_NOTHING && !is_repeatable(s)) {
-        unknown_at(j, i,
-                   s->commits ? "it did not come to its end, and may have "
-                                "committed a part of its work"
-                              : "its end was not seen, and it leaves no trace "
-                                "that tells",
-                   e);
-        return SEEN_UNKNOWN;
-    }
-    return clean(j, i, e) ? SEEN_ABSENT : SEEN_UNKNOWN;
-}
-
-static bool verify(struct journal *j, int i, struct err *e)
-{
-    struct index_ask ask = asking(j, i);
-    struct index_found found;
-
-    if (!index_look(&ask, &found, e))
-        return false;
-    if (found.state == INDEX_NONE || found.state == INDEX_VALID)
-        return true;
-    say_invalid(j, i, &found, e);
-    return false;
-}
-
-static void note_half(struct journal *j, int i, struct err *e)
-{
-    j->left = j->lines[i].finish != NULL;
-    if (j->left)
-        say_half(j, i, e);
-}
-
 /* After a failure: whether nothing is left of it, so that it may be tried
  * again. */
 static bool nothing_left(struct journal *j, int i, struct err *e)
@@ -401,11 +210,11 @@ static bool nothing_left(struct journal *j, int i, struct err *e)
         j->left = true;
         return say_committed(i, e);
     }
-    if (!clean(j, i, &ignored)) {
+    if (!journal_clean(j, i, &ignored)) {
         j->left = true;
         return false;
     }
-    note_half(j, i, e);
+    journal_note_half(j, i, e);
     return !j->left;
 }
 
@@ -415,13 +224,13 @@ static bool after_loss(struct journal *j, int i, struct err *e)
     struct err why = *e;
 
     if (!reopen(j, i, e))
-        return unknown_at(j, i, why.why, e);
-    switch (see(j, i, e)) {
+        return journal_unknown(j, i, why.why, e);
+    switch (journal_see(j, i, e)) {
     case SEEN_DONE:
         return true;
     case SEEN_ABSENT:
         *e = why;
-        note_half(j, i, e);
+        journal_note_half(j, i, e);
         return stop_at(j, i);
     case SEEN_UNKNOWN:
         break;
@@ -444,16 +253,17 @@ static bool try_alone(struct journal *j, int i, struct guard *g, struct err *e)
                         .statement = i + 1,
                         .deadline = deadline_of(j->ap, j->t),
                         .limit_ms = transaction_limit(j->ap, j->t, &part),
-                        .halves = s->commits || detaches(s),
+                        .halves = s->commits || journal_detaches(s),
                         /* one that detaches locks the partition in the end */
-                        .patient = is_concurrent(s) && !detaches(s)};
-    return prepare(j, s, e) && guard_run(j->ap, g, text, &r, e);
+                        .patient =
+                            journal_concurrent(s) && !journal_detaches(s)};
+    return journal_prepare(j, s, e) && guard_run(j->ap, g, text, &r, e);
 }
 
 static bool run_alone(struct journal *j, int i, struct err *e)
 {
     const struct statement *s = &j->t->script->statements[i];
-    struct index_ask ask = asking(j, i);
+    struct index_ask ask = journal_asking(j, i);
     int64_t began;
     struct guard g;
     char *before;
@@ -472,7 +282,7 @@ static bool run_alone(struct journal *j, int i, struct err *e)
     }
     j->t->ms[i] = clock_mono() - began;
     failpoint("journal-ran");
-    return (verify(j, i, e) || stop_at(j, i)) && note_done(j, i, e);
+    return (journal_verify(j, i, e) || stop_at(j, i)) && note_done(j, i, e);
 }
 
 /* ---- a statement with a transaction of its own ---- */
@@ -496,7 +306,7 @@ static bool run_within(struct journal *j, int i, struct err *e)
     }
     why = *e;
     if (!reopen(j, i, e) || !load(j, e))
-        return unknown_at(j, i, why.why, e);
+        return journal_unknown(j, i, why.why, e);
     if (j->lines[i].done)
         return true;
     *e = why;
@@ -523,7 +333,7 @@ static bool run_line(struct journal *j, int i, struct err *e)
     if (!enter(j, i, e))
         return stop_at(j, i);
     if (j->lines[i].begun) {
-        switch (see(j, i, e)) {
+        switch (journal_see(j, i, e)) {
         case SEEN_DONE:
             ok = note_done(j, i, e);
             j->done += ok;
@@ -560,12 +370,76 @@ static bool close_journal(struct journal *j, struct err *e)
     return false;
 }
 
+/* What its row will say, so that it can be undone before its end. */
+static bool keep(struct journal *j, struct err *e)
+{
+    struct apply *ap = j->ap;
+    const struct applied_row *as = j->t->as;
+    const char *params[] = {ap->s.ledger,
+                            number(j->t->a, ap->s.epoch),
+                            ap->s.run,
+                            as->name,
+                            number(j->t->a, j->t->number),
+                            as->checksum,
+                            as->after ? "after" : "before",
+                            as->release,
+                            as->up,
+                            as->down,
+                            as->compatible,
+                            as->forward_only};
+    struct pg_result r;
+
+    if (pg_query(ap->idle, j->t->a,
+                 "SELECT tidegate.begin_alone($1, $2::int8, $3, $4, $5::int8,"
+                 " $6, $7, $8, $9, $10, $11, $12)",
+                 params, 12, &r, e))
+        return true;
+    transaction_blame_own(ap, ap->idle, j->t->script->file, e);
+    return stop_at(j, j->done);
+}
+
+bool journal_settle(struct apply *ap, struct task *t, bool *done, struct err *e)
+{
+    struct journal j = {.ap = ap, .t = t};
+
+    t->out->outcome = APPLY_PARTIAL;
+    if (!load(&j, e))
+        return false;
+    for (size_t i = 0; i < t->script->n; i++) {
+        int at = (int)i;
+
+        done[i] = j.lines[i].done;
+        if (!j.lines[i].begun)
+            continue;
+        switch (journal_see(&j, at, e)) {
+        case SEEN_DONE:
+            if (!note_done(&j, at, e))
+                return false;
+            done[i] = true;
+            break;
+        case SEEN_UNKNOWN:
+            t->out->statement = at + 1;
+            t->out->outcome = APPLY_UNKNOWN;
+            return false;
+        case SEEN_ABSENT:
+            if (!j.lines[i].finish)
+                break;
+            err_what(e, ERR_PARTWAY, "%s is half done", t->script->file);
+            err_why(e, "line %d, %s, is pending detach",
+                    t->script->statements[i].line,
+                    t->script->statements[i].kind);
+            return err_fix(e, "run %s, then this again", j.lines[i].finish);
+        }
+    }
+    return true;
+}
+
 bool journal_run(struct apply *ap, struct task *t, struct err *e)
 {
     struct journal j = {.ap = ap, .t = t};
 
     t->out->outcome = APPLY_ROLLED_BACK;
-    if (!load(&j, e))
+    if (!load(&j, e) || (!t->down && !keep(&j, e)))
         return false;
     for (size_t i = 0; i < t->script->n; i++)
         if (!run_line(&j, (int)i, e))

@@ -151,6 +151,65 @@ static bool read_rows(struct pg *pg, struct arena *a, struct applied *out,
     return true;
 }
 
+/* A schema of before there were any is read as it is. */
+static bool has_table(struct pg *pg, struct arena *a, const char *name,
+                      bool *out, struct err *e)
+{
+    struct pg_result r;
+
+    if (!pg_query(pg, a, "SELECT pg_catalog.to_regclass($1) IS NOT NULL",
+                  (const char *[]){name}, 1, &r, e))
+        return false;
+    *out = is_true(r.cell[0][0]);
+    return true;
+}
+
+static struct applied_row row_alone(char **c, const struct journal_row *half)
+{
+    return (struct applied_row){.name = c[0],
+                                .checksum = c[1],
+                                .release = c[2],
+                                .after = is_true(c[3]),
+                                .up = c[4],
+                                .down = c[5],
+                                .compatible = c[6],
+                                .forward_only = c[7],
+                                .at = number(c[8]),
+                                .run = half->run,
+                                .number = number(c[9])};
+}
+
+/* What the journals of ups are of. */
+static bool read_alone(struct pg *pg, struct arena *a, struct journal_row *open,
+                       size_t n, struct err *e)
+{
+    struct pg_result r;
+    bool there;
+
+    if (!has_table(pg, a, "tidegate.alone", &there, e))
+        return false;
+    if (!there)
+        return true;
+    if (!pg_query(pg, a,
+                  "SELECT name, checksum, release, phase = 'after', up, down,"
+                  " compatible, forward_only,"
+                  " pg_catalog.date_part('epoch', at)::int8, number"
+                  " FROM tidegate.alone",
+                  NULL, 0, &r, e))
+        return false;
+    for (int i = 0; i < r.rows; i++)
+        for (size_t k = 0; k < n; k++) {
+            struct applied_row *row;
+
+            if (open[k].down || strcmp(open[k].name, r.cell[i][0]) != 0)
+                continue;
+            row = arena_alloc(a, sizeof *row);
+            *row = row_alone(r.cell[i], &open[k]);
+            open[k].row = row;
+        }
+    return true;
+}
+
 static bool read_journal(struct pg *pg, struct arena *a, struct applied *out,
                          struct err *e)
 {
@@ -172,7 +231,7 @@ static bool read_journal(struct pg *pg, struct arena *a, struct applied *out,
     }
     out->open = rows;
     out->open_n = (size_t)r.rows;
-    return true;
+    return r.rows == 0 || read_alone(pg, a, rows, out->open_n, e);
 }
 
 /* ---- backfills ---- */
@@ -213,14 +272,11 @@ static bool read_backfills(struct pg *pg, struct arena *a, struct applied *out,
 {
     struct backfill_row *rows;
     struct pg_result r;
+    bool there;
 
-    /* a schema of before there were any is read as it is */
-    if (!pg_query(pg, a,
-                  "SELECT pg_catalog.to_regclass('tidegate.backfill') IS NOT "
-                  "NULL",
-                  NULL, 0, &r, e))
+    if (!has_table(pg, a, "tidegate.backfill", &there, e))
         return false;
-    if (!is_true(r.cell[0][0]))
+    if (!there)
         return true;
     if (!pg_query(pg, a,
                   "SELECT " BACKFILL_COLUMNS " WHERE NOT EXISTS (SELECT FROM"
@@ -291,5 +347,15 @@ const struct applied_row *applied_find(const struct applied *applied,
     for (size_t i = 0; i < applied->n; i++)
         if (strcmp(applied->rows[i].name, name) == 0)
             return &applied->rows[i];
+    return NULL;
+}
+
+const struct journal_row *applied_half(const struct applied *applied,
+                                       const char *name, bool down)
+{
+    for (size_t i = 0; i < applied->open_n; i++)
+        if (applied->open[i].down == down &&
+            strcmp(applied->open[i].name, name) == 0)
+            return &applied->open[i];
     return NULL;
 }

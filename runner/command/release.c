@@ -153,45 +153,6 @@ static char *join(struct arena *a, const char *const *names)
     return all;
 }
 
-/* The newest rehearsal of the release that is undone. */
-static bool rehearsed(const struct run *r, struct rehearsal *out)
-{
-    const struct json *all = r->s->state.rehearsals;
-
-    for (size_t i = json_len(all); r->undone && i-- > 0;) {
-        const struct json *event = json_at(all, i);
-        const char *of = json_str(event, "release");
-        struct err ignored;
-        if (of && strcmp(of, r->undone) == 0 &&
-            rehearsal_from_json(out, r->s->arena,
-                                json_get(event, "certificate"), &ignored))
-            return true;
-    }
-    return false;
-}
-
-void release_say_down(struct tidegate *t, const struct run *r)
-{
-    struct rehearsal was;
-    char low[32], high[32];
-
-    if (!r->s->pg || !rehearsed(r, &was))
-        return;
-    for (size_t i = was.n; i-- > 0;) {
-        const struct rehearsed *m = &was.list[i];
-        if (!m->has_down || (!m->after && !r->schema) ||
-            !applied_find(&r->s->applied, m->name))
-            continue;
-        duration_text(m->down_low, low, sizeof low);
-        duration_text(m->down_high, high, sizeof high);
-        say_line(t, "undoes",
-                 arena_printf(t->arena, "%s, rehearsed: %s to %s", m->name, low,
-                              high));
-        for (size_t k = 0; k < m->n_loses; k++)
-            say_line(t, "data lost", m->loses[k]);
-    }
-}
-
 bool release_confirm_back(void *ctx, const struct run *r, struct err *e)
 {
     struct release_confirm *c = ctx;
@@ -199,16 +160,17 @@ bool release_confirm_back(void *ctx, const struct run *r, struct err *e)
     char *kept = join(t->arena, r->kept);
 
     output_note(t->out, STYLE_BOLD, "rollback of %s\n", t->env->name);
-    say_line(t, "from", r->undone ? r->undone : r->to);
-    say_line(t, "to", r->to);
+    if (r->to) {
+        say_line(t, "from", r->undone ? r->undone : r->to);
+        say_line(t, "to", r->to);
+    }
     say_line(t, "hosts", arena_printf(t->arena, "%zu", t->env->n_hosts));
     say_line(t, "database",
-             r->undone_finish ? arena_printf(t->arena,
-                                             "the contracting migrations of "
-                                             "run %s are undone",
-                                             r->undone_finish)
-             : kept           ? arena_printf(t->arena, "keeps %s", kept)
-                              : "unchanged");
+             r->undone_run
+                 ? arena_printf(t->arena, "what run %s did there is undone",
+                                r->undone_run)
+             : kept ? arena_printf(t->arena, "keeps %s", kept)
+                    : "unchanged");
     release_say_down(t, r);
     if (r->s->state.frozen_by)
         say_line(t, "frozen",
@@ -303,6 +265,8 @@ void release_json(struct tidegate *t, const struct run *r, const struct err *e)
         json_set_str(j, "to", r->to);
     if (r->undone)
         json_set_str(j, "undone", r->undone);
+    if (r->undone_run)
+        json_set_str(j, "undone_run", r->undone_run);
     if (r->id)
         json_set_str(j, "run", r->id);
     if (r->facts.now > 0) {
@@ -312,6 +276,8 @@ void release_json(struct tidegate *t, const struct run *r, const struct err *e)
         if (e->code == ERR_HELD && retry > 0)
             json_set_int(j, "retry_after", retry - clock_now());
     }
+    if (r->kind == RUN_ROLLBACK && !r->id && e->code == ERR_NONE)
+        json_set(j, "undoes", release_down_json(r));
     if (r->s && r->s->release && r->s->pending_known) {
         struct contracts_facts all = contract_facts(r->s);
 
