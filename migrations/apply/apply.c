@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "migrations/apply/half.h"
+#include "migrations/apply/transaction.h"
 #include "migrations/apply/work.h"
 #include "migrations/read/split.h"
 #include "runner/base/buf.h"

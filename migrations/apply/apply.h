@@ -13,40 +13,11 @@
 #ifndef MIGRATIONS_APPLY_APPLY_H
 #define MIGRATIONS_APPLY_APPLY_H
 
+#include "migrations/apply/expected.h"
 #include "migrations/read/migration.h"
 #include "migrations/server/pg.h"
 #include "migrations/state/applied.h"
 #include "runner/base/progress.h"
-
-/* ---- what the rehearsal says, and the world outside ---- */
-
-struct apply_span {
-    int64_t low, likely, high; /* ms, production; 0: unknown */
-};
-
-/* One relation that the script will lock, and its strongest lock there. */
-struct apply_touch {
-    const char *relation; /* "public.orders", quoted where SQL wants it */
-    const char *lock;     /* "ACCESS EXCLUSIVE" */
-    int statement;        /* 1-based: the one that locks it so */
-    bool rewritten;
-    int64_t bytes; /* in production, before; 0: unknown */
-};
-
-/* What one script was rehearsed to do; all of it may be unknown. */
-struct apply_expected {
-    struct apply_span all;         /* the script */
-    const struct apply_span *each; /* its statements, by number less one */
-    size_t n;
-    const struct apply_touch *touches;
-    size_t touched;
-    int64_t back_high;      /* what undoing it once it is there costs; -1: it
-                               has no down */
-    int64_t committed_back; /* what undoing costs that this run has committed
-                               already and that going back must undo */
-    const char *no_return;  /* the migration whose COMMIT leaves no way back:
-                               this one or a later one; NULL: none of them */
-};
 
 /* What the live line says of the world; -1: unknown, or no limit. */
 struct apply_world {

@@ -1,5 +1,6 @@
 /* One batch: a transaction with its checkpoint. */
 #include "migrations/apply/backfill_work.h"
+#include "migrations/apply/transaction.h"
 #include "runner/base/failpoint.h"
 
 static char *checkpoint_sql(struct backfill *f, struct arena *a,

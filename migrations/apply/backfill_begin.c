@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "migrations/apply/backfill_work.h"
+#include "migrations/apply/transaction.h"
 #include "runner/base/failpoint.h"
 
 static char *number(struct arena *a, long long n)

@@ -2,14 +2,14 @@
  * intent before and outcome after. A statement that could share a transaction
  * shares one with its outcome; only the others can be left unknown, and those
  * are looked at. */
-#include <stdio.h>
+#include "migrations/apply/journal.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "migrations/apply/journal.h"
+#include "migrations/apply/alone.h"
+#include "migrations/apply/transaction.h"
 #include "runner/base/failpoint.h"
-
-#define ALONE_MS ((int64_t)60 * 60 * 1000) /* unless it says otherwise */
 
 /* ---- rows ---- */
 
@@ -57,7 +57,8 @@ static char *number(struct arena *a, long long n)
     return arena_printf(a, "%lld", n);
 }
 
-static bool intend(struct journal *j, int i, const char *invalid, struct err *e)
+bool journal_intend(struct journal *j, int i, const char *invalid,
+                    struct err *e)
 {
     struct apply *ap = j->ap;
     struct arena *a = j->t->a;
@@ -132,7 +133,7 @@ static bool enter(struct journal *j, int i, struct err *e)
     return true;
 }
 
-static bool reopen(struct journal *j, int i, struct err *e)
+bool journal_reopen(struct journal *j, int i, struct err *e)
 {
     j->t->entered = false;
     return apply_reopen(j->ap, e) && enter(j, i, e);
@@ -140,9 +141,7 @@ static bool reopen(struct journal *j, int i, struct err *e)
 
 /* ---- how it ended ---- */
 
-/* Statement i is not done; what came before it may be, or what it has left. e
- * is kept. */
-static bool stop_at(struct journal *j, int i)
+bool journal_stop_at(struct journal *j, int i)
 {
     struct apply *ap = j->ap;
     const char *params[] = {ap->s.ledger, number(j->t->a, ap->s.epoch),
@@ -161,11 +160,11 @@ static bool stop_at(struct journal *j, int i)
     return false;
 }
 
-/* Statement i is done; where that cannot be noted, the next run sees it. */
-static bool note_done(struct journal *j, int i, struct err *e)
+bool journal_note_done(struct journal *j, int i, struct err *e)
 {
-    if (finish(j, i, "done", e) || (e->code == ERR_UNREACHABLE &&
-                                    reopen(j, i, e) && finish(j, i, "done", e)))
+    if (finish(j, i, "done", e) ||
+        (e->code == ERR_UNREACHABLE && journal_reopen(j, i, e) &&
+         finish(j, i, "done", e)))
         return true;
     if (j->ap->idle)
         transaction_blame_own(j->ap, j->ap->idle, j->t->script->file, e);
@@ -174,115 +173,21 @@ static bool note_done(struct journal *j, int i, struct err *e)
     return false;
 }
 
-static bool say_committed(int i, struct err *e)
+bool journal_unknown_at(struct journal *j, int i, const char *why,
+                        struct err *e)
 {
-    struct err old = *e;
+    const struct statement *s = &j->t->script->statements[i];
 
-    err_why(e, "%s; it commits by itself: a part of its work may be there",
-            old.why);
-    return err_fix(e,
-                   "look at the database and complete the work or undo it; "
-                   "then set the state of statement %d in tidegate.journal to "
-                   "'done', or delete that row to have all of it run again",
-                   i + 1);
-}
-
-/* ---- a statement that runs alone ---- */
-
-static int64_t deadline_of(const struct apply *ap, const struct task *t)
-{
-    int64_t ms = t->expected->all.high * 3;
-
-    if (t->script->statement_timeout_ms > 0)
-        return CLOCK_NEVER; /* the server has it */
-    if (ap->s.alone_ms > 0)
-        return clock_mono() + ap->s.alone_ms;
-    return clock_mono() + (ms > ALONE_MS ? ms : ALONE_MS);
-}
-
-/* After a failure: whether nothing is left of it, so that it may be tried
- * again. */
-static bool nothing_left(struct journal *j, int i, struct err *e)
-{
-    struct err ignored;
-
-    if (j->t->script->statements[i].commits) {
-        j->left = true;
-        return say_committed(i, e);
-    }
-    if (!journal_clean(j, i, &ignored)) {
-        j->left = true;
-        return false;
-    }
-    journal_note_half(j, i, e);
-    return !j->left;
-}
-
-/* The connection went away in the middle of it: the backend may go on. */
-static bool after_loss(struct journal *j, int i, struct err *e)
-{
-    struct err why = *e;
-
-    if (!reopen(j, i, e))
-        return journal_unknown(j, i, why.why, e);
-    switch (journal_see(j, i, e)) {
-    case SEEN_DONE:
-        return true;
-    case SEEN_ABSENT:
-        *e = why;
-        journal_note_half(j, i, e);
-        return stop_at(j, i);
-    case SEEN_UNKNOWN:
-        break;
-    }
     j->t->out->statement = i + 1;
     j->t->out->outcome = APPLY_UNKNOWN;
-    return false;
-}
-
-static bool try_alone(struct journal *j, int i, struct guard *g, struct err *e)
-{
-    const struct statement *s = &j->t->script->statements[i];
-    const char *text = j->lines[i].finish ? j->lines[i].finish : s->text;
-    struct part part = {s, 1, i + 1, NULL};
-    struct pg_result r;
-
-    j->t->tried = clock_mono();
-    sight_clear(j->ap);
-    *g = (struct guard){.t = j->t,
-                        .statement = i + 1,
-                        .deadline = deadline_of(j->ap, j->t),
-                        .limit_ms = transaction_limit(j->ap, j->t, &part),
-                        .halves = s->commits || journal_detaches(s),
-                        /* one that detaches locks the partition in the end */
-                        .patient =
-                            journal_concurrent(s) && !journal_detaches(s)};
-    return journal_prepare(j, s, e) && guard_run(j->ap, g, text, &r, e);
-}
-
-static bool run_alone(struct journal *j, int i, struct err *e)
-{
-    const struct statement *s = &j->t->script->statements[i];
-    struct index_ask ask = journal_asking(j, i);
-    int64_t began;
-    struct guard g;
-    char *before;
-
-    if (!leaves_before(&ask, &before, e) || !intend(j, i, before, e))
-        return stop_at(j, i);
-    while (began = clock_mono(), !try_alone(j, i, &g, e)) {
-        struct pg_failure why = *pg_failed(j->ap->work);
-        transaction_blame(j->ap, j->t, s, &g, e);
-        if (why.lost)
-            return after_loss(j, i, e) && note_done(j, i, e);
-        if (!nothing_left(j, i, e) || g.why == GUARD_STOPPED ||
-            !transaction_again(&why) || !transaction_pause(j->ap, j->t))
-            return stop_at(j, i);
-        j->t->out->lock_ms += clock_mono() - began;
-    }
-    j->t->ms[i] = clock_mono() - began;
-    failpoint("journal-ran");
-    return (journal_verify(j, i, e) || stop_at(j, i)) && note_done(j, i, e);
+    err_what(e, ERR_UNKNOWN, "%s:%d: nobody knows whether %s was done",
+             j->t->script->file, s->line, s->kind);
+    err_why(e, "%s", why);
+    return err_fix(e,
+                   "look at the database; once it is done, set the state of "
+                   "statement %d in tidegate.journal to 'done'; once it is as "
+                   "before, delete that row",
+                   i + 1);
 }
 
 /* ---- a statement with a transaction of its own ---- */
@@ -293,24 +198,24 @@ static bool run_within(struct journal *j, int i, struct err *e)
                         finish_sql(j, i, "done")};
     struct err why;
 
-    if (!intend(j, i, "{}", e))
-        return stop_at(j, i);
+    if (!journal_intend(j, i, "{}", e))
+        return journal_stop_at(j, i);
     switch (transaction_run(j->ap, j->t, &part, e)) {
     case ENDED_DONE:
         return true;
     case ENDED_ROLLED_BACK:
-        return stop_at(j, i);
+        return journal_stop_at(j, i);
     case ENDED_LOST:
     case ENDED_UNKNOWN:
         break;
     }
     why = *e;
-    if (!reopen(j, i, e) || !load(j, e))
-        return journal_unknown(j, i, why.why, e);
+    if (!journal_reopen(j, i, e) || !load(j, e))
+        return journal_unknown_at(j, i, why.why, e);
     if (j->lines[i].done)
         return true;
     *e = why;
-    return stop_at(j, i);
+    return journal_stop_at(j, i);
 }
 
 /* ---- all of them ---- */
@@ -327,29 +232,29 @@ static bool run_line(struct journal *j, int i, struct err *e)
                  s->line);
         err_why(e, "signal %d asked us to stop", loop_stop_signal(j->ap->loop));
         err_fix(e, "see what stands where: tidegate status");
-        return stop_at(j, i);
+        return journal_stop_at(j, i);
     }
     j->t->there = j->done;
     if (!enter(j, i, e))
-        return stop_at(j, i);
+        return journal_stop_at(j, i);
     if (j->lines[i].begun) {
-        switch (journal_see(j, i, e)) {
-        case SEEN_DONE:
-            ok = note_done(j, i, e);
+        switch (alone_see(j, i, e)) {
+        case ALONE_DONE:
+            ok = journal_note_done(j, i, e);
             j->done += ok;
             j->left &= !ok;
             return ok;
-        case SEEN_UNKNOWN:
+        case ALONE_UNKNOWN:
             j->t->out->statement = i + 1;
             j->t->out->outcome = APPLY_UNKNOWN;
             return false;
-        case SEEN_ABSENT:
+        case ALONE_ABSENT:
             j->left = j->lines[i].finish != NULL;
             break;
         }
     }
     j->t->give_up = clock_mono() + j->ap->s.retry_for_ms;
-    ok = s->needs_no_transaction ? run_alone(j, i, e) : run_within(j, i, e);
+    ok = s->needs_no_transaction ? alone_run(j, i, e) : run_within(j, i, e);
     j->done += ok;
     j->left &= !ok;
     failpoint("journal-done");
@@ -395,7 +300,7 @@ static bool keep(struct journal *j, struct err *e)
                  params, 12, &r, e))
         return true;
     transaction_blame_own(ap, ap->idle, j->t->script->file, e);
-    return stop_at(j, j->done);
+    return journal_stop_at(j, j->done);
 }
 
 bool journal_settle(struct apply *ap, struct task *t, bool *done, struct err *e)
@@ -411,17 +316,17 @@ bool journal_settle(struct apply *ap, struct task *t, bool *done, struct err *e)
         done[i] = j.lines[i].done;
         if (!j.lines[i].begun)
             continue;
-        switch (journal_see(&j, at, e)) {
-        case SEEN_DONE:
-            if (!note_done(&j, at, e))
+        switch (alone_see(&j, at, e)) {
+        case ALONE_DONE:
+            if (!journal_note_done(&j, at, e))
                 return false;
             done[i] = true;
             break;
-        case SEEN_UNKNOWN:
+        case ALONE_UNKNOWN:
             t->out->statement = at + 1;
             t->out->outcome = APPLY_UNKNOWN;
             return false;
-        case SEEN_ABSENT:
+        case ALONE_ABSENT:
             if (!j.lines[i].finish)
                 break;
             err_what(e, ERR_PARTWAY, "%s is half done", t->script->file);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "migrations/apply/work.h"
+#include "migrations/apply/transaction.h"
 #include "migrations/text/lexer.h"
 #include "runner/base/buf.h"
 #include "runner/base/duration.h"

@@ -1,6 +1,7 @@
-/* work: what apply.c, guard.c, transaction.c and journal.c share.
+/* work: what the files of this room share.
  *
- * Not for other rooms: see migrations/apply/apply.h; watching is in guard.h.
+ * Not for other rooms: see migrations/apply/apply.h; watching is in guard.h,
+ * one transaction in transaction.h.
  */
 #ifndef MIGRATIONS_APPLY_WORK_H
 #define MIGRATIONS_APPLY_WORK_H
@@ -53,47 +54,6 @@ struct task {
     struct arena *a;                    /* for the task */
     struct apply_result *out;
 };
-
-/* ---- transaction.c ---- */
-
-/* A part of a script that is one transaction. */
-struct part {
-    const struct statement *list;
-    size_t n;
-    int first;          /* number of list[0] in its script, from 1 */
-    const char *record; /* the statement before COMMIT */
-};
-
-enum ended {
-    ENDED_DONE,
-    ENDED_ROLLED_BACK,
-    ENDED_LOST,    /* before COMMIT was sent: it is not there */
-    ENDED_UNKNOWN, /* after */
-};
-
-/* Tries until it is done, fails, or lock timeouts have lasted too long. */
-enum ended transaction_run(struct apply *ap, struct task *t,
-                           const struct part *part, struct err *e);
-/* The statements that make a session fit for the migration (unless the task
- * has entered it already) and set our own settings; begin: in a transaction.
- * In t->a. */
-char *transaction_opening(struct apply *ap, const struct task *t, bool begin,
-                          int64_t lock_timeout_ms);
-/* e says which statement failed, where and why. */
-bool transaction_blame(struct apply *ap, const struct task *t,
-                       const struct statement *s, const struct guard *g,
-                       struct err *e);
-/* Says what refusals of our own functions (migrations/sql) mean, after a
- * failure on pg; false: it was none of them. */
-bool transaction_blame_own(struct apply *ap, const struct pg *pg,
-                           const char *file, struct err *e);
-/* A lock timeout, a deadlock and their kin: worth another try. */
-bool transaction_again(const struct pg_failure *f);
-/* How long the part's own work may take; CLOCK_NEVER: not rehearsed. */
-int64_t transaction_limit(const struct apply *ap, const struct task *t,
-                          const struct part *part);
-/* Sleeps with jitter; false when it is time to give up, or a signal came. */
-bool transaction_pause(struct apply *ap, struct task *t);
 
 /* ---- apply.c ---- */
 

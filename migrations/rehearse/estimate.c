@@ -106,10 +106,23 @@ double estimate_ratio(const struct traced_statement *s, bool *grows)
     return *grows ? production / clone : 1;
 }
 
+/* The lesser of its two times: a hiccup of the server is in one of them. */
+static double quiet_us(const struct traced_statement *s)
+{
+    return (double)(s->again_us && s->again_us < s->us ? s->again_us : s->us);
+}
+
+/* What the other time had on top: it may happen in production as well, and
+ * does not grow with the data. */
+static double hiccup_ms(const struct traced_statement *s)
+{
+    return s->again_us ? fabs((double)(s->us - s->again_us)) / 1000 : 0;
+}
+
 /* Production's time: what any statement takes does not grow. */
 static double scaled_ms(const struct traced_statement *s, bool *grows)
 {
-    double ratio = estimate_ratio(s, grows), us = (double)s->us;
+    double ratio = estimate_ratio(s, grows), us = quiet_us(s);
     double fixed = us < 2 * ESTIMATE_FIXED_US ? us / 2 : ESTIMATE_FIXED_US;
 
     return (*grows ? fixed + (us - fixed) * ratio : us) / 1000;
@@ -201,6 +214,7 @@ struct estimate estimate_statement(const struct traced_statement *s,
     out.scaled = whole(ms);
     f = factor_for(g, out.work, grows);
     spread(&out, ms, &f);
+    out.high += whole(hiccup_ms(s));
     if (s->batches) {
         int64_t pauses =
             whole((double)s->batches->pauses_ms * estimate_ratio(s, &grows));

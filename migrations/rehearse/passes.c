@@ -1,5 +1,6 @@
 #include "migrations/rehearse/passes.h"
 
+#include "migrations/rehearse/again.h"
 #include "runner/base/duration.h"
 
 /* How often the schema is read on one way, at most. */
@@ -213,6 +214,7 @@ static bool again(struct passes *p, bool *whole, struct err *e)
                                      up.failed));
             return true;
         }
+        again_note(&at->up, &up);
     }
     if (!schema(p, &top, e))
         return false;

@@ -79,8 +79,8 @@ static const struct {
      "ALTER TABLE orders DROP COLUMN token"},
     {"wider numbers", "ALTER TABLE orders ALTER amount TYPE bigint",
      "ALTER TABLE orders ALTER amount TYPE int"},
-    {"update all", "UPDATE orders SET amount = amount + 1",
-     "UPDATE orders SET amount = amount - 1"},
+    {"update all", "UPDATE audit SET at = at + interval '1 day'",
+     "UPDATE audit SET at = at - interval '1 day'"},
     {"vacuum full", "VACUUM FULL orders", "SELECT 1"},
 };
 #define KINDS (sizeof kinds / sizeof *kinds)
