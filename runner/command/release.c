@@ -4,6 +4,7 @@
 
 #include "runner/base/duration.h"
 #include "runner/facts/contract.h"
+#include "runner/flow/back.h"
 #include "runner/release/statement.h"
 #include "runner/report/verdicts.h"
 
@@ -118,6 +119,26 @@ static void say_overridden(struct tidegate *t, const struct run *r)
                         r->verdicts[i].because);
 }
 
+/* What ends well has another way back than what stops on its way. */
+static const char *way_back(const struct tidegate *t, const struct run *r)
+{
+    const char *live = r->from ? r->from : r->s->state.live;
+
+    if (r->s->phases == PHASES_MIGRATIONS)
+        return arena_printf(t->arena,
+                            "tidegate migrate down %s; where it stops on its "
+                            "way: tidegate rollback --schema",
+                            r->s->release);
+    if (r->s->phases == PHASES_CONTRACT)
+        return "their downs, with the code or (where it stops on its way) "
+               "alone: tidegate rollback";
+    return live ? arena_printf(t->arena, "to %s: tidegate rollback", live)
+           : t->env->n_hosts == 0
+               ? "none: it is the first release; where it stops on its way: "
+                 "tidegate rollback --schema"
+               : "none: it is the first release";
+}
+
 bool release_confirm(void *ctx, const struct run *r, struct err *e)
 {
     struct release_confirm *c = ctx;
@@ -135,11 +156,7 @@ bool release_confirm(void *ctx, const struct run *r, struct err *e)
     say_overridden(t, r);
     say_migrations(t, r);
     say_contract(t, r);
-    say_line(t, "way back",
-             r->from || r->s->state.live
-                 ? arena_printf(t->arena, "to %s: tidegate rollback",
-                                r->s->state.live)
-                 : "none: it is the first release");
+    say_line(t, "way back", way_back(t, r));
     return cmd_confirm(t, c->yes, e);
 }
 
@@ -158,9 +175,13 @@ bool release_confirm_back(void *ctx, const struct run *r, struct err *e)
     struct release_confirm *c = ctx;
     struct tidegate *t = c->t;
     char *kept = join(t->arena, r->kept);
+    size_t downs;
 
+    back_rows(r, &downs);
     output_note(t->out, STYLE_BOLD, "rollback of %s\n", t->env->name);
-    if (r->to) {
+    if (r->to && r->undone_run) {
+        say_line(t, "code", arena_printf(t->arena, "stays on %s", r->to));
+    } else if (r->to) {
         say_line(t, "from", r->undone ? r->undone : r->to);
         say_line(t, "to", r->to);
     }
@@ -169,8 +190,9 @@ bool release_confirm_back(void *ctx, const struct run *r, struct err *e)
              r->undone_run
                  ? arena_printf(t->arena, "what run %s did there is undone",
                                 r->undone_run)
-             : kept ? arena_printf(t->arena, "keeps %s", kept)
-                    : "unchanged");
+             : kept      ? arena_printf(t->arena, "keeps %s", kept)
+             : downs > 0 ? "goes back as follows"
+                         : "unchanged");
     release_say_down(t, r);
     if (r->s->state.frozen_by)
         say_line(t, "frozen",

@@ -23,7 +23,7 @@ static const struct rehearsed *rehearsed(const struct run *r,
                                  json_get(event, "certificate"), &ignored))
             continue;
         for (size_t k = 0; k < was.n; k++)
-            if (was.list[k].has_down &&
+            if (was.list[k].has_down && was.list[k].down_high > 0 &&
                 strcmp(was.list[k].name, row->name) == 0)
                 return &was.list[k];
     }

@@ -12,8 +12,15 @@ static void tell(struct tidegate *t, const struct run *r, bool dry_run)
     for (size_t i = 0; i < r->s->n_hosts; i++, n++)
         reached += !r->s->left_out[i];
     if (r->undone_run)
-        output_text(t->out, "what run %s did in the database %s undone\n",
-                    r->undone_run, dry_run ? "would be" : "is");
+        output_text(t->out, "what run %s did in the database %s undone%s\n",
+                    r->undone_run, dry_run && !r->already ? "would be" : "is",
+                    r->already ? " already" : "");
+    else if (n == 0)
+        output_text(t->out, "%s %s\n",
+                    r->already ? "already on"
+                    : dry_run  ? "would go back to"
+                               : "back on",
+                    r->to);
     else if (r->already)
         output_text(t->out, "already on %s: proved on %zu of %zu hosts\n",
                     r->to, reached, n);

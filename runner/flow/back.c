@@ -312,8 +312,9 @@ const char *const *back_kept(struct run *r, bool schema)
         return kept_by_ledger(r);
     const struct applied_row **rows = later_rows(r, false, &n);
     const struct applied *applied = &r->s->applied;
-    const char **names =
-        arena_array(r->s->arena, applied->n + 1, sizeof *names);
+    const char **names = arena_array(
+        r->s->arena, applied->n + applied->backfills_n + applied->open_n + 1,
+        sizeof *names);
 
     for (size_t i = 0; i < n; i++)
         names[i] = rows[n - 1 - i]->name;

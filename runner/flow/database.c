@@ -190,8 +190,12 @@ bool database_up(struct run *r, bool after, struct err *e)
 
     if (n == 0)
         return true;
-    progress_stage(r->s->progress, "%zu migration%s %s the code", n,
-                   n == 1 ? "" : "s", after ? "after" : "before");
+    if (r->s->env->n_hosts == 0)
+        progress_stage(r->s->progress, "%zu %smigration%s", n,
+                       after ? "\"after\" " : "", n == 1 ? "" : "s");
+    else
+        progress_stage(r->s->progress, "%zu migration%s %s the code", n,
+                       n == 1 ? "" : "s", after ? "after" : "before");
     if (!database_open(r, e))
         return false;
     while ((m = next_pending(r, after)) != NULL) {

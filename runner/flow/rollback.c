@@ -27,8 +27,13 @@ static bool nothing_before(const struct subject *s, struct err *e)
                            ? "; or undo what it did: tidegate rollback "
                              "--schema"
                            : "");
-    return err_fix(e, "roll forward: announce and deploy a release that "
-                      "mends it");
+    return err_fix(e,
+                   "roll forward: announce and deploy a release that "
+                   "mends it%s",
+                   s->env->n_hosts == 0
+                       ? "; or undo what a release did in the database: "
+                         "tidegate migrate down RELEASE"
+                       : "");
 }
 
 static bool without_reason(const char *to, struct err *e)
@@ -124,6 +129,19 @@ static void undo_run(struct run *r, const struct rollback_wish *wish)
     r->to = live;
 }
 
+/* The run that was undone in the database last, nothing having come after it:
+ * asked once more, there is nothing to do, and no release goes for it. */
+static const char *undone_last(const struct environment_state *state)
+{
+    const struct run_state *last =
+        state->n_runs ? &state->runs[state->n_runs - 1] : NULL;
+
+    return last && last->kind == RUN_ROLLBACK && last->ended == RUN_GOOD &&
+                   !json_str(last->end, "live")
+               ? last->takes_over
+               : NULL;
+}
+
 /* What is undone, and where to: of the unfinished run, else of what is
  * live. */
 static bool choose(struct run *r, const struct rollback_wish *wish,
@@ -145,6 +163,11 @@ static bool choose(struct run *r, const struct rollback_wish *wish,
     else if (!open && !wish->to && state->live_by_going_back) {
         r->to = state->live;
         r->undone = NULL;
+        r->already = true;
+    } else if (!open && !wish->to && undone_last(state)) {
+        r->to = state->live;
+        r->undone = NULL;
+        r->undone_run = undone_last(state);
         r->already = true;
     }
     if (wish->to)
@@ -310,6 +333,8 @@ static bool prove_only(struct run *r, struct err *e)
 {
     bool as_before;
 
+    if (r->undone_run)
+        return true;
     for (size_t i = 0; i < r->s->n_hosts; i++)
         if (!r->s->left_out[i] &&
             (!r->now[i] || strcmp(r->now[i], r->to) != 0)) {

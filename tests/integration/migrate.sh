@@ -260,6 +260,8 @@ has 'the half is told' "$OUT" \
 has 'and the whole' "$OUT" '0001_lonely, never rehearsed'
 gives 0 'undone' lone rollback --schema $yes
 is 'nothing is left' "$(lone_has)" 'rows 0 journal 0 kept 0'
+gives 0 'once more' lone rollback --schema $yes
+has 'undoes nothing else' "$OUT" 'undone already'
 gives 0 'status is whole' lone status
 for point in journal-done:1 journal-intent:2; do # of the up
     lone_expect d2
