@@ -5,6 +5,17 @@ struct rollback_args {
     bool schema, dry_run, terminate_orphan;
 };
 
+/* Of a run that changed the database alone; the code is as it was. */
+static void tell_undone(struct tidegate *t, const struct run *r, bool dry_run)
+{
+    output_text(t->out, "what run %s did in the database %s undone%s\n",
+                r->undone_run, dry_run && !r->already ? "would be" : "is",
+                r->already ? " already" : "");
+    if (r->already && r->to && r->s->state.previous)
+        output_text(t->out, "%s goes back by: tidegate rollback --to %s\n",
+                    r->to, r->s->state.previous);
+}
+
 static void tell(struct tidegate *t, const struct run *r, bool dry_run)
 {
     size_t n = 0, reached = 0;
@@ -12,9 +23,7 @@ static void tell(struct tidegate *t, const struct run *r, bool dry_run)
     for (size_t i = 0; i < r->s->n_hosts; i++, n++)
         reached += !r->s->left_out[i];
     if (r->undone_run)
-        output_text(t->out, "what run %s did in the database %s undone%s\n",
-                    r->undone_run, dry_run && !r->already ? "would be" : "is",
-                    r->already ? " already" : "");
+        tell_undone(t, r, dry_run);
     else if (n == 0)
         output_text(t->out, "%s %s\n",
                     r->already ? "already on"
