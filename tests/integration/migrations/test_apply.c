@@ -108,8 +108,8 @@ static void schema_tidegate_is_left_alone(void **state)
     static const char *const touching[] = {
         "DO $$ BEGIN EXECUTE 'DELETE FROM tide' || 'gate.migration'; END $$",
         "DO $$ BEGIN EXECUTE 'CREATE TABLE tide' || 'gate.x (y int)'; END $$",
-        "DO $$ BEGIN EXECUTE 'SET search_path TO tide' || 'gate';"
-        " PERFORM count(*) FROM journal; END $$",
+        ("DO $$ BEGIN EXECUTE 'SET search_path TO tide' || 'gate';"
+         " PERFORM count(*) FROM journal; END $$"),
     };
     struct fixture *f = *state;
 
