@@ -140,7 +140,10 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(link_migrations)
 # What scripts/history runs.
 $(B)/histories/%: $(B)/tests/histories/%.o $(link_migrations)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
+	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
+	    $(libs_migrations)
+$(B)/histories/history: $(B)/tests/histories/folder.o \
+    $(B)/tests/histories/trial.o $(B)/tests/histories/trial_copy.o
 
 $(addprefix $(B)/integration/migrations/,test_back test_basis test_batches \
     test_clones test_fingerprint test_hazards test_leftovers test_measures \
