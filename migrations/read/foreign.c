@@ -189,3 +189,11 @@ bool foreign_allows(const struct split_piece *p,
     return sets_search_path(p->tree) || selects_search_path(p->tree) ||
            pauses_trigger(p, pieces);
 }
+
+bool foreign_reads(const struct split_piece *p,
+                   const struct split_pieces *pieces)
+{
+    struct script ignored = {.lock_timeout_ms = -1, .statement_timeout_ms = -1};
+
+    return p->tree && (foreign_allows(p, pieces) || take_timeout(p, &ignored));
+}

@@ -19,6 +19,9 @@ void foreign_settle(struct split_pieces *pieces, struct script *out);
 /* The statement is allowed whatever refusals.h says of it. */
 bool foreign_allows(const struct split_piece *p,
                     const struct split_pieces *pieces);
+/* As another tool's it would be allowed, or left out. */
+bool foreign_reads(const struct split_piece *p,
+                   const struct split_pieces *pieces);
 
 /* It disables triggers that a later statement enables again. */
 bool foreign_pauses(const struct split_piece *p,

@@ -252,6 +252,19 @@ static bool may_commit(const struct statement *s)
            (strcasestr(s->text, "commit") || strcasestr(s->text, "rollback"));
 }
 
+/* golang-migrate names its files as we do. */
+static bool refuse(struct judge *j, const struct split_piece *p)
+{
+    const char *fix = arena_strdup(j->scratch, j->e->fix);
+
+    if (j->how->foreign || !foreign_reads(p, j->pieces))
+        return false;
+    return err_fix(j->e,
+                   "%s; files of golang-migrate: [migrations] layout = "
+                   "golang-migrate",
+                   fix);
+}
+
 static bool judge(struct judge *j, const struct split_piece *p,
                   struct statement *s)
 {
@@ -269,7 +282,7 @@ static bool judge(struct judge *j, const struct split_piece *p,
         s->data_len = p->at.data_len;
     }
     if (!(p->tree ? judge_tree(j, p, at, s) : judge_words(j, p, at, s)))
-        return false;
+        return refuse(j, p);
     if (j->none && may_commit(s))
         s->commits = s->needs_no_transaction = true;
     return true;
