@@ -323,3 +323,16 @@ void estimate_add(struct estimate *sum, const struct estimate *one)
     sum->likely += one->likely;
     sum->high += one->high;
 }
+
+struct estimate estimate_verify(const struct traced_script *s,
+                                const struct grounds *g)
+{
+    struct estimate sum = {0};
+
+    for (size_t i = 0; i < s->n_verify; i++) {
+        struct estimate one = estimate_statement(&s->verify[i], g);
+
+        estimate_add(&sum, &one);
+    }
+    return sum;
+}

@@ -67,6 +67,9 @@ struct estimate estimate_statement(const struct traced_statement *s,
 /* The longest of its batches, which grows with its own size alone. */
 struct estimate estimate_batch(const struct traced_statement *s,
                                const struct grounds *g);
+/* What verifies it, all of it. */
+struct estimate estimate_verify(const struct traced_script *s,
+                                const struct grounds *g);
 void estimate_add(struct estimate *sum, const struct estimate *one);
 /* Whether this touch is work that grows with the relation, and by rows or by
  * pages. */

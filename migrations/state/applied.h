@@ -65,6 +65,9 @@ const struct applied_row *applied_find(const struct applied *applied,
 /* The journal of that name, up or down, or NULL. */
 const struct journal_row *applied_half(const struct applied *applied,
                                        const char *name, bool down);
+/* It is an earlier text of a repeatable migration of these files. */
+bool applied_replaced(const struct applied_row *row,
+                      const struct migrations *files);
 /* The unfinished backfill of that name, or NULL. */
 const struct backfill_row *applied_backfill(const struct applied *applied,
                                             const char *name);

@@ -9,6 +9,7 @@
 #   project_data NAME     the same with a database NAME, without hosts; stdin is
 #                         appended
 #   project_clones NAME   prints a [rehearsal] for it, on the same server
+#   project_budget        its policy asks for rehearsals
 #   db SQL                asked of that database
 #   file NAME TEXT        in its folder migrations
 #   migration NAME UP DOWN   files NAME.up.sql and NAME.down.sql there
@@ -68,6 +69,10 @@ project_data() {
 project_clones() {
     printf '[rehearsal]\nclone = dump\nfrom = %s\nserver = %s\n' \
         "$(postgres_conninfo "$1")" "$PG_CONNINFO"
+}
+project_budget() {
+    printf '[budget]\ntotal = 10m\nblocked = 2s\nrewrite = forbid\n' \
+        >>"$P/policies/production.ini"
 }
 db() {
     PGOPTIONS='' "$PG_BIN/psql" -qAtX -v ON_ERROR_STOP=1 \

@@ -31,8 +31,7 @@ field() { # of JSON on stdin: an expression of j
 project_open
 project_clones shop >"$D/clones.ini"
 project_data shop <"$D/clones.ini"
-printf '[budget]\ntotal = 10m\nblocked = 2s\nrewrite = forbid\n' \
-    >>"$P/policies/production.ini"
+project_budget
 db 'CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         total int NOT NULL, at timestamptz NOT NULL DEFAULT now());
     INSERT INTO orders (total) SELECT i % 500 FROM generate_series(1, 200000) i'
