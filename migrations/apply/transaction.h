@@ -32,13 +32,13 @@ enum ended transaction_run(struct apply *ap, struct task *t,
  * In t->a. */
 char *transaction_opening(struct apply *ap, const struct task *t, bool begin,
                           int64_t lock_timeout_ms);
-/* e says which statement failed, where and why. */
+/* e says which statement failed, where and why, after guard_run. */
 bool transaction_blame(struct apply *ap, const struct task *t,
                        const struct statement *s, const struct guard *g,
                        struct err *e);
-/* Says what refusals of our own functions (migrations/sql) mean, after a
- * failure on pg; false: it was none of them. */
-bool transaction_blame_own(struct apply *ap, const struct pg *pg,
+/* Says what refusals of our own functions (migrations/sql) mean; false: it was
+ * none of them. */
+bool transaction_blame_own(struct apply *ap, const struct pg_failure *f,
                            const char *file, struct err *e);
 /* A lock timeout, a deadlock and their kin: worth another try. */
 bool transaction_again(const struct pg_failure *f);
