@@ -14,6 +14,8 @@
 #include <cmocka.h>
 
 #include "migrations/lint/lint.h"
+#include "migrations/lint/lint_locks.h"
+#include "migrations/read/split.h"
 #include "runner/base/buf.h"
 #include "tests/integration/migrations/rehearsing.h"
 
@@ -571,6 +573,40 @@ static int lint_worst(struct fixture *f, size_t i, struct said *said)
     return wrong;
 }
 
+/* What is read of a script of one statement: the relations that the trace
+ * measured, with those locks. */
+static int locks_judge(struct fixture *f, size_t i, struct catalog *c,
+                       const struct rehearsed_statement *s)
+{
+    struct sql_file file = {.name = "0001_row.up.sql"};
+    struct lint_locks locks;
+    struct script script;
+    int wrong = 0;
+
+    file.bytes = named(f, rows[i].sql, i);
+    file.len = strlen(file.bytes);
+    if (strstr(file.bytes, ";;") ||
+        !split_script(&script, NULL, &f->a, &file, false, &f->e))
+        return 0;
+    lint_locks_read(&locks, &f->a, &script, c);
+    for (size_t j = 0; j < s->n; j++) {
+        const struct touched *t = &s->touched[j];
+        size_t k = 0;
+
+        while (k < locks.n && strcmp(locks.list[k].relation, t->relation) != 0)
+            k++;
+        if (k < locks.n &&
+            strcmp(lock_mode_name(locks.list[k].lock), t->lock) == 0)
+            continue;
+        wrong++;
+        print_error("row %s: read %s of %s; measured %s\n", rows[i].row,
+                    k < locks.n ? lock_mode_name(locks.list[k].lock)
+                                : "nothing",
+                    t->relation, t->lock);
+    }
+    return wrong;
+}
+
 static int lint_judge(struct fixture *f, size_t i, struct catalog *c,
                       const struct rehearsed_statement *s)
 {
@@ -580,7 +616,8 @@ static int lint_judge(struct fixture *f, size_t i, struct catalog *c,
         return 0;
     lint_row(f, i, c, &with);
     lint_row(f, i, NULL, &without);
-    return lint_exact(f, i, &with, s) + lint_worst(f, i, &without);
+    return lint_exact(f, i, &with, s) + lint_worst(f, i, &without) +
+           locks_judge(f, i, c, s);
 }
 
 static int lint_all(struct fixture *f)
