@@ -19,7 +19,6 @@ FLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
               -fno-sanitize-recover=undefined -DARENA_BLOCK=0 \
               -DTIDEGATE_FAILPOINTS
 FLAGS_coverage := -O0 -g --coverage -DTIDEGATE_FAILPOINTS
-FLAGS_clang := -O1 -g $(HARDEN)
 FLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -DARENA_BLOCK=0 \
               -fsanitize=fuzzer-no-link,address,undefined \
               -fno-sanitize-recover=undefined
@@ -29,7 +28,6 @@ LINK_asan := -fsanitize=address,undefined
 LINK_fuzz := -fsanitize=fuzzer,address,undefined
 LINK_coverage := --coverage
 LINK_test := $(LINK_release)
-LINK_clang := $(LINK_release)
 
 CFLAGS ?=
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -DTIDEGATE_VERSION='"$(VERSION)"' \
@@ -54,10 +52,18 @@ ALL := $(foreach r,$(ROOMS),$(call objects,$(r))) $(EMBEDDED)
 
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/test_*.c))
 
-.PHONY: all unit units programs test integration demo crash kills fuzz replays \
+.PHONY: all syntax unit units programs test integration demo crash kills fuzz replays \
         bench install clean rooms \
         coverage docs
 all: $(B)/tidegate
+
+# What another compiler thinks of every source: `make syntax CC=clang WERROR=1`.
+SOURCES := $(wildcard runner/*.c runner/*/*.c policies/*.c migrations/*/*.c \
+           tests/*/*.c tests/*/*/*.c)
+syntax:
+	@printf '%s\n' $(filter-out tests/demo/%,$(SOURCES)) | xargs -P2 -n8 \
+	    $(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) \
+	    -DTIDEGATE_LIBRARIES='""' -fsyntax-only
 
 $(B)/tidegate: $(B)/runner/main.o $(B)/libtidegate.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS)
@@ -134,7 +140,10 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(link_migrations)
 # What scripts/history runs.
 $(B)/histories/%: $(B)/tests/histories/%.o $(link_migrations)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(libs_migrations)
+	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
+	    $(libs_migrations)
+$(B)/histories/history: $(B)/tests/histories/folder.o \
+    $(B)/tests/histories/trial.o $(B)/tests/histories/trial_copy.o
 
 $(addprefix $(B)/integration/migrations/,test_back test_basis test_batches \
     test_clones test_fingerprint test_hazards test_leftovers test_measures \

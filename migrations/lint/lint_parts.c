@@ -4,9 +4,63 @@
 
 #include "migrations/read/layout.h"
 
+/* ---- files of other tools, by their names ---- */
+
+static bool is_own(const char *name)
+{
+    return layout_ends_with(name, ".up.sql") ||
+           layout_ends_with(name, ".down.sql");
+}
+
+static bool is_diesel(const char *name)
+{
+    const char *base = layout_base(name);
+
+    return strcmp(base, "up.sql") == 0 || strcmp(base, "down.sql") == 0;
+}
+
+/* V1_2__what.sql, U1_2__what.sql, R__what.sql */
+static bool is_flyway(const char *name)
+{
+    const char *base = layout_base(name);
+
+    return strncmp(base, "R__", 3) == 0 ||
+           (*base && strchr("VU", *base) && base[1] >= '0' && base[1] <= '9' &&
+            strstr(base, "__"));
+}
+
+static bool is_below(const char *name, const char *folder)
+{
+    size_t n = strlen(folder);
+    const char *at = strstr(name, folder);
+
+    while (at && at != name && at[-1] != '/')
+        at = strstr(at + n, folder);
+    return at != NULL;
+}
+
+static bool is_sqitch(const char *name)
+{
+    return !is_own(name) &&
+           (is_below(name, "deploy/") || is_below(name, "revert/"));
+}
+
+static const struct {
+    bool (*is)(const char *name);
+    struct sql_how how;
+} others[] = {
+    {is_diesel, {.foreign = true}},
+    {is_flyway, {.foreign = true}},
+    {is_sqitch, {.foreign = true, .each_alone = true}},
+};
+
 static bool is_down(const char *name)
 {
-    return layout_ends_with(name, ".down.sql");
+    const char *base = layout_base(name);
+
+    return layout_ends_with(name, ".down.sql") ||
+           strcmp(base, "down.sql") == 0 || (is_flyway(name) && *base == 'U') ||
+           (is_sqitch(name) && is_below(name, "revert/"));
 }
 
 static void take(struct lint_part out[2], size_t *n, const char *name,
@@ -40,5 +94,10 @@ bool lint_parts(struct lint_part out[2], size_t *n, struct arena *a,
         return true;
     }
     take(out, n, file->name, file, is_down(file->name));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i].is(file->name)) {
+            out[0].file.how = others[i].how;
+            break;
+        }
     return true;
 }

@@ -203,9 +203,10 @@ static void sort_files(struct layout_reading *r, const struct sql_file *files,
     r->n = n;
 }
 
-const struct layout *layout_read(struct layout_reading *out, struct arena *a,
-                                 const char *name, const struct sql_file *files,
-                                 size_t n, struct err *e)
+const struct layout *layout_recognise(struct layout_reading *out,
+                                      struct arena *a, const char *name,
+                                      const struct sql_file *files, size_t n,
+                                      struct err *e)
 {
     bool any = strcmp(name, "auto") == 0;
     const struct layout *l = any ? NULL : layout_find(name);
@@ -214,8 +215,15 @@ const struct layout *layout_read(struct layout_reading *out, struct arena *a,
     if (!any && !l)
         return unknown(name, e);
     sort_files(out, files, n);
-    if (any)
-        l = recognise(out, e);
+    return any ? recognise(out, e) : l;
+}
+
+const struct layout *layout_read(struct layout_reading *out, struct arena *a,
+                                 const char *name, const struct sql_file *files,
+                                 size_t n, struct err *e)
+{
+    const struct layout *l = layout_recognise(out, a, name, files, n, e);
+
     return l && l->read(out, e) && names_are_good(out, e) ? l : NULL;
 }
 

@@ -62,6 +62,11 @@ extern const char layout_choices[];
 const struct layout *layout_read(struct layout_reading *out, struct arena *a,
                                  const char *name, const struct sql_file *files,
                                  size_t n, struct err *e);
+/* Only which one it is; out has the files, and no entries. */
+const struct layout *layout_recognise(struct layout_reading *out,
+                                      struct arena *a, const char *name,
+                                      const struct sql_file *files, size_t n,
+                                      struct err *e);
 /* Whether the bytes of a file of that name are wanted; of others only the
  * name matters: whoever collects files may leave their bytes out. */
 bool layout_wants(const char *name);

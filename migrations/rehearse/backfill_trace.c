@@ -46,6 +46,7 @@ static void add_touches(struct tracing *x, const struct traced_statement *from)
         at->rewritten |= one->rewritten;
         at->scanned |= one->scanned;
         at->changed += one->changed;
+        at->inserted += one->inserted;
     }
 }
 

@@ -3,10 +3,23 @@
 #include <math.h>
 
 /* So that a relation without bytes still has a weight: one page. */
-#define PAGE 8192.0
+#define PAGE             8192.0
+#define FILLED_ROW_BYTES 100
 /* What sorting a row for an index takes of maintenance_work_mem: PostgreSQL's
  * SortTuple (24 bytes) and a small index tuple with its memory chunk. */
 #define SORTED_ROW_BYTES 48
+
+/* What it worked on, whoever waits for it or nobody. */
+static size_t touches(const struct traced_statement *s)
+{
+    return s->n + s->n_own;
+}
+
+static const struct traced_touch *touch(const struct traced_statement *s,
+                                        size_t i)
+{
+    return i < s->n ? &s->touched[i] : &s->own[i - s->n];
+}
 
 bool estimate_grows(const struct traced_statement *s,
                     const struct traced_touch *touch, bool *by_rows)
@@ -14,6 +27,8 @@ bool estimate_grows(const struct traced_statement *s,
     const struct relation *rel = touch->relation;
 
     *by_rows = false;
+    if (rel->born && rel->kind != 'i' && rel->filled <= 0)
+        return false; /* it is empty */
     if (touch->rewritten)
         return true;
     if (touch->scanned) {
@@ -22,16 +37,16 @@ bool estimate_grows(const struct traced_statement *s,
         return true;
     }
     *by_rows = true;
-    return touch->changed > ESTIMATE_FEW_ROWS && rel->rows > 0 &&
-           touch->changed * 100 >= rel->rows;
+    return touch->changed > ESTIMATE_FEW_ROWS && relation_rows(rel) > 0 &&
+           touch->changed * 100 >= relation_rows(rel);
 }
 
 enum work estimate_work(const struct traced_statement *s)
 {
     enum work most = WORK_CATALOG;
 
-    for (size_t i = 0; i < s->n; i++) {
-        const struct traced_touch *t = &s->touched[i];
+    for (size_t i = 0; i < touches(s); i++) {
+        const struct traced_touch *t = touch(s, i);
         enum work w = WORK_CATALOG;
 
         if (t->rewritten && t->relation->kind != 'i')
@@ -53,9 +68,12 @@ enum work estimate_work(const struct traced_statement *s)
 /* Sorting n rows, or looking up n keys, takes n log n comparisons. */
 static double sorted(const struct relation *rel, double ratio)
 {
-    if (rel->born || rel->rows < 2 || rel->production_rows < 2)
+    int64_t rows = relation_rows(rel);
+    int64_t production = relation_production_rows(rel);
+
+    if (rows < 2 || production < 2)
         return ratio;
-    return ratio * log((double)rel->production_rows) / log((double)rel->rows);
+    return ratio * log((double)production) / log((double)rows);
 }
 
 static bool is_sorted(const struct traced_statement *s,
@@ -82,13 +100,24 @@ static const struct relation *measure_of(const struct traced_statement *s,
     return t->relation;
 }
 
+/* What it counts beside the others. Of what the release filled only the rows
+ * are known. */
+static double weight_of(const struct relation *rel)
+{
+    int64_t filled = rel->filled * FILLED_ROW_BYTES;
+
+    if (filled > rel->bytes)
+        return (double)filled;
+    return rel->bytes < PAGE ? PAGE : (double)rel->bytes;
+}
+
 double estimate_ratio(const struct traced_statement *s, bool *grows)
 {
     double clone = 0, production = 0;
 
     *grows = false;
-    for (size_t i = 0; i < s->n; i++) {
-        const struct traced_touch *t = &s->touched[i];
+    for (size_t i = 0; i < touches(s); i++) {
+        const struct traced_touch *t = touch(s, i);
         const struct relation *rel;
         double weight, ratio;
         bool by_rows;
@@ -99,17 +128,30 @@ double estimate_ratio(const struct traced_statement *s, bool *grows)
         ratio = relation_ratio(rel, by_rows);
         if (is_sorted(s, t))
             ratio = sorted(rel, ratio);
-        weight = rel->bytes < PAGE ? PAGE : (double)rel->bytes;
+        weight = weight_of(rel);
         clone += weight;
         production += weight * (ratio > 0 ? ratio : 1);
     }
     return *grows ? production / clone : 1;
 }
 
+/* The lesser of its two times: a hiccup of the server is in one of them. */
+static double quiet_us(const struct traced_statement *s)
+{
+    return (double)(s->again_us && s->again_us < s->us ? s->again_us : s->us);
+}
+
+/* What the other time had on top: it may happen in production as well, and
+ * does not grow with the data. */
+static double hiccup_ms(const struct traced_statement *s)
+{
+    return s->again_us ? fabs((double)(s->us - s->again_us)) / 1000 : 0;
+}
+
 /* Production's time: what any statement takes does not grow. */
 static double scaled_ms(const struct traced_statement *s, bool *grows)
 {
-    double ratio = estimate_ratio(s, grows), us = (double)s->us;
+    double ratio = estimate_ratio(s, grows), us = quiet_us(s);
     double fixed = us < 2 * ESTIMATE_FIXED_US ? us / 2 : ESTIMATE_FIXED_US;
 
     return (*grows ? fixed + (us - fixed) * ratio : us) / 1000;
@@ -201,6 +243,7 @@ struct estimate estimate_statement(const struct traced_statement *s,
     out.scaled = whole(ms);
     f = factor_for(g, out.work, grows);
     spread(&out, ms, &f);
+    out.high += whole(hiccup_ms(s));
     if (s->batches) {
         int64_t pauses =
             whole((double)s->batches->pauses_ms * estimate_ratio(s, &grows));

@@ -20,7 +20,7 @@
     "coalesce(i.indrelid, 0), coalesce(c.relfilenode, 0), "                   \
     "pg_catalog.pg_stat_get_xact_numscans(l.relation), "                      \
     "pg_catalog.pg_stat_get_xact_tuples_returned(l.relation), "               \
-    "pg_catalog.pg_stat_get_xact_tuples_inserted(l.relation) + "              \
+    "pg_catalog.pg_stat_get_xact_tuples_inserted(l.relation), "               \
     "pg_catalog.pg_stat_get_xact_tuples_updated(l.relation) + "               \
     "pg_catalog.pg_stat_get_xact_tuples_deleted(l.relation), "                \
     "n.nspname = 'tidegate' OR n.nspname ~ '^(pg_|information_schema$)', "    \
@@ -44,6 +44,7 @@ enum column {
     COL_FILENODE,
     COL_SCANS,
     COL_RETURNED,
+    COL_INSERTED,
     COL_CHANGED,
     COL_SYSTEM,
     COL_WAL,
@@ -61,7 +62,7 @@ static void renew(struct trace *t, struct relation *rel)
         return;
     rel->tx = t->transaction;
     rel->modes = 0;
-    rel->scans = rel->returned = rel->changed = 0;
+    rel->scans = rel->returned = rel->inserted = rel->changed = 0;
 }
 
 static struct relation *learn_new(struct trace *t, struct traced_statement *s,
@@ -140,14 +141,18 @@ static void take_counters(struct trace *t, struct traced_statement *s,
 {
     int64_t scans = grown(&rel->scans, cell[COL_SCANS]);
     int64_t returned = grown(&rel->returned, cell[COL_RETURNED]);
-    int64_t changed = grown(&rel->changed, cell[COL_CHANGED]);
+    int64_t inserted = grown(&rel->inserted, cell[COL_INSERTED]);
+    int64_t changed = inserted + grown(&rel->changed, cell[COL_CHANGED]);
 
     if (rel->kind != 'r' && rel->kind != 'm' && rel->kind != 'f')
         return;
     if (scans && (rel->rows <= 0 || returned * FULL_SCAN_SHARE >= rel->rows))
         touch(t, s, rel)->scanned = true;
-    if (changed)
-        touch(t, s, rel)->changed += changed;
+    if (changed) {
+        struct traced_touch *at = touch(t, s, rel);
+        at->changed += changed;
+        at->inserted += inserted;
+    }
 }
 
 /* TRUNCATE gives new files as well; those hold nothing, a rewrite does. Of a
@@ -201,8 +206,18 @@ static enum lock_mode strongest(unsigned modes)
     return modes ? (enum lock_mode)(31 - __builtin_clz(modes)) : LOCK_NONE;
 }
 
-/* Leaves out what was made in this transaction, and indexes that are locked
- * no more than their table and were not rewritten. */
+static void keep_own(struct trace *t, struct traced_statement *s,
+                     const struct traced_touch *at)
+{
+    if (!at->scanned && !at->changed)
+        return;
+    s->own =
+        arena_grow(t->arena, s->own, s->n_own, s->n_own + 1, sizeof *s->own);
+    s->own[s->n_own++] = *at;
+}
+
+/* Puts what was made in this transaction aside; leaves out indexes that are
+ * locked no more than their table and were not rewritten. */
 static void keep(struct trace *t, struct traced_statement *s)
 {
     size_t kept = 0;
@@ -210,8 +225,10 @@ static void keep(struct trace *t, struct traced_statement *s)
     for (size_t i = 0; i < s->n; i++) {
         struct traced_touch at = s->touched[i];
         struct relation *rel = at.relation, *table;
-        if (rel->born == t->transaction)
+        if (rel->born == t->transaction) {
+            keep_own(t, s, &at);
             continue;
+        }
         if (at.lock == LOCK_NONE)
             at.lock = strongest(rel->modes);
         table = rel->table ? relations_find(&t->relations, rel->table) : NULL;

@@ -1,5 +1,7 @@
 #include "migrations/rehearse/passes.h"
 
+#include "migrations/rehearse/again.h"
+#include "migrations/rehearse/filled.h"
 #include "runner/base/duration.h"
 
 /* How often the schema is read on one way, at most. */
@@ -66,6 +68,7 @@ static bool all_up(struct passes *p, struct err *e)
         if (!data_before(&p->data, at->migration, &at->before, e) ||
             !trace_script(&p->trace, &at->migration->up, &at->up, e))
             return false;
+        filled_note(&at->up);
         say(p, at->migration, "up", &at->up);
         p->failed = at->up.failed;
         at->up_ran = !at->up.failed;
@@ -213,6 +216,7 @@ static bool again(struct passes *p, bool *whole, struct err *e)
                                      up.failed));
             return true;
         }
+        again_note(&at->up, &up);
     }
     if (!schema(p, &top, e))
         return false;

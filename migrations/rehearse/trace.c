@@ -8,7 +8,8 @@
 #include "runner/base/duration.h"
 #include "runner/base/escape.h"
 
-#define LIVE_MS 1000
+#define LIVE_MS          1000
+#define CHECKPOINT_LIMIT "SET statement_timeout = '60s'"
 
 bool traced_touch_matters(const struct traced_touch *t, bool after)
 {
@@ -278,6 +279,33 @@ static bool run_apart(struct trace *t, struct traced_script *out, struct err *e)
     return true;
 }
 
+static bool changes_rows(const struct script *s)
+{
+    static const char *const kinds[] = {"UPDATE", "DELETE", "MERGE"};
+
+    for (size_t i = 0; i < s->n; i++)
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+            if (s->statements[i].kind &&
+                strcmp(s->statements[i].kind, kinds[k]) == 0)
+                return true;
+    return false;
+}
+
+/* Ours is only a measure: a server that does not let us, or takes too long
+ * about it, is not asked again. */
+static void checkpoint(struct trace *t, const struct script *s)
+{
+    struct pg_result r;
+    struct err ignored;
+
+    if (t->no_checkpoint || !changes_rows(s))
+        return;
+    t->no_checkpoint =
+        !pg_run(t->watch, t->arena, CHECKPOINT_LIMIT, &r, &ignored) ||
+        !pg_run(t->watch, t->arena, "CHECKPOINT", &r, &ignored);
+    pg_run(t->watch, t->arena, "RESET statement_timeout", &r, &ignored);
+}
+
 bool trace_enter(struct trace *t, const struct script *s, struct err *e)
 {
     return command(t, opening(t, s, false), e);
@@ -286,11 +314,13 @@ bool trace_enter(struct trace *t, const struct script *s, struct err *e)
 bool trace_script(struct trace *t, const struct script *s,
                   struct traced_script *out, struct err *e)
 {
-    int64_t began = clock_mono();
+    int64_t began;
     bool ok;
 
+    checkpoint(t, s);
     if (s->batch)
         return backfill_trace(t, s, out, e);
+    began = clock_mono();
     *out = (struct traced_script){.script = s};
     out->statements = arena_array(t->arena, s->n, sizeof *out->statements);
     ok = s->transaction ? run_together(t, out, 0, s->n, e)

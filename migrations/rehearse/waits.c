@@ -17,9 +17,9 @@ static bool stops_writers(const struct traced_touch *t)
 {
     const struct relation *rel = t->relation;
 
-    return t->lock >= LOCK_SHARE ||
-           (t->changed > ESTIMATE_FEW_ROWS &&
-            (rel->rows <= 0 || t->changed * 100 >= rel->rows));
+    return t->lock >= LOCK_SHARE || (t->changed > ESTIMATE_FEW_ROWS &&
+                                     (relation_rows(rel) <= 0 ||
+                                      t->changed * 100 >= relation_rows(rel)));
 }
 
 static struct table_wait *entry(struct waits *w, const char *table)

@@ -203,17 +203,40 @@ bool relations_sizes(struct pg *production, struct arena *a,
                     NULL, 0, out, e);
 }
 
+static int64_t with_filled(int64_t rows, int64_t filled)
+{
+    if (filled <= 0)
+        return rows;
+    return rows > 0 ? rows + filled : filled;
+}
+
+int64_t relation_rows(const struct relation *rel)
+{
+    return with_filled(rel->rows, rel->filled);
+}
+
+int64_t relation_production_rows(const struct relation *rel)
+{
+    return with_filled(rel->production_rows, rel->production_filled);
+}
+
+static int64_t a_page_at_least(int64_t bytes)
+{
+    return bytes < PAGE ? PAGE : bytes;
+}
+
 double relation_ratio(const struct relation *rel, bool by_rows)
 {
-    int64_t bytes = rel->bytes < PAGE ? PAGE : rel->bytes;
+    int64_t rows = relation_rows(rel);
+    int64_t production = relation_production_rows(rel);
+    bool ours = rel->filled > 0 && rel->filled >= rel->rows;
 
-    if (rel->born)
+    if (rel->born && !ours)
         return 1;
-    if (by_rows && rel->rows > 0 && rel->production_rows > 0)
-        return (double)rel->production_rows / (double)rel->rows;
+    if ((by_rows || ours) && rows > 0 && production > 0)
+        return (double)production / (double)rows;
     if (rel->production_bytes < 0)
         return 0;
-    return (double)(rel->production_bytes < PAGE ? PAGE
-                                                 : rel->production_bytes) /
-           (double)bytes;
+    return (double)a_page_at_least(rel->production_bytes) /
+           (double)a_page_at_least(rel->bytes);
 }

@@ -37,10 +37,12 @@ struct relation {
     /* Before the rehearsal; rows -1: unknown. Production: -1 unknown. */
     int64_t bytes, rows;
     int64_t production_bytes, production_rows;
+    /* What the release itself put into it, and would in production. */
+    int64_t filled, production_filled;
     /* In the transaction `tx`, kept by the trace. */
     int tx;
-    unsigned modes; /* a bit for each mode held */
-    int64_t scans, returned, changed;
+    unsigned modes;                             /* a bit for each mode held */
+    int64_t scans, returned, inserted, changed; /* updated, deleted */
 };
 
 struct relations {
@@ -63,8 +65,12 @@ bool relations_sizes(struct pg *production, struct arena *a,
 /* Notes them at every relation of the same name. */
 void relations_weigh(struct relations *r, const struct pg_result *sizes);
 
+/* Rows with what the release put into it; -1: unknown. */
+int64_t relation_rows(const struct relation *rel);
+int64_t relation_production_rows(const struct relation *rel);
 /* How much more production has: by bytes, by rows (bytes where rows are
- * unknown); 0: unknown. Relations born in the rehearsal: 1. */
+ * unknown); 0: unknown. Relations that the release made or mostly filled: by
+ * the rows that it put there; 1 where it put none. */
 double relation_ratio(const struct relation *rel, bool by_rows);
 
 #endif

@@ -12,7 +12,8 @@
 # the socket), PG_PORT, PG_CONNINFO (superuser postgres, database postgres) and
 # PG_TCP (the same through 127.0.0.1 with a password, for proxies). Several
 # clusters: save PG_FOLDER and hand it to postgres_stop. The socket's folder is
-# closed to other users; through TCP there is a random password.
+# closed to other users; through TCP there is a random password. PG_TMP is where
+# the folder is made (/tmp).
 #
 # PostgreSQL refuses to run as root: then the user is PG_USER, else
 # tidegate-test when that exists, else postgres. Nothing of the machine's own
@@ -77,7 +78,7 @@ END
 }
 
 postgres_initdb() {
-    PG_FOLDER=$(mktemp -d /tmp/tgpg.XXXXXX)
+    PG_FOLDER=$(mktemp -d "${PG_TMP:-/tmp}/tgpg.XXXXXX")
     PG_SOCKET=$PG_FOLDER
     password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
     (umask 077 && echo "*:*:*:postgres:$password" >"$PG_FOLDER/passfile" &&

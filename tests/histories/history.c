@@ -1,234 +1,175 @@
-/* One whole history of migrations, as another project keeps it, rehearsed:
- * up, down, compared, up again.
+/* One whole history of migrations, as another project keeps it, tried:
  *
- *     history CONNINFO FOLDER [LAYOUT [SKIPPED...]]
+ *     history CONNINFO FOLDER [LAYOUT]
  *
- * CONNINFO is of a server where the database `history` is made anew from
- * `history_base`. A migration that fails is left out, and the rest is run once
- * more, so that one failure does not hide the others. Files whose names end in
- * SKIPPED are not read. Prints a line for each migration: statements, times,
- * the strongest lock on what was there before, whether its down undid it; then
- * the failures with their reasons, and the sums. Exit code 0: all of it ran
- * up, down and up; 1: not all; 2: it could not be read. */
-#include <dirent.h>
+ * CONNINFO is of a superuser of a server with an empty database history_base.
+ * Prints a line for each migration: statements, times, the strongest lock on
+ * what was there before, what came of its way back; what failed or was left
+ * out, with the reasons; what is missing; the sums. Exit code 0: all of it
+ * ran up, down and up again; 1: not all; 2: it could not be read or run. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "migrations/rehearse/rehearse.h"
+#include "runner/base/buf.h"
+#include "runner/base/clock.h"
 #include "runner/base/escape.h"
-#include "runner/base/file.h"
+#include "tests/histories/folder.h"
+#include "tests/histories/trial.h"
 
-#define FAILURES_MAX 100
+#define LINES_MAX 6 /* of what a down left or lost */
 
-struct history {
-    struct loop *loop;
-    struct arena a;
-    const char *server, *database; /* conninfos */
-    char **skipped;                /* ends in NULL */
-    const char *roles;             /* that were there before */
-    struct sql_file *files;
-    size_t n;
-    struct migrations found;
-    const struct migration **list; /* those that have not failed */
-    size_t left;
-    const char *failures[FAILURES_MAX];
-    size_t failed;
-    struct rehearsal r;
-    struct err e;
+static const char *const words[CAME_KINDS] = {
+    [CAME_UNDONE] = "undone",           [CAME_UP] = "no down",
+    [CAME_UP_FAILED] = "UP FAILED",     [CAME_APPLY_FAILED] = "APPLY FAILED",
+    [CAME_DOWN_FAILED] = "DOWN FAILED", [CAME_AGAIN_FAILED] = "UP AGAIN FAILED",
+    [CAME_NOT_UNDONE] = "NOT UNDONE",
 };
 
-static bool read_file(struct history *h, const char *path, const char *name)
+/* ---- what the server lacks ---- */
+
+/* role "anon" does not exist: the word between before and after. */
+static const struct {
+    const char *before, *after, *what;
+} lacks[] = {
+    {"role \"", "\" does not exist", "role"},
+    {"extension \"", "\" is not available", "extension (a package of its own)"},
+    {"schema \"", "\" does not exist", "schema"},
+    {"relation \"", "schema_migrations\" does not exist", "the tool's table"},
+};
+
+static void lacking(struct buf *seen, struct arena *a, const char *why)
 {
-    struct sql_file *f = &h->files[h->n];
-    char *bytes;
+    for (size_t k = 0; k < sizeof lacks / sizeof *lacks; k++) {
+        const char *at = strstr(why, lacks[k].before), *name, *line;
+        size_t n;
 
-    if (h->n == MIGRATIONS_MAX) {
-        err_what(&h->e, ERR_INPUT, "more than %d files", MIGRATIONS_MAX);
-        return false;
-    }
-    if (!file_read(path, MIGRATION_LIMIT, ERR_INPUT, &h->a, &bytes, &f->len,
-                   &h->e))
-        return false;
-    f->name = name;
-    f->bytes = bytes;
-    h->n++;
-    return true;
-}
-
-/* A file of such an ending, or the other half of one. */
-static bool is_skipped(struct history *h, const char *folder, const char *name)
-{
-    static const char *const halves[] = {".up", ".down"};
-    size_t len = strlen(name), stem = strcspn(name, ".");
-
-    for (char **end = h->skipped; *end; end++) {
-        size_t n = strlen(*end);
-        if (n <= len && strcmp(name + len - n, *end) == 0)
-            return true;
-        for (int i = 0; i < 2; i++)
-            if (file_exists(arena_printf(&h->a, "%s/%.*s%s%s", folder,
-                                         (int)stem, name, halves[i], *end)))
-                return true;
-    }
-    return false;
-}
-
-/* Names are relative to the top, with slashes, as a git tree gives them. */
-static bool read_folder(struct history *h, const char *top, const char *name)
-{
-    const char *where = *name ? path_join(&h->a, top, name) : top;
-    DIR *folder = opendir(where);
-    struct dirent *entry;
-    bool ok = folder != NULL;
-
-    while (ok && (entry = readdir(folder))) {
-        char *inner = *name ? path_join(&h->a, name, entry->d_name)
-                            : arena_strdup(&h->a, entry->d_name);
-        char *path = path_join(&h->a, top, inner);
-        struct stat st;
-
-        if (entry->d_name[0] == '.' || is_skipped(h, where, entry->d_name) ||
-            stat(path, &st) != 0)
+        if (!at || !strstr(at, lacks[k].after))
             continue;
-        if (S_ISDIR(st.st_mode))
-            ok = read_folder(h, top, inner);
-        else if (S_ISREG(st.st_mode) && st.st_size <= MIGRATION_LIMIT)
-            ok = read_file(h, path, inner);
-    }
-    if (folder)
-        closedir(folder);
-    else
-        err_what(&h->e, ERR_INPUT, "%s cannot be opened", top);
-    return ok;
-}
-
-/* ---- again and again, without those that fail ---- */
-
-static bool fresh(struct history *h)
-{
-    struct pg *pg = pg_open(h->loop, h->server, "history", 0, &h->e);
-    struct pg_result r;
-    bool ok = pg &&
-              pg_run(pg, &h->a, "DROP DATABASE IF EXISTS history", &r, &h->e) &&
-              pg_run(pg, &h->a, "CREATE DATABASE history TEMPLATE history_base",
-                     &r, &h->e);
-
-    pg_close(pg);
-    return ok;
-}
-
-static bool rehearse(struct history *h)
-{
-    struct rehearse_settings s = {.how = CLONE_AS_IS,
-                                  .server = h->database,
-                                  .run = "history",
-                                  .lock_wait_ms = 5000};
-
-    return fresh(h) && rehearse_run(h->loop, &h->a, &s, h->list, h->left, NULL,
-                                    &h->r, &h->e);
-}
-
-/* The one whose file the failure names goes. */
-static bool leave_out(struct history *h)
-{
-    for (size_t i = 0; i < h->left; i++) {
-        const char *file = h->list[i]->up.file;
-        size_t n = strlen(file);
-
-        if (strncmp(h->r.failed, file, n) != 0 || h->r.failed[n] != ':')
+        name = at + strlen(lacks[k].before);
+        n = strcspn(name, "\"");
+        if (strncmp(strchr(lacks[k].after, '"'), name + n, 2) != 0)
             continue;
-        h->failures[h->failed++] = h->r.failed;
-        memmove(&h->list[i], &h->list[i + 1],
-                (h->left - i - 1) * sizeof(struct migration *));
-        h->left--;
-        return h->failed < FAILURES_MAX;
+        line =
+            arena_printf(a, "MISSING %s %.*s\n", lacks[k].what, (int)n, name);
+        if (!strstr(seen->data, line))
+            buf_str(seen, line);
     }
-    return false;
 }
 
-static bool rehearse_all(struct history *h)
+static void say_lacks(struct arena *a, const struct trial *t)
 {
-    h->left = h->found.n;
-    h->list = arena_array(&h->a, h->left, sizeof *h->list);
-    for (size_t i = 0; i < h->left; i++)
-        h->list[i] = &h->found.list[i];
-    do {
-        if (!rehearse(h))
-            return false;
-    } while (h->r.failed && leave_out(h));
-    return true;
+    struct buf seen;
+
+    buf_init(&seen);
+    for (size_t i = 0; i < t->n; i++)
+        if (t->rows[i].came == CAME_UP_FAILED)
+            lacking(&seen, a, t->rows[i].why);
+    if (seen.len)
+        printf("%swhat migrations expect to be there: write it into a file, "
+               "and name that: SETUP=FILE.sql scripts/history ...\n",
+               seen.data);
+    buf_release(&seen);
 }
 
-/* ---- what came of it ---- */
+/* ---- the table ---- */
 
-static const char *strongest(const struct rehearsed *m)
+static void say_why(const char *why)
 {
-    static const char *const order[] = {"ACCESS EXCLUSIVE", "EXCLUSIVE",
-                                        "SHARE ROW EXCLUSIVE", "SHARE",
-                                        "SHARE UPDATE EXCLUSIVE"};
+    int lines = 0;
 
-    for (size_t k = 0; k < sizeof order / sizeof *order; k++)
-        for (size_t i = 0; i < m->n; i++)
-            for (size_t j = 0; j < m->up[i].n; j++)
-                if (strcmp(m->up[i].touched[j].lock, order[k]) == 0)
-                    return order[k];
-    return "-";
+    for (const char *end; *why; why = end + (*end == '\n')) {
+        end = why + strcspn(why, "\n");
+        if (++lines <= LINES_MAX)
+            printf("    %.*s\n", (int)(end - why), why);
+    }
+    if (lines > LINES_MAX)
+        printf("    and %d more\n", lines - LINES_MAX);
 }
 
-static const char *way_back(const struct rehearsed *m)
+static void show_rows(struct arena *a, const struct trial *t)
 {
-    if (!m->has_down)
-        return "no down";
-    return m->down_ok ? "undone" : "NOT UNDONE";
-}
-
-static size_t show(struct history *h)
-{
-    size_t bad = 0, statements = 0;
-
     printf("%-60s %10s %8s %8s  %-22s %s\n", "MIGRATION", "STATEMENTS", "UP ms",
            "DOWN ms", "LOCK", "WAY BACK");
-    for (size_t i = 0; i < h->r.n; i++) {
-        const struct rehearsed *m = &h->r.list[i];
+    for (size_t i = 0; i < t->n; i++) {
+        const struct row *r = &t->rows[i];
 
-        printf("%-60s %10zu %8lld %8lld  %-22s %s\n", escape(&h->a, m->name),
-               m->n, (long long)m->up_ms, (long long)m->down_ms, strongest(m),
-               way_back(m));
-        if (m->has_down && !m->down_ok && m->differs)
-            printf("    %s\n", m->differs);
-        bad += m->has_down && !m->down_ok;
-        statements += m->n;
+        printf("%-60s %10zu %8lld %8lld  %-22s %s\n", escape(a, r->name),
+               r->statements, (long long)r->up_ms, (long long)r->down_ms,
+               r->lock, words[r->came]);
+        if (r->why)
+            say_why(r->why);
+        else if (r->differs)
+            say_why(r->differs);
     }
-    for (size_t i = 0; i < h->failed; i++)
-        printf("FAILED %s\n", h->failures[i]);
-    printf("%zu files, %s: %zu migrations, %zu statements ran, %zu failed, %zu "
-           "not undone\n",
-           h->n, h->found.layout, h->found.n, statements, h->failed, bad);
-    return bad + h->failed;
+}
+
+static void show_left_out(struct arena *a, const struct folder *f)
+{
+    if (f->left_out_n && strcmp(f->found.layout, "tidegate") == 0)
+        printf("read as tidegate's own; files of golang-migrate: "
+               "scripts/history FOLDER golang-migrate\n");
+    for (size_t i = 0; i < f->left_out_n; i++)
+        printf("LEFT OUT %s: %s\n", escape(a, f->left_out[i].file),
+               escape(a, f->left_out[i].why));
+}
+
+static size_t show_sums(const struct folder *f, const struct trial *t,
+                        int64_t ms)
+{
+    size_t came[CAME_KINDS] = {0}, statements = 0, bad;
+
+    for (size_t i = 0; i < t->n; i++) {
+        came[t->rows[i].came]++;
+        statements += t->rows[i].statements;
+    }
+    printf("%s: %zu files, %zu left out, %zu migrations, %zu statements, "
+           "%lld.%lld s\n",
+           f->found.layout, f->all, f->left_out_n, t->n, statements,
+           (long long)ms / 1000, (long long)ms % 1000 / 100);
+    printf("each by itself:");
+    for (size_t k = 0; k < CAME_KINDS; k++)
+        if (came[k])
+            printf(" %zu %s;", came[k], words[k]);
+    printf("\nall at once: %zu up, %zu down, %zu of them undone%s\n", t->up,
+           t->down, t->undone, t->stopped ? ", and then:" : ", up again");
+    if (t->stopped)
+        say_why(t->stopped);
+    bad = t->n - came[CAME_UNDONE] - came[CAME_UP];
+    return bad + f->left_out_n;
+}
+
+static bool run(struct trial *t, struct folder *f, char **argv,
+                const char *layout, struct err *e)
+{
+    if (!folder_read(f, t->a, argv[2], layout, e))
+        return false;
+    t->list = f->found.list;
+    t->n = f->found.n;
+    return trial_run(t, e);
 }
 
 int main(int argc, char **argv)
 {
-    static char *none[] = {NULL};
-    struct history h = {.loop = loop_open(),
-                        .skipped = argc > 4 ? argv + 4 : none};
+    int64_t began = clock_mono();
+    struct arena a;
+    struct trial t = {.loop = loop_open(), .a = &a};
+    struct folder f;
+    struct err e = {0};
     int code = 2;
 
     if (argc < 3)
         return 64;
-    arena_init(&h.a);
-    h.server = argv[1];
-    h.database = pg_conninfo_with(&h.a, argv[1], "dbname", "history", &h.e);
-    h.files = arena_array(&h.a, MIGRATIONS_MAX, sizeof *h.files);
-    if (h.database && read_folder(&h, argv[2], "") &&
-        migrations_read(&h.found, &h.a, argc > 3 ? argv[3] : "auto", h.files,
-                        h.n, &h.e) &&
-        rehearse_all(&h))
-        code = show(&h) ? 1 : 0;
-    else
-        err_print(&h.e, stderr);
-    arena_release(&h.a);
-    loop_close(h.loop);
+    arena_init(&a);
+    t.server = argv[1];
+    if (run(&t, &f, argv, argc > 3 ? argv[3] : "auto", &e)) {
+        show_rows(&a, &t);
+        show_left_out(&a, &f);
+        say_lacks(&a, &t);
+        code = show_sums(&f, &t, clock_mono() - began) ? 1 : 0;
+    } else {
+        err_print(&e, stderr);
+    }
+    arena_release(&a);
+    loop_close(t.loop);
     return code;
 }

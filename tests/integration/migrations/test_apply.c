@@ -102,6 +102,29 @@ static void a_procedure_may_commit_by_itself(void **state)
     assert_sql(f, "SELECT sum(a) FROM public.t", "7");
 }
 
+/* Whatever its text looks like: the locks are looked at. */
+static void schema_tidegate_is_left_alone(void **state)
+{
+    static const char *const touching[] = {
+        "DO $$ BEGIN EXECUTE 'DELETE FROM tide' || 'gate.migration'; END $$",
+        "DO $$ BEGIN EXECUTE 'CREATE TABLE tide' || 'gate.x (y int)'; END $$",
+        ("DO $$ BEGIN EXECUTE 'SET search_path TO tide' || 'gate';"
+         " PERFORM count(*) FROM journal; END $$"),
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof touching / sizeof *touching; i++) {
+        if (up(f, one(f, touching[i])) || f->e.code != ERR_INPUT)
+            fail_msg("%s", touching[i]);
+        assert_int_equal(f->r.outcome, APPLY_ROLLED_BACK);
+    }
+    /* what only sounds like it */
+    assert_true(up(f, one(f, "CREATE TABLE tidegate (id int);"
+                             "CREATE TABLE \"tidegate.x\" (id int);"
+                             "CREATE SCHEMA \"tidegate.y\";"
+                             "CREATE TABLE \"tidegate.y\".z (id int)")));
+}
+
 static void a_down_runs_the_recorded_text(void **state)
 {
     struct fixture *f = *state;
@@ -355,6 +378,7 @@ int main(void)
         APPLYING(data_of_a_copy_are_fed),
         APPLYING(data_that_do_not_fit_leave_nothing),
         APPLYING(a_procedure_may_commit_by_itself),
+        APPLYING(schema_tidegate_is_left_alone),
         APPLYING(a_down_runs_the_recorded_text),
         APPLYING(a_down_that_does_not_exist_is_refused),
         APPLYING(a_failure_leaves_nothing_and_says_where),

@@ -390,8 +390,8 @@ static void the_line_says_what_matters(void **state)
     static const char *const parts[] = {
         "0001_a: ",
         " elapsed, 59 s to 1 min 59 s left",
-        "; stop now costs seconds, it rolls back, and up to 40 s for what is "
-        "committed",
+        ("; stop now costs seconds, it rolls back, and up to 40 s for what is "
+         "committed"),
         "; point of no return: its COMMIT",
         "; window closes in 1 h",
         "; 12 users on (limit 50)",

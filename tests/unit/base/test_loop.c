@@ -488,5 +488,7 @@ int main(void)
         with_loop(misuse_is_a_bug),
     };
 
+    signal(SIGHUP, SIG_DFL); /* also under nohup, and in the background */
+    signal(SIGINT, SIG_DFL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

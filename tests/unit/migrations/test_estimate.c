@@ -8,7 +8,9 @@
 
 #include <cmocka.h>
 
+#include "migrations/rehearse/again.h"
 #include "migrations/rehearse/estimate.h"
+#include "migrations/rehearse/filled.h"
 #include "migrations/rehearse/waits.h"
 
 #define MB ((int64_t)1024 * 1024)
@@ -287,6 +289,112 @@ static void history_takes_the_place_of_the_factors(void **state)
     assert_int_equal(e.high, 30);
 }
 
+/* ---- what the release fills ---- */
+
+/* orders is 50 times as large in production; the copy of it has no size of its
+ * own, and an index on the copy, in the same transaction, grows with it. */
+static void what_the_release_fills_grows_as_its_source(void **state)
+{
+    struct relation rel = orders();
+    struct relation copy = {.oid = 20002,
+                            .name = "public.copy",
+                            .kind = 'r',
+                            .born = 1,
+                            .rows = -1,
+                            .production_bytes = -1,
+                            .production_rows = -1};
+    struct traced_touch read = {
+        .relation = &rel, .lock = LOCK_ACCESS_SHARE, .scanned = true};
+    struct traced_touch filled = {
+        .relation = &copy, .changed = 100000, .inserted = 100000};
+    struct traced_touch built = {.relation = &copy, .scanned = true};
+    struct traced_statement s[2] = {statement_of(100, &read),
+                                    statement_of(50, NULL)};
+    struct traced_script script = {.statements = s, .n = 2};
+    bool grows;
+
+    (void)state;
+    rel.production_bytes = 500 * MB;
+    s[0].own = &filled;
+    s[1].own = &built;
+    s[0].n_own = s[1].n_own = 1;
+    s[1].builds_index = true;
+    assert_int_equal(estimate_work(&s[1]), WORK_INDEX);
+    filled_note(&script);
+    assert_int_equal(copy.filled, 100000);
+    assert_int_equal(copy.production_filled, 5000000);
+    assert_true(fabs(estimate_ratio(&s[0], &grows) - 50) < 1e-4);
+    assert_true(fabs(estimate_ratio(&s[1], &grows) -
+                     50 * 15.4249485 / 11.5129255) < 1e-4);
+    assert_true(grows);
+    /* an empty table of the release is no work that grows */
+    copy.filled = copy.production_filled = 0;
+    estimate_ratio(&s[1], &grows);
+    assert_false(grows);
+}
+
+/* ---- twice ---- */
+
+/* What came on top the first time is added to high as it was, not a hundred
+ * times. */
+static void the_lesser_of_two_times_is_scaled(void **state)
+{
+    struct relation rel = orders();
+    struct traced_touch touch = {.relation = &rel, .rewritten = true};
+    struct traced_statement s = statement_of(250, &touch);
+    struct estimate once, e;
+
+    (void)state;
+    s.us = 200000;
+    once = estimate_statement(&s, NULL);
+    s.us = 250000;
+    s.again_us = 200000;
+    e = estimate_statement(&s, NULL);
+    assert_int_equal(e.likely, once.likely);
+    assert_int_equal(e.low, once.low);
+    assert_int_equal(e.scaled, once.scaled);
+    assert_int_equal(e.high, once.high + 50);
+    s.us = 200000;
+    s.again_us = 250000;
+    assert_int_equal(estimate_statement(&s, NULL).high, once.high + 50);
+}
+
+/* A row each: what makes a second time another work. */
+static void another_work_is_not_held_against_the_first(void **state)
+{
+    static const struct {
+        const char *what;
+        int64_t rows, changed;
+        bool scanned, index, same;
+    } rows[] = {
+        {"the same", 1000, 1000, true, false, true},
+        {"a few rows less", 960, 960, true, false, true},
+        {"nothing left to delete", 0, 0, true, false, false},
+        {"by an index", 1000, 1000, false, false, false},
+        {"an index was built", 1000, 1000, true, true, false},
+    };
+    struct relation rel = orders();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct traced_touch was = {
+            .relation = &rel, .changed = 1000, .scanned = true};
+        struct traced_touch now = {.relation = &rel,
+                                   .changed = rows[i].changed,
+                                   .scanned = rows[i].scanned};
+        struct traced_statement a = statement_of(20, &was);
+        struct traced_statement b = statement_of(10, &now);
+        struct traced_script first = {.statements = &a, .n = 1};
+        struct traced_script second = {.statements = &b, .n = 1};
+        a.rows = 1000;
+        b.rows = rows[i].rows;
+        b.builds_index = rows[i].index;
+        again_note(&first, &second);
+        if (a.again_us != (rows[i].same ? 10000 : 0))
+            fail_msg("%s: %lld", rows[i].what, (long long)a.again_us);
+    }
+}
+
 /* ---- waits ---- */
 
 struct scene {
@@ -460,6 +568,9 @@ int main(void)
         cmocka_unit_test(an_empty_clone_counts_as_one_page),
         cmocka_unit_test(another_regime_widens_high),
         cmocka_unit_test(history_takes_the_place_of_the_factors),
+        cmocka_unit_test(what_the_release_fills_grows_as_its_source),
+        cmocka_unit_test(the_lesser_of_two_times_is_scaled),
+        cmocka_unit_test(another_work_is_not_held_against_the_first),
         SCENE(waits_last_to_the_end_of_the_transaction),
         SCENE(alone_they_last_as_long_as_the_lock),
         SCENE(each_lock_stops_whom_it_stops),

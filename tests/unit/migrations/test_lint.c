@@ -778,6 +778,42 @@ static void each_part_of_a_file_is_judged_as_what_it_is(void **state)
     arena_release(&a);
 }
 
+/* A way back does not break old code, however its tool names it; and what is
+ * usual in files of other tools is no error there. */
+static void files_of_other_tools_are_judged_by_their_names(void **state)
+{
+    static const char text[] = "SET lock_timeout = '5s';\nDROP TABLE n;\n";
+    static const struct {
+        const char *name, *rule; /* of the first finding */
+        size_t n;
+    } files[] = {
+        {"0001_a.up.sql", "refused", 2},
+        {"0001_a.down.sql", "refused", 2},
+        {"deploy/0001_a.down.sql", "refused", 2},
+        {"deployed/a.sql", "refused", 2},
+        {"2024-01-05-120000_x/up.sql", "breaks-old-code", 1},
+        {"2024-01-05-120000_x/down.sql", "lock", 1},
+        {"sql/V1_2__x.sql", "breaks-old-code", 1},
+        {"sql/U1_2__2fa.sql", "lock", 1},
+        {"R__x.sql", "breaks-old-code", 1},
+        {"db/deploy/tables/x.sql", "breaks-old-code", 1},
+        {"revert/tables/x.sql", "lock", 1},
+    };
+    struct arena a;
+
+    (void)state;
+    arena_init(&a);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct sql_file file = {files[i].name, text, strlen(text)};
+        struct lint_run run = {NULL};
+        size_t n;
+        struct finding *f = lint_file(&a, &file, &run, &n);
+        assert_int_equal(n, files[i].n);
+        assert_string_equal(f[0].rule, files[i].rule);
+    }
+    arena_release(&a);
+}
+
 static void a_part_out_of_place_is_an_error_with_its_line(void **state)
 {
     static const char text[] = "-- +goose Up\nSELECT 1;\n-- +goose Up\n";
@@ -880,6 +916,7 @@ int main(void)
         cmocka_unit_test(new_tables_are_nobodys_hazard),
         cmocka_unit_test(what_follows_a_lock_is_said_to_hold_it),
         cmocka_unit_test(each_part_of_a_file_is_judged_as_what_it_is),
+        cmocka_unit_test(files_of_other_tools_are_judged_by_their_names),
         cmocka_unit_test(a_part_out_of_place_is_an_error_with_its_line),
         cmocka_unit_test(what_does_not_parse_is_the_worst),
         cmocka_unit_test(what_is_wrong_is_an_error_with_its_line),
