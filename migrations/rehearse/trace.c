@@ -220,7 +220,8 @@ static bool run_together(struct trace *t, struct traced_script *out,
         struct traced_statement *s = begin(t, out, i);
         struct observer o;
         struct pg_result r;
-        bool index = strcmp(s->statement->kind, "CREATE INDEX") == 0;
+        bool index = s->statement->kind &&
+                     strcmp(s->statement->kind, "CREATE INDEX") == 0;
         if (index)
             observer_begin_phases(&o, t->loop, t->arena, t->watch,
                                   pg_backend_pid(t->work));
