@@ -27,7 +27,7 @@ sessions() { # APPLICATION HOW-MANY
 beside_a_dump() {
     as pg_dump 'BEGIN; LOCK TABLE orders IN ACCESS SHARE MODE; SELECT pg_sleep(600)'
     t "$@" >"$SITE/beside.log" 2>&1 &
-    until_true 60 grep -q 'not begun yet' "$SITE/beside.log"
+    until_true 120 grep -q 'not begun yet' "$SITE/beside.log"
     site_sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE application_name = 'pg_dump'" >/dev/null
     wait $!
