@@ -150,7 +150,7 @@ $(addprefix $(B)/integration/migrations/,test_back test_basis test_batches \
     test_rehearse): \
     $(B)/tests/integration/migrations/rehearsing.o
 $(addprefix $(B)/integration/migrations/,test_alone test_apply test_backfill \
-    test_ends test_guard test_kills test_throttle): \
+    test_ends test_guard test_kills test_throttle test_verify): \
     $(B)/tests/integration/migrations/applying.o
 $(addprefix $(B)/integration/migrations/,test_backfill test_throttle): \
     $(B)/tests/integration/migrations/filling.o

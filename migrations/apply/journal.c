@@ -288,7 +288,10 @@ static bool run_line(struct journal *j, int i, struct err *e)
 static bool close_journal(struct journal *j, struct err *e)
 {
     struct part part = {NULL, 0, (int)j->t->script->n, j->t->record};
-    enum ended ended = transaction_run(j->ap, j->t, &part, e);
+    enum ended ended;
+
+    j->t->give_up = clock_mono() + j->ap->s.retry_for_ms;
+    ended = transaction_run(j->ap, j->t, &part, e);
 
     if (ended == ENDED_UNKNOWN && apply_reopen(j->ap, e) && load(j, e))
         ended = j->done ? ENDED_ROLLED_BACK : ENDED_DONE;

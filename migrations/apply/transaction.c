@@ -21,23 +21,15 @@ static void add_set(struct buf *b, const char *name, const char *value)
                b->data[b->len - 1] == '(' ? "" : ", ", name, value);
 }
 
-/* What a migration before may have left behind goes; then our own settings.
- * All in one message: in a rolled back transaction it is undone as well, and
- * said again by the next opening. */
-char *transaction_opening(struct apply *ap, const struct task *t, bool begin,
-                          int64_t lock_timeout_ms)
+char *transaction_settings(struct apply *ap, const struct task *t,
+                           int64_t statement_ms, int64_t lock_ms)
 {
-    const struct script *s = t->script;
     char *application =
         arena_printf(t->a, "tidegate:%s:=%s", ap->s.run, t->name);
     struct buf b;
 
     buf_init(&b);
-    if (!t->entered)
-        buf_str(&b, "RESET ALL; SET SESSION AUTHORIZATION DEFAULT; "
-                    "DEALLOCATE ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP; "
-                    "SELECT pg_catalog.pg_advisory_unlock_all(); ");
-    buf_printf(&b, "%sSELECT (", begin ? "BEGIN; " : "");
+    buf_str(&b, "SELECT (");
     add_set(&b, "application_name", pg_literal(ap->work, t->a, application));
     add_set(&b, "standard_conforming_strings", "'on'");
     add_set(&b, "idle_in_transaction_session_timeout", "'0'");
@@ -46,14 +38,29 @@ char *transaction_opening(struct apply *ap, const struct task *t, bool begin,
     if (ap->checks_client)
         add_set(&b, "client_connection_check_interval", "'500ms'");
     add_set(&b, "lock_timeout",
-            arena_printf(t->a, "'%lldms'", (long long)lock_timeout_ms));
+            arena_printf(t->a, "'%lldms'", (long long)lock_ms));
     add_set(&b, "statement_timeout",
             arena_printf(t->a, "'%lldms'",
-                         (long long)(s->statement_timeout_ms > 0
-                                         ? s->statement_timeout_ms
-                                         : 0)));
+                         (long long)(statement_ms > 0 ? statement_ms : 0)));
     buf_str(&b, ")");
     return buf_into(&b, t->a);
+}
+
+/* What a migration before may have left behind goes; then our own settings.
+ * All in one message: in a rolled back transaction it is undone as well, and
+ * said again by the next opening. */
+char *transaction_opening(struct apply *ap, const struct task *t, bool begin,
+                          int64_t lock_timeout_ms)
+{
+    return arena_printf(
+        t->a, "%s%s%s",
+        t->entered ? ""
+                   : "RESET ALL; SET SESSION AUTHORIZATION DEFAULT; "
+                     "DEALLOCATE ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP; "
+                     "SELECT pg_catalog.pg_advisory_unlock_all(); ",
+        begin ? "BEGIN; " : "",
+        transaction_settings(ap, t, t->script->statement_timeout_ms,
+                             lock_timeout_ms));
 }
 
 /* ---- what went wrong ---- */
@@ -301,6 +308,14 @@ static enum ended commit(struct apply *ap, struct task *t,
     return ENDED_ROLLED_BACK;
 }
 
+/* Before COMMIT was sent. */
+static enum ended broken_off(const struct apply *ap, const struct err *e)
+{
+    if (e->code == ERR_UNKNOWN)
+        return ENDED_UNKNOWN;
+    return pg_failed(ap->work)->lost ? ENDED_LOST : ENDED_ROLLED_BACK;
+}
+
 static enum ended try_once(struct apply *ap, struct task *t,
                            const struct part *part, struct err *e)
 {
@@ -318,18 +333,18 @@ static enum ended try_once(struct apply *ap, struct task *t,
         t->ms[part->first - 1 + (int)i] = -1;
     if (!guard_run(ap, &g, opening, &r, e)) {
         transaction_blame(ap, t, NULL, &g, e);
-        return pg_failed(ap->work)->lost ? ENDED_LOST : ENDED_ROLLED_BACK;
+        return broken_off(ap, e);
     }
     failpoint("apply-begun");
-    if (!run_statements(ap, t, part, e)) {
-        if (e->code == ERR_UNKNOWN)
-            return ENDED_UNKNOWN;
-        return pg_failed(ap->work)->lost ? ENDED_LOST : ENDED_ROLLED_BACK;
-    }
+    if (!run_statements(ap, t, part, e))
+        return broken_off(ap, e);
+    g = watch(ap, t, part);
+    if (part->record == t->record && !verify_run(ap, t, &g, e))
+        return broken_off(ap, e);
     g = watch(ap, t, part);
     if (!guard_run(ap, &g, part->record, &r, e)) {
         transaction_blame(ap, t, NULL, &g, e);
-        return pg_failed(ap->work)->lost ? ENDED_LOST : ENDED_ROLLED_BACK;
+        return broken_off(ap, e);
     }
     failpoint("apply-recorded");
     return commit(ap, t, part, e);

@@ -32,6 +32,9 @@ enum ended transaction_run(struct apply *ap, struct task *t,
  * In t->a. */
 char *transaction_opening(struct apply *ap, const struct task *t, bool begin,
                           int64_t lock_timeout_ms);
+/* Our own settings alone, as one SELECT; in t->a. Times below 1: none. */
+char *transaction_settings(struct apply *ap, const struct task *t,
+                           int64_t statement_ms, int64_t lock_ms);
 /* e says which statement failed, where and why, after guard_run. */
 bool transaction_blame(struct apply *ap, const struct task *t,
                        const struct statement *s, const struct guard *g,
@@ -47,5 +50,13 @@ int64_t transaction_limit(const struct apply *ap, const struct task *t,
                           const struct part *part);
 /* Sleeps with jitter; false when it is time to give up, or a signal came. */
 bool transaction_pause(struct apply *ap, struct task *t);
+
+/* ---- verify.c ---- */
+
+/* What verifies the script, in the transaction that is open and is to write
+ * the row; nothing of it stays. False and e: it failed, and the transaction is
+ * to be rolled back. as: how its statements are watched. */
+bool verify_run(struct apply *ap, struct task *t, const struct guard *as,
+                struct err *e);
 
 #endif

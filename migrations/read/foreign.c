@@ -75,10 +75,11 @@ static bool is_any_control(const struct split_piece *p)
 }
 
 /* The tool has begun a transaction, and the file ends it. */
-static bool ends_in_commit(const struct split_pieces *p)
+static bool ends_it(const struct split_pieces *p, bool undone)
 {
-    if (!p->n || !split_is_control(&p->list[p->n - 1], "TRANS_STMT_COMMIT",
-                                   "TRANS_STMT_COMMIT"))
+    if (!p->n ||
+        !split_is_control(&p->list[p->n - 1], "TRANS_STMT_COMMIT",
+                          undone ? "TRANS_STMT_ROLLBACK" : "TRANS_STMT_COMMIT"))
         return false;
     for (size_t i = 0; i + 1 < p->n; i++)
         if (is_any_control(&p->list[i]))
@@ -86,11 +87,12 @@ static bool ends_in_commit(const struct split_pieces *p)
     return true;
 }
 
-void foreign_settle(struct split_pieces *pieces, struct script *out)
+void foreign_settle(struct split_pieces *pieces, bool undone,
+                    struct script *out)
 {
     size_t n = 0;
 
-    if (ends_in_commit(pieces)) {
+    if (ends_it(pieces, undone)) {
         out->wrapped = true;
         pieces->n--;
     }
@@ -188,4 +190,23 @@ bool foreign_allows(const struct split_piece *p,
 {
     return sets_search_path(p->tree) || selects_search_path(p->tree) ||
            pauses_trigger(p, pieces);
+}
+
+bool foreign_allows_undone(const struct split_piece *p)
+{
+    const char *name;
+
+    if (!node_is(p->tree, "VariableSetStmt"))
+        return false;
+    name = node_str(p->tree, "name");
+    return strcasecmp(name, "role") == 0 ||
+           strcasecmp(name, "session_authorization") == 0;
+}
+
+bool foreign_reads(const struct split_piece *p,
+                   const struct split_pieces *pieces)
+{
+    struct script ignored = {.lock_timeout_ms = -1, .statement_timeout_ms = -1};
+
+    return p->tree && (foreign_allows(p, pieces) || take_timeout(p, &ignored));
 }

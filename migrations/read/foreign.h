@@ -14,11 +14,18 @@
 
 #include "migrations/read/split.h"
 
-/* Leaves out what repeats what tidegate does; timeouts and notes go to out. */
-void foreign_settle(struct split_pieces *pieces, struct script *out);
+/* Leaves out what repeats what tidegate does; timeouts and notes go to out.
+ * undone: a ROLLBACK as the last statement does, too. */
+void foreign_settle(struct split_pieces *pieces, bool undone,
+                    struct script *out);
 /* The statement is allowed whatever refusals.h says of it. */
 bool foreign_allows(const struct split_piece *p,
                     const struct split_pieces *pieces);
+/* So is this one where all is rolled back: SET ROLE, to ask as another. */
+bool foreign_allows_undone(const struct split_piece *p);
+/* As another tool's it would be allowed, or left out. */
+bool foreign_reads(const struct split_piece *p,
+                   const struct split_pieces *pieces);
 
 /* It disables triggers that a later statement enables again. */
 bool foreign_pauses(const struct split_piece *p,

@@ -70,6 +70,21 @@ const struct sql_file *layout_file(const struct layout_reading *r,
     return found ? *found : NULL;
 }
 
+size_t layout_from(const struct layout_reading *r, const char *name)
+{
+    size_t low = 0, high = r->n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (strcmp(r->files[middle]->name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 bool layout_refuse(struct err *e, const char *file, int line, const char *what,
                    const char *why, const char *fix)
 {

@@ -21,9 +21,11 @@ struct layout_entry {
     const char *name;    /* what tidegate calls it: unique, and stays */
     const char *version; /* what the tool's own table calls it: unique */
     int64_t number;      /* -1: its place in the list is its order */
-    struct sql_file up, down;
-    bool has_down;
+    struct sql_file up, down, verify;
+    bool has_down, has_verify;
     const char *repeats; /* Flyway's R__x: "R__x"; the name bears a digest */
+    const char *mark;    /* what the tool's own table keeps of its text, where
+                            it has to match; or NULL */
 };
 
 struct layout_reading {
@@ -46,6 +48,7 @@ struct layout {
      *   applied     this version is applied
      *   through     so is every one up to it (a high-water mark)
      *   unfinished  the tool began it and did not end it
+     *   text MARK   this repeatable one is, with the text of that mark
      * NULL: the layout has no table of its own (tidegate). */
     const char *applied_table, *applied_sql;
 };
@@ -82,6 +85,8 @@ struct layout_applied {
     bool *is;             /* per migration of m */
     const char **strange; /* versions that no file has */
     size_t strange_n;
+    const char **again; /* repeatable ones that were run with another text */
+    size_t again_n;
     const char *unfinished; /* the first version that is, or NULL */
 };
 /* What the answer to applied_sql says: rows of {version, how}. All in a. */
@@ -96,6 +101,8 @@ int layout_compare(const char *x, const char *y);
 struct layout_entry *layout_add(struct layout_reading *r);
 const struct sql_file *layout_file(const struct layout_reading *r,
                                    const char *name); /* or NULL */
+/* The index of the first file that is not before name. */
+size_t layout_from(const struct layout_reading *r, const char *name);
 bool layout_ends_with(const char *text, const char *end);
 /* The part of a name after its last slash. */
 const char *layout_base(const char *name);

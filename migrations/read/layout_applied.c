@@ -70,6 +70,31 @@ static bool mark_through(struct layout_applied *out, const struct migrations *m,
     return found;
 }
 
+/* Of a repeatable one the table has its description, where file names have _
+ * for each blank. */
+static bool same_description(const char *x, const char *y)
+{
+    while (*x && (*x == '_' ? ' ' : *x) == (*y == '_' ? ' ' : *y))
+        x++, y++;
+    return !*x && !*y;
+}
+
+static bool mark_text(struct layout_applied *out, const struct migrations *m,
+                      const char *version, const char *mark)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        const struct migration *one = &m->list[i];
+
+        if (!one->repeats || !same_description(one->repeats, version))
+            continue;
+        out->is[i] = one->mark && strcmp(one->mark, mark) == 0;
+        if (!out->is[i])
+            out->again[out->again_n++] = one->name;
+        return true;
+    }
+    return false;
+}
+
 /* sqitch keeps several projects in one table: "project:change time". */
 static bool is_foreign(const struct migrations *m, const char *version)
 {
@@ -83,6 +108,15 @@ static bool is_foreign(const struct migrations *m, const char *version)
     return strncmp(m->list[0].version, version, n) != 0;
 }
 
+static bool mark_row(struct layout_applied *out, const struct migrations *m,
+                     const char *version, const char *how)
+{
+    if (strncmp(how, "text ", 5) == 0)
+        return mark_text(out, m, version, how + 5);
+    return strcmp(how, "through") == 0 ? mark_through(out, m, version)
+                                       : mark_one(out, m, version);
+}
+
 void layout_applied(struct layout_applied *out, struct arena *a,
                     const struct migrations *m, char *const *const *cell,
                     size_t rows)
@@ -90,18 +124,17 @@ void layout_applied(struct layout_applied *out, struct arena *a,
     *out = (struct layout_applied){0};
     out->is = arena_array(a, m->n, sizeof *out->is);
     out->strange = arena_array(a, rows, sizeof *out->strange);
+    out->again = arena_array(a, rows, sizeof *out->again);
     for (size_t i = 0; i < rows; i++) {
-        const char *version = cell[i][0] ? cell[i][0] : "", *how = cell[i][1];
-        bool found;
-        if (how && strcmp(how, "unfinished") == 0) {
+        const char *version = cell[i][0] ? cell[i][0] : "";
+        const char *how = cell[i][1] ? cell[i][1] : "";
+
+        if (strcmp(how, "unfinished") == 0) {
             if (!out->unfinished)
                 out->unfinished = arena_strdup(a, version);
             continue;
         }
-        found = how && strcmp(how, "through") == 0
-                    ? mark_through(out, m, version)
-                    : mark_one(out, m, version);
-        if (!found && !is_foreign(m, version))
+        if (!mark_row(out, m, version, how) && !is_foreign(m, version))
             out->strange[out->strange_n++] = arena_strdup(a, version);
     }
 }

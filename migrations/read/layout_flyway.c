@@ -7,7 +7,8 @@
  * placeholderReplacement=false (Flyway's documentation: migrations, script
  * configuration files). An R of tidegate's is named R__what@DIGEST: each text
  * of it is a migration of its own, that has no way back, and the applied one
- * of another digest is what it replaces. Callbacks (beforeMigrate.sql) and
+ * of another digest is what it replaces; they run by their descriptions, in
+ * which a _ of the name is a blank. Callbacks (beforeMigrate.sql) and
  * baseline scripts (B) would change what happens, and are refused. */
 #include <stdlib.h>
 #include <string.h>
@@ -212,6 +213,30 @@ static bool add_once(struct layout_reading *r, const struct sql_file *file,
     return read_conf(r, &entry->up, e);
 }
 
+/* ---- Flyway's checksum: CRC-32 over the lines of the text, without their ends
+ * and without a byte-order mark, as a signed number (Flyway's source,
+ * ChecksumCalculator; CRC-32 as zlib has it) ---- */
+
+static uint32_t crc_add(uint32_t crc, unsigned char byte)
+{
+    crc ^= byte;
+    for (int i = 0; i < 8; i++)
+        crc = (crc >> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+    return crc;
+}
+
+static const char *checksum_of(struct arena *a, const struct sql_file *file)
+{
+    uint32_t crc = 0xffffffff;
+    size_t i =
+        file->len >= 3 && memcmp(file->bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+
+    for (; i < file->len; i++)
+        if (file->bytes[i] != '\n' && file->bytes[i] != '\r')
+            crc = crc_add(crc, (unsigned char)file->bytes[i]);
+    return arena_printf(a, "%ld", (long)(int32_t)~crc);
+}
+
 static bool add_repeatable(struct layout_reading *r,
                            const struct sql_file *file, struct err *e)
 {
@@ -223,6 +248,7 @@ static bool add_repeatable(struct layout_reading *r,
     entry->repeats = arena_strndup(r->a, base, strlen(base) - 4);
     entry->name = arena_printf(r->a, "%s@%.8s", entry->repeats, digest);
     entry->version = entry->repeats;
+    entry->mark = checksum_of(r->a, file);
     entry->up = *file;
     return read_conf(r, &entry->up, e);
 }
@@ -243,14 +269,25 @@ static bool add_undo(struct layout_reading *r, const struct sql_file *file,
                          "add the V file of this version, or delete it");
 }
 
-/* By version; those that repeat after them, by name. */
+static int by_description(const char *x, const char *y)
+{
+    for (;; x++, y++) {
+        unsigned char a = *x == '_' ? ' ' : (unsigned char)*x;
+        unsigned char b = *y == '_' ? ' ' : (unsigned char)*y;
+
+        if (a != b || !a)
+            return a < b ? -1 : a > b;
+    }
+}
+
+/* By version; those that repeat after them. */
 static int by_order(const void *x, const void *y)
 {
     const struct layout_entry *a = x, *b = y;
 
     if (!a->repeats != !b->repeats)
         return a->repeats ? 1 : -1;
-    return a->repeats ? strcmp(a->repeats, b->repeats)
+    return a->repeats ? by_description(a->repeats, b->repeats)
                       : layout_compare(a->version, b->version);
 }
 
@@ -299,21 +336,25 @@ static bool read_flyway(struct layout_reading *r, struct err *e)
     return true;
 }
 
-/* The newest row of a version counts. A baseline stands for all up to it. Of
- * a repeatable one the table has a checksum of Flyway's own kind only, so it
- * counts as not applied: it is made to be run again. */
+/* The newest row of a version or description counts; one that says DELETE is
+ * Flyway's mark of what was and is no more. A baseline stands for all up to
+ * it. */
 const struct layout layout_flyway = {
     .name = "flyway",
     .form = "V1_2__name.sql",
     .recognise = is_flyway,
     .read = read_flyway,
     .applied_table = "public.flyway_schema_history",
-    .applied_sql = "SELECT version, CASE WHEN NOT success THEN 'unfinished'"
-                   " WHEN type IN ('BASELINE', 'SQL_BASELINE') THEN 'through'"
-                   " ELSE 'applied' END"
-                   " FROM (SELECT DISTINCT ON (version) version, type, success"
-                   " FROM {table} WHERE version IS NOT NULL"
-                   " AND type NOT IN ('SCHEMA', 'DELETE')"
-                   " ORDER BY version, installed_rank DESC) newest"
-                   " WHERE type NOT LIKE 'UNDO%'",
+    .applied_sql =
+        "SELECT coalesce(version, 'R__' || description),"
+        " CASE WHEN NOT success THEN 'unfinished'"
+        " WHEN type IN ('BASELINE', 'SQL_BASELINE') THEN 'through'"
+        " WHEN version IS NULL THEN 'text '"
+        " || coalesce(checksum::pg_catalog.text, '')"
+        " ELSE 'applied' END"
+        " FROM (SELECT DISTINCT ON (version, repeats) * FROM (SELECT *,"
+        " CASE WHEN version IS NULL THEN description END AS repeats"
+        " FROM {table} WHERE type <> 'SCHEMA') all_rows"
+        " ORDER BY version, repeats, installed_rank DESC) newest"
+        " WHERE type <> 'DELETE' AND NOT (type LIKE 'UNDO%' AND success)",
 };

@@ -1,8 +1,9 @@
-/* sqitch: a plan (sqitch_plan.h), and beside it deploy/NAME.sql and
- * revert/NAME.sql; of a change that was reworked later NAME@TAG.sql, with the
- * first tag after it that has a file. verify/ is not run: a rehearsal compares
- * more. sqitch hands a script to psql, which commits each statement unless the
- * script says BEGIN and COMMIT.
+/* sqitch: a plan (sqitch_plan.h), and beside it deploy/NAME.sql,
+ * revert/NAME.sql and verify/NAME.sql; of a change that was reworked later
+ * NAME@TAG.sql, with the first tag after it that has a file. sqitch hands a
+ * script to psql, which commits each statement unless the script says BEGIN
+ * and COMMIT; a verify script fails by an error, and ends in ROLLBACK (sqitch's
+ * manual, sqitch-verify).
  *
  * A change keeps its name; one that comes again is NAME#2, NAME#3. Its table
  * tells them apart by the time they were planned at. */
@@ -12,7 +13,8 @@
 #include "migrations/read/sqitch_plan.h"
 #include "runner/base/escape.h"
 
-#define PLAN "sqitch.plan"
+#define PLAN       "sqitch.plan"
+#define PLAN_LIMIT (4 * 1024 * 1024)
 
 static bool is_sqitch(const struct layout_reading *r)
 {
@@ -24,8 +26,15 @@ static bool is_sqitch(const struct layout_reading *r)
 static bool take_setting(struct layout_reading *r, const char *key,
                          const char *value, int line, struct err *e)
 {
-    static const char *const dirs[] = {"deploy_dir", "revert_dir",
-                                       "reworked_dir", "extension"};
+    /* as sqitch has them without a word; NULL: it has no such */
+    static const struct {
+        const char *key, *usual;
+    } dirs[] = {
+        {"deploy_dir", "deploy"},      {"revert_dir", "revert"},
+        {"verify_dir", "verify"},      {"extension", "sql"},
+        {"reworked_dir", NULL},        {"reworked_deploy_dir", NULL},
+        {"reworked_revert_dir", NULL}, {"reworked_verify_dir", NULL},
+    };
 
     if (strcmp(key, "engine") == 0 && strcmp(value, "pg") != 0)
         return layout_refuse(
@@ -33,11 +42,13 @@ static bool take_setting(struct layout_reading *r, const char *key,
             arena_printf(r->a, "its engine is %.40s", escape(r->a, value)),
             "tidegate changes PostgreSQL only");
     for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
-        if (strcmp(key, dirs[i]) == 0)
+        if (strcmp(key, dirs[i].key) == 0 &&
+            !(dirs[i].usual && strcmp(value, dirs[i].usual) == 0))
             return layout_refuse(e, "sqitch.conf", line,
                                  arena_printf(r->a, "%s is not followed", key),
-                                 "tidegate reads deploy/NAME.sql and "
-                                 "revert/NAME.sql beside the plan",
+                                 "tidegate reads deploy/NAME.sql, "
+                                 "revert/NAME.sql and verify/NAME.sql beside "
+                                 "the plan",
                                  "move the scripts there");
     return true;
 }
@@ -70,19 +81,51 @@ static bool read_conf(struct layout_reading *r, struct err *e)
 
 /* ---- scripts ---- */
 
+/* Where the tag stands among those of the change; tags_end: it does not. */
+static size_t tag_of(const struct sqitch_plan *plan,
+                     const struct plan_change *c, const char *name, size_t n)
+{
+    for (size_t i = c->tags_begin; i < c->tags_end; i++)
+        if (strncmp(plan->tags[i].name, name, n) == 0 && !plan->tags[i].name[n])
+            return i;
+    return c->tags_end;
+}
+
+/* The file of the first tag that has one. Files are asked, not tags: a plan
+ * may have thousands of them. */
+static const struct sql_file *tagged_script(const struct layout_reading *r,
+                                            const struct sqitch_plan *plan,
+                                            const struct plan_change *c,
+                                            const char *folder)
+{
+    const char *stem = arena_printf(r->a, "%s/%s@", folder, c->name);
+    const struct sql_file *found = NULL;
+    size_t n = strlen(stem), first = c->tags_end;
+
+    for (size_t i = layout_from(r, stem);
+         i < r->n && strncmp(r->files[i]->name, stem, n) == 0; i++) {
+        const char *name = r->files[i]->name;
+        size_t tag;
+
+        if (!layout_ends_with(name, ".sql"))
+            continue;
+        tag = tag_of(plan, c, name + n, strlen(name) - n - 4);
+        if (tag < first) {
+            first = tag;
+            found = r->files[i];
+        }
+    }
+    return found;
+}
+
 static const struct sql_file *script_of(const struct layout_reading *r,
                                         const struct sqitch_plan *plan,
                                         const struct plan_change *c,
                                         const char *folder)
 {
-    const struct sql_file *found = NULL;
-
-    if (!c->reworked)
-        return layout_file(r, arena_printf(r->a, "%s/%s.sql", folder, c->name));
-    for (size_t i = c->tags_begin; i < c->tags_end && !found; i++)
-        found = layout_file(r, arena_printf(r->a, "%s/%s@%s.sql", folder,
-                                            c->name, plan->tags[i].name));
-    return found;
+    if (c->reworked)
+        return tagged_script(r, plan, c, folder);
+    return layout_file(r, arena_printf(r->a, "%s/%s.sql", folder, c->name));
 }
 
 static bool no_script(struct layout_reading *r, const struct sqitch_plan *plan,
@@ -103,6 +146,7 @@ static bool add_change(struct layout_reading *r, const struct sqitch_plan *plan,
 {
     const struct sql_file *up = script_of(r, plan, c, "deploy");
     const struct sql_file *down = script_of(r, plan, c, "revert");
+    const struct sql_file *verify = script_of(r, plan, c, "verify");
     const struct sql_how how = {.each_alone = true, .foreign = true};
     struct layout_entry *entry;
 
@@ -121,6 +165,11 @@ static bool add_change(struct layout_reading *r, const struct sqitch_plan *plan,
         entry->down = *down;
         entry->down.how = how;
     }
+    entry->has_verify = verify != NULL;
+    if (verify) {
+        entry->verify = *verify;
+        entry->verify.how = (struct sql_how){.foreign = true, .undone = true};
+    }
     return true;
 }
 
@@ -133,6 +182,14 @@ static bool read_sqitch(struct layout_reading *r, struct err *e)
         return layout_refuse(e, PLAN, 0, "there is no plan",
                              "the folder of a sqitch project has one",
                              "set [migrations] path to the folder of the plan");
+    if (file->link)
+        return layout_refuse(e, PLAN, 0, "a symbolic link",
+                             "what it leads to may change",
+                             "put the plan itself there");
+    if (file->len > PLAN_LIMIT)
+        return layout_refuse(e, PLAN, 0, "the plan is too large",
+                             "tidegate reads at most 4 MiB of it",
+                             "fold the oldest changes into one");
     if (memchr(file->bytes, '\0', file->len))
         return layout_refuse(e, PLAN, 0, "the plan is no text", "it has a NUL",
                              "save it as UTF-8 text");

@@ -81,6 +81,18 @@ static bool read_down(struct migration *m, struct arena *a,
     return true;
 }
 
+static bool read_verify(struct migration *m, struct arena *a,
+                        const struct layout_entry *entry, struct err *e)
+{
+    struct script *verify = arena_array(a, 1, sizeof *verify);
+
+    if (!split_script(verify, NULL, a, &entry->verify, true, e))
+        return false;
+    if (verify->n)
+        m->up.verify = verify;
+    return true;
+}
+
 static bool read_entry(struct migration *m, struct arena *a,
                        const struct layout_entry *entry, struct err *e)
 {
@@ -90,6 +102,7 @@ static bool read_entry(struct migration *m, struct arena *a,
     *m = (struct migration){.name = entry->name,
                             .version = entry->version,
                             .repeats = entry->repeats,
+                            .mark = entry->mark,
                             .number = entry->number};
     if (!split_script(&m->up, &said, a, &entry->up, false, e))
         return false;
@@ -98,7 +111,8 @@ static bool read_entry(struct migration *m, struct arena *a,
     m->forward_only = said.forward_only;
     m->contract = said.contract;
     m->contract_for = said.contract_for;
-    if (entry->has_down && !read_down(m, a, entry, e))
+    if ((entry->has_down && !read_down(m, a, entry, e)) ||
+        (entry->has_verify && !read_verify(m, a, entry, e)))
         return false;
     hash_init(&h);
     hash_field(&h, "tidegate migration 1");
@@ -172,6 +186,10 @@ char *migrations_digest(const struct migration *const *list, size_t n,
     for (size_t i = 0; i < n; i++) {
         hash_field(&h, list[i]->name);
         hash_field(&h, list[i]->checksum);
+        if (list[i]->up.verify) {
+            hash_field(&h, "verified by");
+            hash_field(&h, list[i]->up.verify->text);
+        }
     }
     hash_end_hex(&h, out);
     return out;

@@ -28,6 +28,8 @@ struct sql_how {
     bool foreign;        /* another tool's: see foreign.h; it may be empty of
                             statements */
     bool placeholders;   /* the tool replaces ${name} */
+    bool undone;         /* it only asks: it is rolled back whatever it does,
+                            and may end in ROLLBACK itself */
 };
 
 struct sql_file {
@@ -35,6 +37,8 @@ struct sql_file {
     const char *bytes;
     size_t len;
     struct sql_how how;
+    bool link; /* a symbolic link: bytes are where it leads to, and it is an
+                  error to read it */
 };
 
 /* One statement: where it stands, and what the parser says of it. */
@@ -58,6 +62,9 @@ struct batch; /* migrations/read/batch.h */
 
 struct script {
     const char *file; /* name, for messages */
+    /* Run once it has run, before its row is written, and always rolled back:
+     * what fails there was not done well. NULL: nothing is asked. */
+    const struct script *verify;
     const char *text; /* line endings normalised to \n, BOM dropped; with
                          "-- tidegate: transaction=none" on top where only
                          the layout said that */
@@ -85,6 +92,7 @@ struct migration {
     const char *version;    /* what the tool of its layout calls it */
     const char *repeats;    /* layout.h: the applied one of that name, whatever
                                its digest, is what this one replaces; or NULL */
+    const char *mark;       /* layout.h, or NULL */
     int64_t number;         /* see ranked */
     bool after;             /* phase=after */
     const char *compatible; /* reason, or NULL */
@@ -96,7 +104,8 @@ struct migration {
     struct script up;
     bool has_down;
     struct script down;
-    char checksum[HASH_HEX]; /* of up and down, normalised */
+    char checksum[HASH_HEX]; /* of up and down, normalised; not of what
+                                verifies it: that may be mended later */
     /* The first statement of up that the old code would not survive, with
      * its line ("3: DROP COLUMN orders.note"), or NULL. */
     const char *breaks;
@@ -107,7 +116,8 @@ struct migration {
 struct migrations {
     struct migration *list; /* ascending by number */
     size_t n;
-    char digest[HASH_HEX]; /* over names and checksums, in order */
+    char digest[HASH_HEX]; /* over names, checksums and what verifies them, in
+                              order */
     const char *layout;    /* the one that was recognised */
     bool ranked; /* numbers are places in this list, and no part of names:
                     the same migration may have another one tomorrow */

@@ -41,6 +41,13 @@ static size_t first_invalid(const char *bytes, size_t len)
     return good;
 }
 
+static void refuse_link(const struct sql_file *file, struct err *e)
+{
+    err_what(e, ERR_INPUT, "%s: a symbolic link", file->name);
+    err_why(e, "what it leads to may change, and another path is approved");
+    err_fix(e, "put the file itself there");
+}
+
 char *split_normalise(struct arena *a, const struct sql_file *file,
                       struct err *e)
 {
@@ -48,6 +55,10 @@ char *split_normalise(struct arena *a, const struct sql_file *file,
     size_t len = file->len, n = 0;
     char *out;
 
+    if (file->link) {
+        refuse_link(file, e);
+        return NULL;
+    }
     if (len > MIGRATION_LIMIT) {
         err_what(e, ERR_INPUT, "%s: the file is too large", file->name);
         err_why(e, "%zu bytes; a migration has at most %d", len,
@@ -191,13 +202,13 @@ bool split_is_control(const struct split_piece *p, const char *kind,
            !node_count(p->tree, "options") && !node_bool(p->tree, "chain");
 }
 
-bool split_unwrap(struct split_pieces *p)
+bool split_unwrap(struct split_pieces *p, bool undone)
 {
     if (p->n < 2 ||
         !split_is_control(&p->list[0], "TRANS_STMT_BEGIN",
                           "TRANS_STMT_START") ||
         !split_is_control(&p->list[p->n - 1], "TRANS_STMT_COMMIT",
-                          "TRANS_STMT_COMMIT"))
+                          undone ? "TRANS_STMT_ROLLBACK" : "TRANS_STMT_COMMIT"))
         return false;
     p->list++;
     p->n -= 2;
@@ -229,6 +240,7 @@ static bool judge_tree(struct judge *j, const struct split_piece *p,
     s->breaks_old_code = arena_strdup(j->a, breaks);
     subject_remember(j->scratch, p->tree, &j->fresh);
     return (j->how->foreign && foreign_allows(p, j->pieces)) ||
+           (j->how->undone && foreign_allows_undone(p)) ||
            refusals_allow(j->scratch, p->tree, s->text, at, j->e);
 }
 
@@ -252,6 +264,19 @@ static bool may_commit(const struct statement *s)
            (strcasestr(s->text, "commit") || strcasestr(s->text, "rollback"));
 }
 
+/* golang-migrate names its files as we do. */
+static bool refuse(struct judge *j, const struct split_piece *p)
+{
+    const char *fix = arena_strdup(j->scratch, j->e->fix);
+
+    if (j->how->foreign || !foreign_reads(p, j->pieces))
+        return false;
+    return err_fix(j->e,
+                   "%s; files of golang-migrate: [migrations] layout = "
+                   "golang-migrate",
+                   fix);
+}
+
 static bool judge(struct judge *j, const struct split_piece *p,
                   struct statement *s)
 {
@@ -269,7 +294,7 @@ static bool judge(struct judge *j, const struct split_piece *p,
         s->data_len = p->at.data_len;
     }
     if (!(p->tree ? judge_tree(j, p, at, s) : judge_words(j, p, at, s)))
-        return false;
+        return refuse(j, p);
     if (j->none && may_commit(s))
         s->commits = s->needs_no_transaction = true;
     return true;
@@ -284,9 +309,9 @@ static bool judge_all(struct judge *j)
     if (!split_pieces(&pieces, j->scratch, j->out->file, j->out->text,
                       j->how->lines_before, j->e))
         return false;
-    j->out->wrapped = split_unwrap(&pieces);
+    j->out->wrapped = split_unwrap(&pieces, j->how->undone);
     if (j->how->foreign)
-        foreign_settle(&pieces, j->out);
+        foreign_settle(&pieces, j->how->undone, j->out);
     list = arena_array(j->a, pieces.n, sizeof *list);
     for (size_t i = 0; !j->apart && i < pieces.n; i++)
         if (pieces.list[i].tree)
@@ -322,10 +347,20 @@ static bool alone_among(const struct script *s, const struct statement *first,
                       "-- tidegate: transaction=none");
 }
 
+/* What is always rolled back is one transaction. */
+static bool cannot_be_undone(const struct script *s,
+                             const struct statement *first, struct err *e)
+{
+    err_what(e, ERR_INPUT, "%s:%d: %s cannot run in a transaction", s->file,
+             first->line, first->kind);
+    err_why(e, "what a verify script does is always rolled back");
+    return err_fix(e, "let it ask only");
+}
+
 /* Statements that run alone decide for the whole file; beside others they
  * must be asked for, since they end the file's atomicity. */
-static bool settle_transaction(struct script *s, bool none, bool each_alone,
-                               struct err *e)
+static bool settle_transaction(struct script *s, bool none,
+                               const struct sql_how *how, struct err *e)
 {
     const struct statement *first = NULL;
     size_t n = 0;
@@ -336,7 +371,9 @@ static bool settle_transaction(struct script *s, bool none, bool each_alone,
             n++;
         }
     s->transaction = s->wrapped || (!none && n == 0) || s->n == 0;
-    if (n == 0 || (!s->wrapped && (none || each_alone || n == s->n)))
+    if (n && how->undone)
+        return cannot_be_undone(s, first, e);
+    if (n == 0 || (!s->wrapped && (none || how->each_alone || n == s->n)))
         return true;
     return alone_among(s, first, e);
 }
@@ -391,6 +428,14 @@ static bool no_placeholders(const struct script *s, const struct sql_how *how,
     return true;
 }
 
+static bool not_of_verify(const struct script *s, struct err *e)
+{
+    err_what(e, ERR_INPUT, "%s: a verify script is one transaction", s->file);
+    err_why(e, "it is always rolled back; it can neither do without a "
+               "transaction nor go through batches");
+    return err_fix(e, "delete the directive");
+}
+
 bool split_script(struct script *out, struct directives *said, struct arena *a,
                   const struct sql_file *file, bool down, struct err *e)
 {
@@ -405,6 +450,8 @@ bool split_script(struct script *out, struct directives *said, struct arena *a,
     if (!out->text || !directives_read(&d, a, out->file, out->text,
                                        file->how.lines_before, down, e))
         return false;
+    if (file->how.undone && (d.no_transaction || d.batch))
+        return not_of_verify(out, e);
     out->lock_timeout_ms = d.lock_timeout_ms;
     out->statement_timeout_ms = d.statement_timeout_ms;
     if (said)
@@ -413,7 +460,7 @@ bool split_script(struct script *out, struct directives *said, struct arena *a,
     j.apart = j.none || file->how.each_alone;
     arena_init(&scratch);
     ok = no_placeholders(out, &file->how, e) && judge_all(&j) &&
-         settle_transaction(out, j.none, file->how.each_alone, e);
+         settle_transaction(out, j.none, &file->how, e);
     if (ok && !d.batch && !out->transaction && !d.no_transaction &&
         (file->how.no_transaction || file->how.each_alone))
         write_directive(out, a);

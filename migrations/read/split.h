@@ -21,7 +21,8 @@
 /* ERR_INPUT or ERR_REFUSED with "FILE:LINE: ...". said may be NULL. */
 bool split_script(struct script *out, struct directives *said, struct arena *a,
                   const struct sql_file *file, bool down, struct err *e);
-/* Only the first step: the text with \n line ends and without the mark. */
+/* Only the first step: the text with \n line ends and without the mark. A link
+ * is refused. */
 char *split_normalise(struct arena *a, const struct sql_file *file,
                       struct err *e);
 
@@ -41,8 +42,8 @@ struct split_pieces {
 bool split_pieces(struct split_pieces *out, struct arena *a, const char *file,
                   const char *text, int lines_before, struct err *e);
 /* Leaves out a plain BEGIN at the top and a COMMIT at the end, where both are:
- * they say what is done anyway. True: it has. */
-bool split_unwrap(struct split_pieces *pieces);
+ * they say what is done anyway. undone: a ROLLBACK, too. True: it has. */
+bool split_unwrap(struct split_pieces *pieces, bool undone);
 /* Transaction control of one of two kinds ("TRANS_STMT_BEGIN"), and nothing
  * more in it. */
 bool split_is_control(const struct split_piece *p, const char *kind,

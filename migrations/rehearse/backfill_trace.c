@@ -125,6 +125,7 @@ static struct script script_of(struct tracing *x,
     one->text = backfill_text(x->t->work, x->t->arena, x->s, &x->key, range);
     script.statements = one;
     script.batch = NULL;
+    script.verify = NULL; /* that is asked once, after all of them */
     script.transaction = true;
     return script;
 }

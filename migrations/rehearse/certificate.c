@@ -151,6 +151,8 @@ static struct json *migration_json(const struct rehearsed *m,
     json_set_bool(o, "transaction", m->transaction);
     json_set_int(o, "up_ms", m->up_ms);
     json_set_int(o, "down_ms", m->down_ms);
+    if (m->verified)
+        json_set_bool(o, "verified", true);
     set_range(o, m->low, m->likely, m->high);
     json_set_int(o, "down_low_ms", m->down_low);
     json_set_int(o, "down_likely_ms", m->down_likely);
@@ -353,6 +355,7 @@ static struct rehearsed *migrations_of(struct arena *a, const struct json *list,
             .transaction = json_bool(o, "transaction", true),
             .up_ms = json_int(o, "up_ms", 0),
             .down_ms = json_int(o, "down_ms", 0),
+            .verified = json_bool(o, "verified", false),
             .low = json_int(o, "low_ms", 0),
             .likely = json_int(o, "likely_ms", 0),
             .high = json_int(o, "high_ms", 0),

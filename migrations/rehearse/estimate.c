@@ -100,6 +100,37 @@ static const struct relation *measure_of(const struct traced_statement *s,
     return t->relation;
 }
 
+/* Some rows here and there: each on a page of its own, and at another place of
+ * each index. The larger the table, the fewer of these are in memory, and the
+ * more are written to the WAL whole. */
+static bool is_scattered(const struct traced_statement *s,
+                         const struct traced_touch *t)
+{
+    int64_t there = t->changed - t->inserted;
+
+    return !s->batches && !t->rewritten && there > ESTIMATE_FEW_ROWS &&
+           2 * there < relation_rows(t->relation);
+}
+
+static double steeper(double ratio, int64_t per_e_fold)
+{
+    return ratio > 1 ? ratio * (1 + (double)per_e_fold * log(ratio) / 1000)
+                     : ratio;
+}
+
+/* Rows written one after the other. */
+static bool is_bulk(const struct traced_statement *s)
+{
+    bool bulk = false;
+
+    for (size_t i = 0; i < touches(s); i++) {
+        if (is_scattered(s, touch(s, i)))
+            return false;
+        bulk |= touch(s, i)->changed > ESTIMATE_FEW_ROWS;
+    }
+    return bulk && !s->batches;
+}
+
 /* What it counts beside the others. Of what the release filled only the rows
  * are known. */
 static double weight_of(const struct relation *rel)
@@ -111,7 +142,8 @@ static double weight_of(const struct relation *rel)
     return rel->bytes < PAGE ? PAGE : (double)rel->bytes;
 }
 
-double estimate_ratio(const struct traced_statement *s, bool *grows)
+/* Of rows and pages; of the time that they take: `time`. */
+static double ratio_of(const struct traced_statement *s, bool time, bool *grows)
 {
     double clone = 0, production = 0;
 
@@ -126,13 +158,28 @@ double estimate_ratio(const struct traced_statement *s, bool *grows)
         *grows = true;
         rel = measure_of(s, t, &by_rows);
         ratio = relation_ratio(rel, by_rows);
-        if (is_sorted(s, t))
+        if (time && is_sorted(s, t))
             ratio = sorted(rel, ratio);
+        else if (time && is_scattered(s, t))
+            ratio = steeper(ratio, ESTIMATE_SCATTERED);
         weight = weight_of(rel);
         clone += weight;
         production += weight * (ratio > 0 ? ratio : 1);
     }
-    return *grows ? production / clone : 1;
+    if (!*grows)
+        return 1;
+    return time && is_bulk(s) ? steeper(production / clone, ESTIMATE_BULK)
+                              : production / clone;
+}
+
+double estimate_growth(const struct traced_statement *s, bool *grows)
+{
+    return ratio_of(s, false, grows);
+}
+
+double estimate_ratio(const struct traced_statement *s, bool *grows)
+{
+    return ratio_of(s, true, grows);
 }
 
 /* The lesser of its two times: a hiccup of the server is in one of them. */
@@ -246,7 +293,7 @@ struct estimate estimate_statement(const struct traced_statement *s,
     out.high += whole(hiccup_ms(s));
     if (s->batches) {
         int64_t pauses =
-            whole((double)s->batches->pauses_ms * estimate_ratio(s, &grows));
+            whole((double)s->batches->pauses_ms * estimate_growth(s, &grows));
         estimate_add(&out, &(struct estimate){.low = pauses,
                                               .likely = pauses,
                                               .high = pauses});
@@ -275,4 +322,17 @@ void estimate_add(struct estimate *sum, const struct estimate *one)
     sum->low += one->low;
     sum->likely += one->likely;
     sum->high += one->high;
+}
+
+struct estimate estimate_verify(const struct traced_script *s,
+                                const struct grounds *g)
+{
+    struct estimate sum = {0};
+
+    for (size_t i = 0; i < s->n_verify; i++) {
+        struct estimate one = estimate_statement(&s->verify[i], g);
+
+        estimate_add(&sum, &one);
+    }
+    return sum;
 }

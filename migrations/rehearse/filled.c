@@ -17,7 +17,7 @@ void filled_note(const struct traced_script *s)
     for (size_t i = 0; i < s->n; i++) {
         const struct traced_statement *st = &s->statements[i];
         bool grows;
-        double ratio = estimate_ratio(st, &grows);
+        double ratio = estimate_growth(st, &grows);
 
         add(st->touched, st->n, ratio);
         add(st->own, st->n_own, ratio);

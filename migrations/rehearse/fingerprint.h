@@ -2,9 +2,10 @@
  *
  * "column public.orders.note: text not null default 'x'::text". What is no
  * part of the schema is left out: oids, the state of sequences, statistics,
- * dropped columns, system schemas, members of extensions, schema tidegate.
- * Column order, ACLs (defaults written out), ownership and comments are lines
- * of their own, so that a difference says what it is.
+ * dropped columns, the moment that 'now' was, system schemas, members of
+ * extensions, schema tidegate. Column order, ACLs (defaults written out),
+ * ownership and comments are lines of their own, so that a difference says what
+ * it is.
  */
 #ifndef MIGRATIONS_REHEARSE_FINGERPRINT_H
 #define MIGRATIONS_REHEARSE_FINGERPRINT_H

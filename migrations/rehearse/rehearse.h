@@ -97,6 +97,7 @@ struct rehearsed {
     const struct rehearsed_statement *up, *down;
     size_t n, n_down; /* of a certificate that would be too large, not all */
     int64_t up_ms, down_ms;
+    bool verified;                                /* its verify script held */
     int64_t low, likely, high;                    /* up, production, ms */
     const struct rehearsed_batches *batches;      /* of up; NULL: in one go */
     const struct rehearsed_batches *down_batches; /* of down, likewise */

@@ -162,7 +162,7 @@ static struct rehearsed rehearsed_of(const struct passes *p,
 {
     struct arena *a = p->trace.arena;
     const struct migration *m = at->migration;
-    struct estimate sum;
+    struct estimate sum, asked;
     struct rehearsed out = {
         .name = m->name,
         .after = m->after,
@@ -170,6 +170,7 @@ static struct rehearsed rehearsed_of(const struct passes *p,
         .up = statements_of(p, &at->up, m->after, &sum),
         .n = at->up.n,
         .up_ms = at->up.ms,
+        .verified = m->up.verify && at->up_ran,
         .batches = batches_of(a, &at->up, &p->grounds),
         .temp_bytes = at->up.temp_bytes,
         .has_down = m->has_down,
@@ -179,6 +180,8 @@ static struct rehearsed rehearsed_of(const struct passes *p,
         .n_invalid = at->up.n_invalid,
     };
 
+    asked = estimate_verify(&at->up, &p->grounds);
+    estimate_add(&sum, &asked);
     out.low = sum.low;
     out.likely = sum.likely;
     out.high = sum.high;

@@ -90,16 +90,16 @@ static int line_of(const struct statement *s, int position)
 }
 
 /* Turns e into an answer; false where it is no answer. */
-static bool failed(struct trace *t, struct traced_script *out, size_t i,
-                   struct err *e)
+static bool failed(struct trace *t, struct traced_script *out,
+                   const struct script *script, size_t i, struct err *e)
 {
-    const struct statement *s = &out->script->statements[i];
+    const struct statement *s = &script->statements[i];
     const struct pg_failure *f = pg_failed(t->work);
 
     if (e->code != ERR_FAILED || f->lost)
         return false;
     out->failed = arena_printf(
-        t->arena, "%s:%d: %s", escape(t->arena, out->script->file),
+        t->arena, "%s:%d: %s", escape(t->arena, script->file),
         line_of(s, f->position), escape(t->arena, *e->why ? e->why : e->what));
     err_clear(e);
     return true;
@@ -187,25 +187,94 @@ static struct traced_statement *begin(struct trace *t,
 }
 
 static bool left_transaction(struct trace *t, struct traced_script *out,
-                             const struct traced_statement *s)
+                             const struct script *script,
+                             const struct statement *s)
 {
     if (pg_transaction(t->work) == PG_IN_TRANSACTION)
         return false;
     out->failed = arena_printf(
         t->arena, "%s:%d: it ended the transaction that tidegate began",
-        escape(t->arena, out->script->file), s->statement->line);
+        escape(t->arena, script->file), s->line);
     return true;
 }
 
-static void ran(struct trace *t, struct traced_script *out,
-                struct traced_statement *s, const struct pg_result *r)
+static void ran(struct trace *t, struct traced_statement *s,
+                const struct pg_result *r)
 {
     s->temp_bytes = left_temp_told(t);
     s->ms = r->ms;
     s->us = r->us;
     s->rows = r->affected > 0 ? r->affected : 0;
-    out->n++;
 }
+
+/* ---- what verifies it ---- */
+
+/* The session that another psql would have. All of it ends with the
+ * savepoint. */
+static const char *verifying(struct trace *t, const struct script *v)
+{
+    return arena_printf(
+        t->arena,
+        "SAVEPOINT tidegate_verify; RESET ALL; "
+        "SET SESSION AUTHORIZATION DEFAULT; "
+        "SET lock_timeout = '%lldms'; SET statement_timeout = '%lldms'; %s%s",
+        (long long)t->lock_wait_ms,
+        (long long)(v->statement_timeout_ms > 0 ? v->statement_timeout_ms : 0),
+        pg_server_version(t->work) >= 140000
+            ? "SET client_connection_check_interval = '500ms'; "
+            : "",
+        t->tells_temp ? TELL_TEMP : "");
+}
+
+static bool verify_one(struct trace *t, struct traced_script *out,
+                       const struct script *v, size_t i, struct err *e)
+{
+    struct traced_statement *s = &out->verify[i];
+    struct pg_result r;
+
+    *s = (struct traced_statement){.statement = &v->statements[i],
+                                   .began = clock_mono()};
+    if (!run_statement(t, v, i, NULL, &r, e))
+        return failed(t, out, v, i, e);
+    if (left_transaction(t, out, v, &v->statements[i]))
+        return true;
+    ran(t, s, &r);
+    out->n_verify++;
+    return inspect_own(t, s, e);
+}
+
+/* In the transaction that is open. One that fails leaves it to be rolled back;
+ * what it does itself is gone in any case. */
+static bool verify(struct trace *t, struct traced_script *out, struct err *e)
+{
+    const struct script *v = out->script->verify;
+
+    if (!v)
+        return true;
+    out->verify = arena_array(t->arena, v->n, sizeof *out->verify);
+    if (!command(t, verifying(t, v), e))
+        return false;
+    for (size_t i = 0; i < v->n && !out->failed; i++)
+        if (!verify_one(t, out, v, i, e))
+            return false;
+    return out->failed || command(t,
+                                  "ROLLBACK TO SAVEPOINT tidegate_verify;"
+                                  " RELEASE SAVEPOINT tidegate_verify",
+                                  e);
+}
+
+/* After what was no transaction: in one of its own. */
+static bool verify_after(struct trace *t, struct traced_script *out,
+                         struct err *e)
+{
+    if (!out->script->verify || out->failed)
+        return true;
+    t->transaction++;
+    return command(t, opening(t, out->script, true), e) && verify(t, out, e) &&
+           (pg_transaction(t->work) == PG_IDLE || command(t, "ROLLBACK", e));
+}
+
+/* ---- the script ---- */
 
 /* Statements first to last - 1 in one transaction. */
 static bool run_together(struct trace *t, struct traced_script *out,
@@ -226,21 +295,26 @@ static bool run_together(struct trace *t, struct traced_script *out,
             observer_begin_phases(&o, t->loop, t->arena, t->watch,
                                   pg_backend_pid(t->work));
         if (!run_statement(t, script, i, index ? &o : NULL, &r, e))
-            return failed(t, out, i, e) && command(t, "ROLLBACK", e);
+            return failed(t, out, script, i, e) && command(t, "ROLLBACK", e);
         if (index) {
             s->phases = o.phases;
             s->n_phases = o.n_phases;
         }
-        ran(t, out, s, &r);
-        if (left_transaction(t, out, s))
+        ran(t, s, &r);
+        out->n++;
+        if (left_transaction(t, out, script, s->statement))
             return pg_transaction(t->work) == PG_IDLE ||
                    command(t, "ROLLBACK", e);
         if (!inspect_own(t, s, e))
             return false;
     }
+    if (script->transaction && !verify(t, out, e))
+        return false;
+    if (out->failed)
+        return pg_transaction(t->work) == PG_IDLE || command(t, "ROLLBACK", e);
     /* deferred constraints are checked here: that can fail as well */
     if (!command(t, "COMMIT", e))
-        return last > first && failed(t, out, last - 1, e);
+        return last > first && failed(t, out, script, last - 1, e);
     held_until(out, first, clock_mono());
     return true;
 }
@@ -261,10 +335,11 @@ static bool run_alone(struct trace *t, struct traced_script *out, size_t i,
                         pg_backend_pid(t->work), e))
         return false;
     if (!run_statement(t, out->script, i, &o, &r, e))
-        return failed(t, out, i, e);
+        return failed(t, out, out->script, i, e);
     s->phases = o.phases;
     s->n_phases = o.n_phases;
-    ran(t, out, s, &r);
+    ran(t, s, &r);
+    out->n++;
     return inspect_observed(t, s, &o, e) && command(t, flush(t), e);
 }
 
@@ -277,7 +352,7 @@ static bool run_apart(struct trace *t, struct traced_script *out, struct err *e)
                   ? run_alone(t, out, i, e)
                   : run_together(t, out, i, i + 1, e)))
             return false;
-    return true;
+    return verify_after(t, out, e);
 }
 
 static bool changes_rows(const struct script *s)
@@ -320,7 +395,7 @@ bool trace_script(struct trace *t, const struct script *s,
 
     checkpoint(t, s);
     if (s->batch)
-        return backfill_trace(t, s, out, e);
+        return backfill_trace(t, s, out, e) && verify_after(t, out, e);
     began = clock_mono();
     *out = (struct traced_script){.script = s};
     out->statements = arena_array(t->arena, s->n, sizeof *out->statements);

@@ -77,6 +77,10 @@ struct traced_script {
     int64_t temp_bytes;   /* of all of it; -1: not known */
     const char **invalid; /* indexes it left so: "public.i on public.t" */
     size_t n_invalid;
+    /* What script->verify took: while the locks are held, where the script is
+     * one transaction. */
+    struct traced_statement *verify;
+    size_t n_verify;
 };
 
 struct trace {
@@ -106,7 +110,8 @@ bool trace_enter(struct trace *t, const struct script *s, struct err *e);
 /* Runs it, traced, and commits. A statement that fails is an answer (`failed`
  * set, all of the transaction undone); false: the connection was lost
  * (ERR_UNREACHABLE) or a stop signal came (ERR_INTERRUPTED; what ran is
- * undone). */
+ * undone). script->verify runs after it, and is rolled back; where it fails,
+ * so has the script. */
 bool trace_script(struct trace *t, const struct script *s,
                   struct traced_script *out, struct err *e);
 

@@ -63,7 +63,8 @@ static void note(struct waits *w, const struct relations *relations,
 void waits_add(struct waits *w, const struct relations *relations,
                const struct traced_script *s, bool after)
 {
-    int64_t rest = 0;
+    int64_t rest =
+        s->script->transaction ? estimate_verify(s, w->grounds).high : 0;
 
     for (size_t i = s->n; i-- > 0;) {
         const struct traced_statement *st = &s->statements[i];

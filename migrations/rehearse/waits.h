@@ -1,8 +1,9 @@
 /* waits: how long a table's readers and writers wait. Pure.
  *
  * Locks last to the end of the transaction, so a wait runs from the statement
- * that takes one to COMMIT: the sum of what these statements may take in
- * production. Over several transactions the longest counts.
+ * that takes one to COMMIT: the sum of what these statements, and what
+ * verifies them, may take in production. Over several transactions the longest
+ * counts.
  */
 #ifndef MIGRATIONS_REHEARSE_WAITS_H
 #define MIGRATIONS_REHEARSE_WAITS_H

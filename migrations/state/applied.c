@@ -100,18 +100,6 @@ bool applied_prepare(struct pg *pg, struct arena *a, struct err *e)
 
 /* ---- the applied set ---- */
 
-static const char select_rows[] =
-    "SELECT name, checksum, release, phase = 'after', up, down, compatible,"
-    " forward_only, pg_catalog.date_part('epoch', at)::int8, ms, run,"
-    " number FROM tidegate.migration ORDER BY number, name COLLATE \"C\"";
-
-static const char select_journal[] =
-    "SELECT name, pg_catalog.max(run), down,"
-    " pg_catalog.count(*) FILTER (WHERE state = 'done'),"
-    " pg_catalog.max(statements), pg_catalog.max(backend_pid),"
-    " pg_catalog.max(pg_catalog.date_part('epoch', backend_start))::int8"
-    " FROM tidegate.journal GROUP BY name, down ORDER BY name COLLATE \"C\"";
-
 static int64_t number(const char *cell)
 {
     return cell ? strtoll(cell, NULL, 10) : 0;
@@ -122,58 +110,74 @@ static bool is_true(const char *cell)
     return cell && *cell == 't';
 }
 
-static bool read_rows(struct pg *pg, struct arena *a, struct applied *out,
-                      struct err *e)
+/* A query, and what one of its rows becomes. */
+struct listing {
+    const char *sql;
+    size_t size;
+    void (*take)(void *row, char **c);
+};
+
+struct list {
+    void *rows;
+    size_t n;
+};
+
+static bool read_list(struct pg *pg, struct arena *a, const struct listing *how,
+                      struct list *out, struct err *e)
 {
-    struct applied_row *rows;
     struct pg_result r;
 
-    if (!pg_query(pg, a, select_rows, NULL, 0, &r, e))
+    *out = (struct list){0};
+    if (!pg_query(pg, a, how->sql, NULL, 0, &r, e))
         return false;
-    rows = arena_array(a, (size_t)r.rows, sizeof *rows);
-    for (int i = 0; i < r.rows; i++) {
-        char **c = r.cell[i];
-        rows[i] = (struct applied_row){.name = c[0],
-                                       .checksum = c[1],
-                                       .release = c[2],
-                                       .after = is_true(c[3]),
-                                       .up = c[4],
-                                       .down = c[5],
-                                       .compatible = c[6],
-                                       .forward_only = c[7],
-                                       .at = number(c[8]),
-                                       .ms = number(c[9]),
-                                       .run = c[10],
-                                       .number = number(c[11])};
-    }
-    out->rows = rows;
     out->n = (size_t)r.rows;
+    out->rows = arena_array(a, out->n, how->size);
+    for (size_t i = 0; i < out->n; i++)
+        how->take((char *)out->rows + i * how->size, r.cell[i]);
     return true;
 }
 
-static bool read_journal(struct pg *pg, struct arena *a, struct applied *out,
-                         struct err *e)
+static void take_row(void *row, char **c)
 {
-    struct journal_row *rows;
-    struct pg_result r;
-
-    if (!pg_query(pg, a, select_journal, NULL, 0, &r, e))
-        return false;
-    rows = arena_array(a, (size_t)r.rows, sizeof *rows);
-    for (int i = 0; i < r.rows; i++) {
-        char **c = r.cell[i];
-        rows[i] = (struct journal_row){.name = c[0],
-                                       .run = c[1],
-                                       .down = is_true(c[2]),
-                                       .statements_done = (int)number(c[3]),
-                                       .statements = (int)number(c[4]),
-                                       .backend_pid = (int)number(c[5]),
-                                       .backend_start = number(c[6])};
-    }
-    out->open = rows;
-    out->open_n = (size_t)r.rows;
-    return true;
+    *(struct applied_row *)row = (struct applied_row){.name = c[0],
+                                                      .checksum = c[1],
+                                                      .release = c[2],
+                                                      .after = is_true(c[3]),
+                                                      .up = c[4],
+                                                      .down = c[5],
+                                                      .compatible = c[6],
+                                                      .forward_only = c[7],
+                                                      .at = number(c[8]),
+                                                      .ms = number(c[9]),
+                                                      .run = c[10],
+                                                      .number = number(c[11])};
 }
+
+static const struct listing rows = {
+    "SELECT name, checksum, release, phase = 'after', up, down, compatible,"
+    " forward_only, pg_catalog.date_part('epoch', at)::int8, ms, run,"
+    " number FROM tidegate.migration ORDER BY number, name COLLATE \"C\"",
+    sizeof(struct applied_row), take_row};
+
+static void take_journal(void *row, char **c)
+{
+    *(struct journal_row *)row =
+        (struct journal_row){.name = c[0],
+                             .run = c[1],
+                             .down = is_true(c[2]),
+                             .statements_done = (int)number(c[3]),
+                             .statements = (int)number(c[4]),
+                             .backend_pid = (int)number(c[5]),
+                             .backend_start = number(c[6])};
+}
+
+static const struct listing journal = {
+    "SELECT name, pg_catalog.max(run), down,"
+    " pg_catalog.count(*) FILTER (WHERE state = 'done'),"
+    " pg_catalog.max(statements), pg_catalog.max(backend_pid),"
+    " pg_catalog.max(pg_catalog.date_part('epoch', backend_start))::int8"
+    " FROM tidegate.journal GROUP BY name, down ORDER BY name COLLATE \"C\"",
+    sizeof(struct journal_row), take_journal};
 
 /* ---- backfills ---- */
 
@@ -208,13 +212,24 @@ static struct backfill_row backfill_of(char **c)
                                  .size = number(c[19])};
 }
 
+static void take_backfill(void *row, char **c)
+{
+    *(struct backfill_row *)row = backfill_of(c);
+}
+
+static const struct listing backfills = {
+    "SELECT " BACKFILL_COLUMNS " WHERE NOT EXISTS (SELECT FROM"
+    " tidegate.migration m WHERE m.name = b.name)"
+    " ORDER BY b.number, b.name COLLATE \"C\"",
+    sizeof(struct backfill_row), take_backfill};
+
+/* A schema of before there were any is read as it is. */
 static bool read_backfills(struct pg *pg, struct arena *a, struct applied *out,
                            struct err *e)
 {
-    struct backfill_row *rows;
     struct pg_result r;
+    struct list list;
 
-    /* a schema of before there were any is read as it is */
     if (!pg_query(pg, a,
                   "SELECT pg_catalog.to_regclass('tidegate.backfill') IS NOT "
                   "NULL",
@@ -222,17 +237,10 @@ static bool read_backfills(struct pg *pg, struct arena *a, struct applied *out,
         return false;
     if (!is_true(r.cell[0][0]))
         return true;
-    if (!pg_query(pg, a,
-                  "SELECT " BACKFILL_COLUMNS " WHERE NOT EXISTS (SELECT FROM"
-                  " tidegate.migration m WHERE m.name = b.name)"
-                  " ORDER BY b.number, b.name COLLATE \"C\"",
-                  NULL, 0, &r, e))
+    if (!read_list(pg, a, &backfills, &list, e))
         return false;
-    rows = arena_array(a, (size_t)r.rows, sizeof *rows);
-    for (int i = 0; i < r.rows; i++)
-        rows[i] = backfill_of(r.cell[i]);
-    out->backfills = rows;
-    out->backfills_n = (size_t)r.rows;
+    out->backfills = list.rows;
+    out->backfills_n = list.n;
     return true;
 }
 
@@ -274,15 +282,28 @@ static bool read_fence(struct pg *pg, struct arena *a, struct applied *out,
     return true;
 }
 
+static bool read_all(struct pg *pg, struct arena *a, struct applied *out,
+                     struct err *e)
+{
+    struct list applied, open;
+
+    if (!read_list(pg, a, &rows, &applied, e) ||
+        !read_list(pg, a, &journal, &open, e))
+        return false;
+    out->rows = applied.rows;
+    out->n = applied.n;
+    out->open = open.rows;
+    out->open_n = open.n;
+    return read_backfills(pg, a, out, e) && read_fence(pg, a, out, e);
+}
+
 bool applied_read(struct pg *pg, struct arena *a, struct applied *out,
                   struct err *e)
 {
     *out = (struct applied){0};
     if (!has_schema(pg, a, &out->schema, e))
         return false;
-    return !out->schema ||
-           (read_rows(pg, a, out, e) && read_journal(pg, a, out, e) &&
-            read_backfills(pg, a, out, e) && read_fence(pg, a, out, e));
+    return !out->schema || read_all(pg, a, out, e);
 }
 
 const struct applied_row *applied_find(const struct applied *applied,

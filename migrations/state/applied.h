@@ -59,6 +59,9 @@ bool applied_read(struct pg *pg, struct arena *a, struct applied *out,
                   struct err *e);
 const struct applied_row *applied_find(const struct applied *applied,
                                        const char *name);
+/* It is an earlier text of a repeatable migration of these files. */
+bool applied_replaced(const struct applied_row *row,
+                      const struct migrations *files);
 /* The unfinished backfill of that name, or NULL. */
 const struct backfill_row *applied_backfill(const struct applied *applied,
                                             const char *name);

@@ -89,11 +89,12 @@ static bool is_text_of(const struct applied_row *row, const struct migration *m)
     return n && strncmp(row->name, m->repeats, n) == 0 && row->name[n] == '@';
 }
 
-static bool replaced(const struct match *w, const struct applied_row *row)
+bool applied_replaced(const struct applied_row *row,
+                      const struct migrations *files)
 {
-    for (size_t i = w->files->n; i-- > 0 && w->files->list[i].repeats;)
-        if (is_text_of(row, &w->files->list[i]))
-            return true;
+    for (size_t i = files->n; i-- > 0 && files->list[i].repeats;)
+        if (is_text_of(row, &files->list[i]))
+            return strcmp(row->name, files->list[i].name) != 0;
     return false;
 }
 
@@ -131,7 +132,7 @@ static void match_gone(struct match *w, struct pending *out)
 {
     for (size_t i = 0; i < w->applied->n; i++) {
         const struct applied_row *row = &w->applied->rows[i];
-        if (w->kept[i] || replaced(w, row))
+        if (w->kept[i] || applied_replaced(row, w->files))
             continue;
         if (!w->files->ranked)
             climb(w, row, number_of(row));

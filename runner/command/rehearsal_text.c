@@ -229,7 +229,8 @@ static void way_back(struct output *out, struct arena *a,
         return;
     }
     if (m->down_ok)
-        output_text(out, "%s: up, down, schema equal%s, up again\n", m->name,
+        output_text(out, "%s: up,%s down, schema equal%s, up again\n", m->name,
+                    m->verified ? " verified," : "",
                     m->differs ? " but for what follows" : ", data equal");
     else
         output_style(out, STYLE_WARN,

@@ -41,6 +41,11 @@ static void say(struct taking *x, const struct run *r)
         say_row(t, i ? "" : "no file",
                 arena_printf(t->arena, "%s is applied, and %s does not have it",
                              f->strange[i], r->s->release));
+    for (size_t i = 0; i < f->again_n; i++)
+        say_row(t, i ? "" : "again",
+                arena_printf(t->arena,
+                             "%s: %s ran another text of it, so it runs again",
+                             f->again[i], f->source.layout->name));
     say_names(t, "pending", f->rest, f->rest_n);
     if (x->wish->baseline)
         say_row(t, "verified",
@@ -70,6 +75,7 @@ static void answer_json(struct taking *x, const struct run *r,
 {
     const struct takeover *f = &x->found;
     struct json *j = json_new_object(), *strange = json_new_array();
+    struct json *again = json_new_array();
 
     json_set_str(j, "environment", x->t->env->name);
     json_set_str(j, "outcome", exit_word(exit_code_of(e->code, 0)));
@@ -82,6 +88,9 @@ static void answer_json(struct taking *x, const struct run *r,
     for (size_t i = 0; i < f->strange_n; i++)
         json_append(strange, json_new_string(f->strange[i]));
     json_set(j, "no_file", strange);
+    for (size_t i = 0; i < f->again_n; i++)
+        json_append(again, json_new_string(f->again[i]));
+    json_set(j, "again", again);
     json_set_bool(j, "verified", f->verified);
     if (e->code != ERR_NONE) {
         json_set_str(j, "what", e->what);

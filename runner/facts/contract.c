@@ -72,12 +72,52 @@ static bool stands(const struct environment_state *state, const char *release)
                        : migrated_at(state, release, &taken_back) > 0;
 }
 
+/* ---- a release that this environment never had ---- */
+
+static bool ever_had(const struct environment_state *state, const char *release)
+{
+    const struct release_state *was = state_release(state, release);
+
+    return stands(state, release) || (was && was->is != RELEASE_STAGED);
+}
+
+static bool contains(const struct subject *s, const char *commit,
+                     const char *tagged)
+{
+    const char *why;
+    enum ancestry is =
+        commit ? git_ancestry(s->git, s->arena, tagged, commit, &why)
+               : ANCESTRY_UNKNOWN;
+
+    return is == ANCESTRY_SAME || is == ANCESTRY_DESCENDS;
+}
+
+/* It came all the same, as a part of a later one: the first that stands and
+ * contains its commit, or else the one that is looked at. */
+static const char *part_of(const struct subject *s, const char *named)
+{
+    const struct environment_state *state = &s->state;
+    char tagged[GIT_HEX];
+    struct err ignored;
+
+    if (!s->git || !git_tag(s->git, s->arena, named, tagged, &ignored))
+        return named;
+    for (size_t i = 0; i < state->n_releases; i++) {
+        const struct release_state *r = &state->releases[i];
+
+        if (stands(state, r->name) && contains(s, r->commit, tagged))
+            return r->name;
+    }
+    return s->release && contains(s, s->commit, tagged) ? s->release : named;
+}
+
 const char *contract_release(const struct subject *s, const struct migration *m)
 {
     const struct environment_state *state = &s->state;
 
     if (strcmp(m->contract, CONTRACT_THIS) != 0)
-        return m->contract;
+        return ever_had(state, m->contract) ? m->contract
+                                            : part_of(s, m->contract);
     for (size_t i = 0; i < state->n_runs; i++) {
         const struct run_state *run = &state->runs[i];
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "migrations/read/layout.h"
+#include "runner/base/escape.h"
 #include "runner/facts/contract.h"
 #include "runner/release/statement.h"
 
@@ -24,6 +25,7 @@ bool subject_refresh(struct subject *s, struct err *e)
  * the layout says. */
 struct collecting {
     struct arena *arena;
+    struct progress *progress;
     size_t prefix; /* length of "migrations/" */
     struct sql_file *files;
     size_t n, cap;
@@ -36,7 +38,11 @@ static bool collect(void *ctx, const struct git_entry *entry, struct err *e)
     bool wanted = layout_wants(name);
 
     (void)e;
-    if (entry->kind != GIT_FILE && entry->kind != GIT_PROGRAM)
+    if (entry->kind == GIT_LINK && !wanted)
+        progress_warn(c->progress, escape(c->arena, name),
+                      "a symbolic link in the migrations folder is not "
+                      "followed");
+    if (entry->kind == GIT_SUBMODULE || (entry->kind == GIT_LINK && !wanted))
         return true;
     if (c->n == c->cap) {
         c->cap = c->cap ? 2 * c->cap : 32;
@@ -48,6 +54,7 @@ static bool collect(void *ctx, const struct git_entry *entry, struct err *e)
         .bytes =
             wanted ? arena_strndup(c->arena, entry->bytes, entry->len) : "",
         .len = wanted ? entry->len : 0,
+        .link = entry->kind == GIT_LINK,
     };
     return true;
 }
@@ -70,6 +77,7 @@ static bool read_migrations(struct subject *s, struct err *e)
 {
     char *folder = plain_folder(s->arena, s->config->migrations_path);
     struct collecting c = {.arena = s->arena,
+                           .progress = s->progress,
                            .prefix = strlen(folder) + (*folder != '\0')};
 
     if (s->env->database &&

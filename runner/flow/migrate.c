@@ -56,7 +56,8 @@ static int64_t highest(const struct applied *applied,
 
     if (files && files->ranked) {
         for (size_t i = 0; i < files->n; i++)
-            if (applied_find(applied, files->list[i].name))
+            if (!files->list[i].repeats &&
+                applied_find(applied, files->list[i].name))
                 max = files->list[i].number;
         return max;
     }
@@ -115,7 +116,8 @@ struct migrate_row *migrate_compare(struct arena *a,
 
     *n = 0;
     for (size_t i = 0; i < applied->n; i++)
-        list[(*n)++] = row_applied(&applied->rows[i], applied, files);
+        if (!files || !applied_replaced(&applied->rows[i], files))
+            list[(*n)++] = row_applied(&applied->rows[i], applied, files);
     for (size_t i = 0; i < applied->backfills_n; i++)
         list[(*n)++] = row_backfill(a, &applied->backfills[i]);
     for (size_t i = 0; files && i < files->n; i++) {

@@ -104,6 +104,8 @@ static bool import_find(struct subject *s, const struct takeover_wish *wish,
         applied.strange[i] = escape(s->arena, applied.strange[i]);
     out->strange = applied.strange;
     out->strange_n = applied.strange_n;
+    out->again = applied.again;
+    out->again_n = applied.again_n;
     return sort_files(s, applied.is, out, e);
 }
 

@@ -33,6 +33,9 @@ struct takeover {
     size_t already_n;
     const char *const *strange; /* versions that no file has */
     size_t strange_n;
+    const char *const *again; /* repeatable ones that the tool ran with another
+                                 text: they are pending */
+    size_t again_n;
     const struct migration **rest; /* files that stay pending */
     size_t rest_n;
     bool verified;       /* --verify: the schemas are equal */

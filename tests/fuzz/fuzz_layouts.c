@@ -52,6 +52,10 @@ static void holds(const struct migrations *m)
         MUST(i == 0 || m->list[i - 1].number < one->number);
         MUST(migrations_find(m, one->name) == one);
         script_holds(&one->up);
+        MUST(!one->up.verify ||
+             (one->up.verify->n && one->up.verify->transaction));
+        if (one->up.verify)
+            script_holds(one->up.verify);
         MUST(!one->has_down || one->down.n);
         script_holds(&one->down);
     }

@@ -223,5 +223,12 @@ bool folder_read(struct folder *out, struct arena *a, const char *path,
     while (!migrations_read(&out->found, a, l->name, out->files, out->n, e))
         if (!go_on(out, e))
             return false;
-    return true;
+    if (out->found.n || out->left_out_n)
+        return true;
+    err_what(e, ERR_INPUT, "no migrations in %s", path);
+    err_why(e,
+            "it has %zu files; those of the folder itself count, and below "
+            "it those of Flyway, diesel and sqitch",
+            out->all);
+    return err_fix(e, "name the folder that holds them");
 }

@@ -86,21 +86,22 @@ static void say_why(const char *why)
         printf("    and %d more\n", lines - LINES_MAX);
 }
 
-static void show_rows(struct arena *a, const struct trial *t)
+static void show_head(void)
 {
     printf("%-60s %10s %8s %8s  %-22s %s\n", "MIGRATION", "STATEMENTS", "UP ms",
            "DOWN ms", "LOCK", "WAY BACK");
-    for (size_t i = 0; i < t->n; i++) {
-        const struct row *r = &t->rows[i];
+}
 
-        printf("%-60s %10zu %8lld %8lld  %-22s %s\n", escape(a, r->name),
-               r->statements, (long long)r->up_ms, (long long)r->down_ms,
-               r->lock, words[r->came]);
-        if (r->why)
-            say_why(r->why);
-        else if (r->differs)
-            say_why(r->differs);
-    }
+static void show_row(struct arena *a, const struct row *r)
+{
+    printf("%-60s %10zu %8lld %8lld  %-22s %s\n", escape(a, r->name),
+           r->statements, (long long)r->up_ms, (long long)r->down_ms, r->lock,
+           words[r->came]);
+    if (r->why)
+        say_why(r->why);
+    else if (r->differs)
+        say_why(r->differs);
+    fflush(stdout); /* it may take long, and be stopped */
 }
 
 static void show_left_out(struct arena *a, const struct folder *f)
@@ -145,6 +146,8 @@ static bool run(struct trial *t, struct folder *f, char **argv,
         return false;
     t->list = f->found.list;
     t->n = f->found.n;
+    show_left_out(t->a, f);
+    show_head();
     return trial_run(t, e);
 }
 
@@ -152,7 +155,7 @@ int main(int argc, char **argv)
 {
     int64_t began = clock_mono();
     struct arena a;
-    struct trial t = {.loop = loop_open(), .a = &a};
+    struct trial t = {.loop = loop_open(), .a = &a, .told = show_row};
     struct folder f;
     struct err e = {0};
     int code = 2;
@@ -162,8 +165,6 @@ int main(int argc, char **argv)
     arena_init(&a);
     t.server = argv[1];
     if (run(&t, &f, argv, argc > 3 ? argv[3] : "auto", &e)) {
-        show_rows(&a, &t);
-        show_left_out(&a, &f);
         say_lacks(&a, &t);
         code = show_sums(&f, &t, clock_mono() - began) ? 1 : 0;
     } else {

@@ -42,6 +42,7 @@ struct trial {
     const struct migration *list;
     size_t n;
     struct row *rows;
+    void (*told)(struct arena *a, const struct row *row); /* as each is done */
     /* All that went up at once: up, down in reverse, up again. */
     size_t up, down, undone;
     const char *stopped; /* why that ended early; NULL: it did not */

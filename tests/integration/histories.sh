@@ -34,6 +34,10 @@ GRANT SELECT ON a TO tidegate_made;' 'REVOKE SELECT ON a FROM tidegate_made;
 DROP ROLE tidegate_made;'
 goose 8_template 'SELECT {{ name }};'
 goose 9_bad_down 'CREATE TABLE e (id int);' 'DROP TABLE {{ e }};'
+goose 11_key 'CREATE TABLE k (id serial PRIMARY KEY);' 'DROP TABLE k;'
+goose 12_row 'INSERT INTO k DEFAULT VALUES;' 'DELETE FROM k;'
+goose 13_its_id 'CREATE TABLE l (k int REFERENCES k);
+INSERT INTO l VALUES (1);' 'DROP TABLE l;'
 echo 'package migrations' >"$SETS/goose/10_code.go"
 gives 1 'a set with failures' scripts/history "$SETS/goose"
 is 'undone' "$(way_back 1_good)" undone
@@ -49,14 +53,16 @@ has 'which is named' "$OUT" 'left: index public.i'
 is 'an up that its down is in the way of' "$(way_back 6_again)" \
     'UP AGAIN FAILED'
 is 'a role is made and unmade' "$(way_back 7_maker)" undone
+is 'a row has the number that it has without its down' \
+    "$(way_back 13_its_id)" undone
 has 'a template is left out' "$OUT" 'LEFT OUT 8_template.sql: line 2: not SQL'
 is 'a way back that is none leaves the up' "$(way_back 9_bad_down)" 'no down'
 has 'and is told' "$OUT" 'LEFT OUT 9_bad_down.sql: the way back: line 4'
 has 'code is left out' "$OUT" 'LEFT OUT 10_code.go: a migration that is no SQL'
-has 'the sums' "$OUT" 'goose: 10 files, 3 left out, 8 migrations, 9 statements'
+has 'the sums' "$OUT" 'goose: 13 files, 3 left out, 11 migrations, 13 statements'
 has 'each by itself' "$OUT" \
-    '2 undone; 2 no down; 1 UP FAILED; 1 DOWN FAILED; 1 UP AGAIN FAILED; 1 NOT'
-has 'and all at once' "$OUT" 'all at once: 7 up, 3 down, '
+    '5 undone; 2 no down; 1 UP FAILED; 1 DOWN FAILED; 1 UP AGAIN FAILED; 1 NOT'
+has 'and all at once' "$OUT" 'all at once: 10 up, 6 down, '
 
 # what is missing may be set up before; then all is well
 mkdir "$SETS/pairs"

@@ -55,10 +55,13 @@ file() { # NAME TEXT
     mkdir -p "$(dirname "$P/migrations/$1")"
     printf '%s\n' "$2" >"$P/migrations/$1"
 }
-recorded() { db 'SELECT name FROM tidegate.migration ORDER BY number' | xargs; }
+recorded() {
+    db "SELECT regexp_replace(name, '@.*', '@') FROM tidegate.migration
+        ORDER BY number" | xargs
+}
 states() { t migrate status "$1" --format json 2>/dev/null | /usr/bin/python3 -c '
 import json, sys
-print(*[m["name"] + "=" + m["is"] for m in json.load(sys.stdin)["migrations"]])'; }
+print(*[m["name"].split("@")[0] + "=" + m["is"] for m in json.load(sys.stdin)["migrations"]])'; }
 no_schema() { db "SELECT to_regnamespace('tidegate') IS NULL"; }
 
 postgres_start
@@ -207,8 +210,47 @@ db 'CREATE TABLE flyway_schema_history (installed_rank integer NOT NULL
 release v0
 gives 10 'flyway: a migration that failed' t migrate import v0 $yes
 has 'flyway: it is named' "$OUT" 'version 1.1 is unfinished'
+# one that was undone, one that `flyway repair` has marked as deleted, two that
+# repeat, of which one has been changed since, and some that nobody has
+file R__as_it_was.sql "$(printf 'CREATE VIEW r1 AS\r\n  SELECT 1;')"
+file R__changed.sql 'CREATE VIEW r2 AS SELECT 2;'
+history() { # RANK VERSION DESCRIPTION TYPE CHECKSUM
+    db "INSERT INTO flyway_schema_history VALUES ($1, nullif('$2', ''), '$3',
+        '$4', '', $5, 'me', now(), 1, true)"
+}
 db 'DELETE FROM flyway_schema_history WHERE NOT success'
-takes flyway V1__x1 'V1__x1=applied V1.1__x2=pending'
+history 0 '' '<< Flyway Schema Creation >>' SCHEMA NULL
+history 3 1.1 x2 SQL 8
+history 4 1.1 x2 UNDO_SQL 9
+history 5 1.2 gone SQL 9
+history 6 1.2 gone DELETE 9
+history 7 '' 'as it was' SQL 1
+history 8 '' 'as it was' SQL -1291379901
+history 9 '' changed SQL 77
+history 10 '' 'nobody has' SQL 77
+history 11 '' 'no longer' SQL 77
+history 12 '' 'no longer' DELETE 77
+release v0.1
+gives 0 'flyway: only told' t migrate import v0.1 --dry-run
+has 'flyway: what is to run again' "$OUT" \
+    'flyway ran another text of it, so it runs again'
+has 'flyway: what has no file' "$OUT" 'R__nobody has is applied'
+is 'flyway: what was marked as deleted is not' \
+    "$(printf '%s\n' "$OUT" | grep -c 'no longer\|1\.2')" 0
+takes flyway 'V1__x1 R__as_it_was@' \
+    'V1__x1=applied V1.1__x2=pending R__as_it_was=applied R__changed=pending'
+db 'CREATE VIEW r1 AS SELECT 1'
+t expect v1 --only migrations --at now --why test >/dev/null 2>&1
+gives 0 'flyway: the rest' t migrate up v1 $yes
+is 'flyway: each once' "$(recorded)" \
+    'V1__x1 V1.1__x2 R__as_it_was@ R__changed@'
+file R__changed.sql 'CREATE OR REPLACE VIEW r2 AS SELECT 3;'
+release v2
+t expect v2 --only migrations --at now --why test >/dev/null 2>&1
+gives 0 'flyway: another text of one' t migrate up v2 $yes
+is 'flyway: it ran' "$(db 'TABLE r2')" 3
+is 'flyway: and stands for the one before' "$(states v2)" \
+    'V1__x1=applied V1.1__x2=applied R__as_it_was=applied R__changed=applied'
 
 project sqitch
 file sqitch.plan '%syntax-version=1.0.0

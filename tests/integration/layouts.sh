@@ -68,12 +68,21 @@ echo 'ALTER TABLE colour ADD COLUMN note text;' \
     >"$SITE/repo/db/deploy/tables/colour.sql"
 echo 'ALTER TABLE colour DROP COLUMN note;' \
     >"$SITE/repo/db/revert/tables/colour.sql"
+mkdir -p "$SITE/repo/db/verify/tables"
+printf -- '-- Verify\nBEGIN;\nSELECT note FROM colour WHERE false;\nROLLBACK;\n' \
+    >"$SITE/repo/db/verify/tables/colour@one.sql"
+tag v1.9
+announce v1.9
+gives 10 'what verifies it fails' t rehearse v1.9
+has 'with its place' "$OUT" 'verify/tables/colour@one.sql:3: '
+sed -i 's/note/name/' "$SITE/repo/db/verify/tables/colour@one.sql"
 tag v2.0
 gives 10 'the plan of what nobody announced' t plan v2.0 --only migrations
 has 'it names the layout' "$OUT" 'those of sqitch (layout = auto)'
 has 'and the changes' "$OUT" 'pending: tables/colour#2'
 announce v2.0
 gives 0 'rehearse' t rehearse v2.0
+has 'verified' "$OUT" 'tables/colour: up, verified, down, schema equal'
 gives 0 'up' t migrate up v2.0 $yes
 is 'both are applied' "$(names)" 'tables/colour tables/colour#2'
 is 'with their data' \
@@ -82,11 +91,34 @@ is 'with their data' \
 gives 0 'status' t migrate status v2.0
 has 'it names the change' "$OUT" 'tables/colour#2  applied'
 
+# what holds on a clone, and not in production
+printf "SELECT 1 / (current_database() <> 'shop')::int;\n" \
+    >"$SITE/repo/db/verify/more.sql"
+echo 'ALTER TABLE colour ADD COLUMN more text;' >"$SITE/repo/db/deploy/more.sql"
+echo "more 2024-01-06T12:00:00Z $by" >>"$SITE/repo/db/sqitch.plan"
+tag v2.0.1
+announce v2.0.1
+gives 0 'rehearse' t rehearse v2.0.1
+echo 'SELECT 1;' >>"$SITE/repo/db/verify/more.sql"
+tag v2.0.2
+announce v2.0.2
+gives 75 'another verify script is another rehearsal' t migrate up v2.0.2 $yes
+has 'that is the reason' "$OUT" 'rehears'
+gives 11 'rolled back' t migrate up v2.0.1 $yes
+has 'with its place' "$OUT" 'verify/more.sql:1: SELECT failed'
+is 'nothing of it is there' "$(names)" 'tables/colour tables/colour#2'
+
 # psql's own
 printf '\\set x 1\nSELECT :x;\n' >"$SITE/repo/db/deploy/more.sql"
-echo "more 2024-01-06T12:00:00Z $by" >>"$SITE/repo/db/sqitch.plan"
 tag v2.1
 gives 65 'a command to psql' t plan v2.1 --only migrations
 has 'is named with its place' "$OUT" "deploy/more.sql:1: not SQL: psql's"
+
+# what a link leads to is not in the commit
+rm "$SITE/repo/db/deploy/more.sql"
+ln -s ../verify/more.sql "$SITE/repo/db/deploy/more.sql"
+tag v2.2
+gives 65 'a symbolic link' t plan v2.2 --only migrations
+has 'is named' "$OUT" 'deploy/more.sql: a symbolic link'
 
 tap_end

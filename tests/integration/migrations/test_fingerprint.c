@@ -11,6 +11,10 @@
 #include "migrations/rehearse/compare.h"
 #include "tests/integration/migrations/rehearsing.h"
 
+#define DUE(time)                                                \
+    "SELECT timestamp 'now' AS a, timestamptz '2020-01-01 " time \
+    "+00' AS b, timestamptz 'now' + '-1 day' AS c"
+
 /* One of everything. */
 static const char world[] =
     "CREATE SCHEMA side;"
@@ -62,7 +66,8 @@ static const char world[] =
     "CREATE EVENT TRIGGER et ON ddl_command_start EXECUTE FUNCTION h();"
     "CREATE CAST (pair AS mood) WITH INOUT;"
     "CREATE OPERATOR FAMILY fam USING btree;"
-    "CREATE TYPE shade AS ENUM ('x');";
+    "CREATE TYPE shade AS ENUM ('x');"
+    "CREATE VIEW due AS " DUE("10:00:00") ";";
 
 struct row {
     const char *change;
@@ -214,6 +219,8 @@ static const struct row rows[] = {
     {"ALTER PUBLICATION pub OWNER TO tg_super",
      "owner of publication pub: ", NULL},
     {"ALTER EVENT TRIGGER et DISABLE", "event trigger et: ", NULL},
+    {"CREATE OR REPLACE VIEW due AS " DUE("11:00:00"),
+     "definition of public.due: ", NULL},
     /* what few have */
     {"ALTER OPERATOR === (pair, pair) SET (RESTRICT = eqsel)",
      "operator public.===(public.pair,public.pair): ", NULL},
@@ -244,6 +251,7 @@ static const char *const nothing[] = {
     "INSERT INTO parent VALUES (1)",
     "ALTER TABLE t DROP COLUMN IF EXISTS nothing",
     "CREATE TEMP TABLE mine (x int)",
+    "CREATE OR REPLACE VIEW due AS " DUE("10:00:00"), /* it is later now */
     "GRANT ALL ON t TO postgres", /* what its owner has anyway */
 };
 

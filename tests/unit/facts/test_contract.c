@@ -124,6 +124,74 @@ static const char *runs_now(void)
     return text;
 }
 
+/* Tags and commits in a row: "4" contains "3", "2" and "1". */
+bool __wrap_git_tag(struct git *g, struct arena *a, const char *name,
+                    char commit[GIT_HEX], struct err *e);
+bool __wrap_git_tag(struct git *g, struct arena *a, const char *name,
+                    char commit[GIT_HEX], struct err *e)
+{
+    static const char *const tags[][2] = {
+        {"v0.9", "1"}, {"v1.5", "3"}, {"v2.5", "5"}};
+
+    (void)g, (void)a, (void)e;
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
+        if (strcmp(tags[i][0], name) == 0) {
+            memcpy(commit, tags[i][1], 2);
+            return true;
+        }
+    return false;
+}
+
+enum ancestry __wrap_git_ancestry(struct git *g, struct arena *a,
+                                  const char *live, const char *candidate,
+                                  const char **why);
+enum ancestry __wrap_git_ancestry(struct git *g, struct arena *a,
+                                  const char *live, const char *candidate,
+                                  const char **why)
+{
+    (void)g, (void)a, (void)why;
+    return *candidate == *live  ? ANCESTRY_SAME
+           : *candidate > *live ? ANCESTRY_DESCENDS
+                                : ANCESTRY_OLDER;
+}
+
+/* One that this environment has skipped came with a later one. */
+static void one_that_was_skipped(void **state)
+{
+    static const struct {
+        const char *after, *v1, *v2, *looked_at, *want;
+    } rows[] = {
+        {"v0.9", "2", "4", "6", "v1"}, /* the first that has it */
+        {"v1.5", "2", "4", "6", "v2"},
+        {"v1.5", "2", "3", "6", "v2"},   /* the same commit */
+        {"v1.5", NULL, "4", "6", "v2"},  /* adopted without a commit */
+        {"v2.5", "2", "4", "6", "v3"},   /* with what is looked at */
+        {"v2.5", "2", "4", "4", "v2.5"}, /* not yet */
+        {"v9", "2", "4", "6", "v9"},     /* no tag of that name */
+        {"v0", "2", "4", "6", "v0"},     /* it was taken back */
+    };
+
+    (void)state;
+    s.release = "v3";
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        releases[1].commit = rows[i].v1;
+        releases[2].commit = rows[i].v2;
+        memcpy(s.commit, rows[i].looked_at, 2);
+        files[1].contract = rows[i].after;
+        s.git = NULL;
+        assert_string_equal(contract_release(&s, &files[1]), rows[i].after);
+        s.git = (struct git *)&s;
+        assert_string_equal(contract_release(&s, &files[1]), rows[i].want);
+    }
+    lives[1] = "v0"; /* what has it was taken back: it is not there */
+    files[1].contract = "v1.5";
+    memcpy(s.commit, "2", 2);
+    assert_string_equal(contract_release(&s, &files[1]), "v1.5");
+    lives[1] = "v2";
+    all_pending();
+    assert_int_equal(contract_facts(&s).list[1].good_at, now - 7200);
+}
+
 /* `this` is the first release that stands and left it. */
 static void what_is_waited_for(void **state)
 {
@@ -282,9 +350,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
-        TEST(what_is_waited_for),   TEST(what_runs),
-        TEST(a_run_keeps_its_own),  TEST(ahead_of_time_all_are_rehearsed),
-        TEST(the_ledger_alone),     TEST(without_hosts),
+        TEST(what_is_waited_for),
+        TEST(one_that_was_skipped),
+        TEST(what_runs),
+        TEST(a_run_keeps_its_own),
+        TEST(ahead_of_time_all_are_rehearsed),
+        TEST(the_ledger_alone),
+        TEST(without_hosts),
         TEST(what_is_written_down),
     };
 

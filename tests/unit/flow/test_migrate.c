@@ -86,6 +86,36 @@ static void every_state(void **state)
     }
 }
 
+/* Repeatable ones come last, and make nothing late; an earlier text of one is
+ * no longer there. */
+static void repeatable_ones(void **state)
+{
+    const struct applied_row rows[] = {
+        {.name = "V1__a", .checksum = "a", .release = "v1"},
+        {.name = "R__r@22222222", .checksum = "r", .release = "v1"},
+        {.name = "R__s@11111111", .checksum = "old", .release = "v1"}};
+    const struct applied applied = {.schema = true, .rows = rows, .n = 3};
+    struct migration list[] = {file("V1__a", 1, false, "a"),
+                               file("V2__b", 2, false, "b"),
+                               file("R__r@22222222", 3, false, "r"),
+                               file("R__s@33333333", 4, false, "s")};
+    const struct migrations files = {.list = list, .n = 4, .ranked = true};
+    static const enum migrate_is want[] = {MIGRATE_APPLIED, MIGRATE_PENDING,
+                                           MIGRATE_APPLIED, MIGRATE_PENDING};
+    struct migrate_row *got;
+    size_t n;
+
+    (void)state;
+    list[2].repeats = "R__r";
+    list[3].repeats = "R__s";
+    got = migrate_compare(&arena, &applied, &files, &n);
+    assert_int_equal(n, 4);
+    for (size_t i = 0; i < n; i++) {
+        assert_string_equal(got[i].name, list[i].name);
+        assert_int_equal(got[i].is, want[i]);
+    }
+}
+
 /* Without a release nothing is edited, gone or pending. */
 static void database_alone(void **state)
 {
@@ -155,6 +185,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_state, begin, end),
+        cmocka_unit_test_setup_teardown(repeatable_ones, begin, end),
         cmocka_unit_test_setup_teardown(database_alone, begin, end),
         cmocka_unit_test_setup_teardown(nothing_applied, begin, end),
         cmocka_unit_test(contracting),

@@ -88,7 +88,7 @@ static void work_is_scaled_by_its_own_measure(void **state)
          {.lock = LOCK_ROW_EXCLUSIVE, .changed = 90000},
          0,
          true,
-         50,
+         50 * (1 + 0.08 * 3.91202301),
          WORK_ROWS},
         {"few rows changed",
          {.lock = LOCK_ROW_EXCLUSIVE, .changed = 1000},
@@ -289,6 +289,35 @@ static void history_takes_the_place_of_the_factors(void **state)
     assert_int_equal(e.high, 30);
 }
 
+/* A tenth of the rows, here and there, costs more a row on a larger table; all
+ * of them, one after the other, or new ones, a little. */
+static void scattered_rows_grow_faster(void **state)
+{
+    struct relation rel = orders();
+    struct traced_touch touch = {
+        .relation = &rel, .lock = LOCK_ROW_EXCLUSIVE, .changed = 10000};
+    struct traced_statement s = statement_of(100, &touch);
+    struct traced_batches batches = {.n = 10};
+    double bulk = 50 * (1 + 0.08 * 3.91202301);
+    bool grows;
+
+    (void)state;
+    assert_true(
+        fabs(estimate_ratio(&s, &grows) - 50 * (1 + 0.35 * 3.91202301)) < 1e-4);
+    touch.inserted = 10000;
+    assert_true(fabs(estimate_ratio(&s, &grows) - bulk) < 1e-4);
+    touch.inserted = 0;
+    touch.changed = 60000;
+    assert_true(fabs(estimate_ratio(&s, &grows) - bulk) < 1e-4);
+    touch.changed = 10000;
+    s.batches = &batches;
+    assert_true(fabs(estimate_ratio(&s, &grows) - 50) < 1e-4);
+    /* a clone that is larger is none the slower */
+    s.batches = NULL;
+    rel.production_rows = 50000;
+    assert_true(fabs(estimate_ratio(&s, &grows) - 0.5) < 1e-4);
+}
+
 /* ---- what the release fills ---- */
 
 /* orders is 50 times as large in production; the copy of it has no size of its
@@ -323,7 +352,7 @@ static void what_the_release_fills_grows_as_its_source(void **state)
     filled_note(&script);
     assert_int_equal(copy.filled, 100000);
     assert_int_equal(copy.production_filled, 5000000);
-    assert_true(fabs(estimate_ratio(&s[0], &grows) - 50) < 1e-4);
+    assert_true(fabs(estimate_growth(&s[0], &grows) - 50) < 1e-4);
     assert_true(fabs(estimate_ratio(&s[1], &grows) -
                      50 * 15.4249485 / 11.5129255) < 1e-4);
     assert_true(grows);
@@ -568,6 +597,7 @@ int main(void)
         cmocka_unit_test(an_empty_clone_counts_as_one_page),
         cmocka_unit_test(another_regime_widens_high),
         cmocka_unit_test(history_takes_the_place_of_the_factors),
+        cmocka_unit_test(scattered_rows_grow_faster),
         cmocka_unit_test(what_the_release_fills_grows_as_its_source),
         cmocka_unit_test(the_lesser_of_two_times_is_scaled),
         cmocka_unit_test(another_work_is_not_held_against_the_first),

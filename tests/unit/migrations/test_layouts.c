@@ -14,7 +14,7 @@
 #include "migrations/state/applied.h"
 #include "runner/base/buf.h"
 
-#define MOST 10
+#define MOST 12
 #define PLAN                                 \
     "%syntax-version=1.0.0\n%project=shop\n" \
     "%uri=https://example.org/shop\n\n# a comment\n"
@@ -41,7 +41,8 @@ static bool read_folder(const char *layout, const struct folder *f)
     return migrations_read(&m, &arena, layout, list, n, &e);
 }
 
-/* "NAME=VERSION:STATEMENTS/DOWN-STATEMENTS", with ! without a transaction. */
+/* "NAME=VERSION:STATEMENTS/DOWN-STATEMENTS", with ! without a transaction, and
+ * ?STATEMENTS of what verifies it. */
 static const char *said(void)
 {
     struct buf b;
@@ -54,6 +55,8 @@ static const char *said(void)
         if (one->has_down)
             buf_printf(&b, "/%zu%s", one->down.n,
                        one->down.transaction ? "" : "!");
+        if (one->up.verify)
+            buf_printf(&b, "?%zu", one->up.verify->n);
     }
     return buf_into(&b, &arena);
 }
@@ -127,14 +130,18 @@ static const struct {
      {{{"sqitch.plan",
         PLAN "app" WHO "1" BY "a/t [app]" WHO "2" BY "@v1" WHO "3" BY "@v2" WHO
              "4" BY "+a/t [a/t@v1 !old] " WHO "5" BY},
-       {"sqitch.conf", "[core]\n\tengine = pg\n"},
+       {"sqitch.conf", "[core]\n\tengine = pg\n\tverify_dir = verify\n"},
        {"deploy/app.sql", "-- Deploy\nBEGIN;\nSELECT 1;\nCOMMIT;\n"},
        {"revert/app.sql", "BEGIN;\nSELECT 1;\nCOMMIT;\n"},
-       {"verify/app.sql", "ROLLBACK"},
+       {"verify/app.sql",
+        "-- asks\nBEGIN;\nSELECT 1;\nSET ROLE bob;\nROLLBACK;\n"},
+       {"verify/a/t.sql", "ROLLBACK"},
+       {"verify/a/t@v2.sql", "SELECT 1; SELECT 2; SELECT 3"},
        {"deploy/a/t@v2.sql", "SELECT 1;\nVACUUM;"},
+       {"deploy/a/t@v2x.sql", "SELECT"},
        {"deploy/a/t.sql", "SELECT 1"}}},
-     "app=shop:app 2024-01-05T12:00:01Z:1/1 "
-     "a/t=shop:a/t 2024-01-05T12:00:02Z:2! "
+     "app=shop:app 2024-01-05T12:00:01Z:1/1?2 "
+     "a/t=shop:a/t 2024-01-05T12:00:02Z:2!?3 "
      "a/t#2=shop:a/t 2024-01-05T12:00:05Z:1"},
     {"diesel",
      {{{"2024-01-05-120000_a/up.sql", "SELECT 1"},
@@ -254,6 +261,29 @@ static const struct {
      {{{"sqitch.plan", PLAN "app" WHO "1" BY},
        {"deploy/app.sql", "BEGIN;\nSELECT :'x';\nCOMMIT;"}}},
      "deploy/app.sql:2: not SQL: a variable of psql"},
+    {"sqitch",
+     {{{"sqitch.plan", PLAN}, {"sqitch.conf", "verify_dir = \"v\""}}},
+     "sqitch.conf:1: verify_dir is not followed"},
+    {"sqitch",
+     {{{"sqitch.plan", PLAN "app" WHO "1" BY},
+       {"deploy/app.sql", "SELECT 1"},
+       {"verify/app.sql", "BEGIN;\n\\d t\nROLLBACK;"}}},
+     "verify/app.sql:2: not SQL: psql's \\d"},
+    {"sqitch",
+     {{{"sqitch.plan", PLAN "app" WHO "1" BY},
+       {"deploy/app.sql", "SELECT 1"},
+       {"verify/app.sql", "SELECT 1;\nVACUUM;"}}},
+     "verify/app.sql:2: VACUUM cannot run in a transaction"},
+    {"sqitch",
+     {{{"sqitch.plan", PLAN "app" WHO "1" BY},
+       {"deploy/app.sql", "SELECT 1"},
+       {"verify/app.sql", "BEGIN; SELECT 1;\nROLLBACK; SELECT 2;"}}},
+     "verify/app.sql:1: transaction control"},
+    {"sqitch",
+     {{{"sqitch.plan", PLAN "app" WHO "1" BY},
+       {"deploy/app.sql", "SELECT 1"},
+       {"verify/app.sql", "-- tidegate: transaction=none\nSELECT 1;"}}},
+     "verify/app.sql: a verify script is one transaction"},
     {"diesel",
      {{{"1_a/up.sql", "SELECT 1"}, {"2_b/down.sql", "SELECT 1"}}},
      "2_b/down.sql: has no up.sql"},
@@ -280,6 +310,41 @@ static void what_is_not_right_is_named_with_its_place(void **state)
     assert_false(read_folder("gose", &bad[0].folder));
     assert_int_equal(e.code, ERR_CONFIG);
     assert_non_null(strstr(e.fix, "goose"));
+}
+
+/* What verifies a migration is no part of what is applied, and may be mended
+ * later; whoever approves or rehearses holds all of it. */
+static void what_verifies_is_approved_and_not_recorded(void **state)
+{
+    struct folder f = {{{"sqitch.plan", PLAN "a" WHO "1" BY},
+                        {"deploy/a.sql", "SELECT 1"},
+                        {"verify/a.sql", "SELECT 1"}}};
+    char checksum[HASH_HEX], digest[HASH_HEX];
+
+    (void)state;
+    assert_true(read_folder("auto", &f));
+    memcpy(checksum, m.list[0].checksum, sizeof checksum);
+    memcpy(digest, m.digest, sizeof digest);
+    for (int i = 0; i < 2; i++) {
+        f.files[2][1] = i ? "" : "SELECT 2";
+        assert_true(read_folder("auto", &f));
+        assert_string_equal(m.list[0].checksum, checksum);
+        assert_string_not_equal(m.digest, digest);
+    }
+    assert_null(m.list[0].up.verify);
+}
+
+static void a_link_is_no_file(void **state)
+{
+    struct sql_file list[] = {{"1_a.up.sql", "SELECT 1", 8, .link = false},
+                              {"2_b.up.sql", "/etc/motd", 9, .link = true}};
+    struct sql_file plan = {"sqitch.plan", "../x", 4, .link = true};
+
+    (void)state;
+    assert_false(migrations_read(&m, &arena, "auto", list, 2, &e));
+    assert_string_equal(e.what, "2_b.up.sql: a symbolic link");
+    assert_false(migrations_read(&m, &arena, "auto", &plan, 1, &e));
+    assert_string_equal(e.what, "sqitch.plan: a symbolic link");
 }
 
 /* ---- plans ---- */
@@ -440,6 +505,16 @@ static const struct {
        {"R__c.sql", "SELECT 1"}}},
      {{"1.9", "through"}, {"1.10", "applied"}},
      "V1_9__a V1_10__b | |"},
+    /* Flyway's own checksums, by zlib's crc32 */
+    {"flyway",
+     {{{"R__c.sql", "SELECT 1"},
+       {"v/R__d_e.sql", "\xef\xbb\xbf-- \xc3\xa4\r\n\n\rSELECT 1;\nSELECT 2\n"},
+       {"R__f.sql", "SELECT 3"}}},
+     {{"R__c", "text 1719613851"},
+      {"R__d e", "text 1951065697"},
+      {"R__f", "text 7"},
+      {"R__g", "text 7"}},
+     "R__c@e004ebd5 R__d_e@a9cb0c5f | R__g | again R__f@1d6a1225"},
     {"sqitch",
      {{{"sqitch.plan", PLAN "a" WHO "1" BY "@t" WHO "1" BY "a" WHO "2" BY},
        {"deploy/a.sql", "SELECT 1"},
@@ -467,6 +542,8 @@ static const char *applied_said(const struct layout_applied *a)
         buf_printf(&b, " %s", a->strange[i]);
     buf_printf(&b, " |%s%s", a->unfinished ? " " : "",
                a->unfinished ? a->unfinished : "");
+    for (size_t i = 0; i < a->again_n; i++)
+        buf_printf(&b, " again %s", a->again[i]);
     return buf_into(&b, &arena);
 }
 
@@ -512,6 +589,26 @@ static const char *pending_of(const struct applied_row *rows, size_t n)
     for (size_t i = 0; i < p.gone_n; i++)
         buf_printf(&b, " %s", p.gone[i]);
     return buf_into(&b, &arena);
+}
+
+static void repeatable_ones_run_by_their_descriptions(void **state)
+{
+    struct folder f = {{{"z/R__view1.sql", "SELECT 1"},
+                        {"R__view_a.sql", "SELECT 1"},
+                        {"R__viewB.sql", "SELECT 1"},
+                        {"R__a.sql", "SELECT 1"},
+                        {"V9__x.sql", "SELECT 1"}}};
+    struct folder twins = {
+        {{"R__a_b.sql", "SELECT 1"}, {"R__a b.sql", "SELECT 1"}}};
+
+    (void)state;
+    assert_true(read_folder("auto", &f));
+    assert_string_equal(said(), "V9__x=9:1 R__a@e004ebd5=R__a:1 "
+                                "R__view_a@e004ebd5=R__view_a:1 "
+                                "R__view1@e004ebd5=R__view1:1 "
+                                "R__viewB@e004ebd5=R__viewB:1");
+    assert_false(read_folder("flyway", &twins));
+    assert_non_null(strstr(e.what, "its version is taken"));
 }
 
 static void a_repeatable_one_runs_again_when_its_text_changes(void **state)
@@ -576,10 +673,13 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         TEST(folders_are_recognised_and_read),
         TEST(what_is_not_right_is_named_with_its_place),
+        TEST(what_verifies_is_approved_and_not_recorded),
+        TEST(a_link_is_no_file),
         TEST(plans_are_read_by_their_rules),
         TEST(customs_of_other_tools_are_left_out),
         TEST(what_the_layout_said_stands_in_the_text),
         TEST(the_tools_own_tables_say_what_is_applied),
+        TEST(repeatable_ones_run_by_their_descriptions),
         TEST(a_repeatable_one_runs_again_when_its_text_changes),
         TEST(places_that_moved_are_no_other_names),
     };

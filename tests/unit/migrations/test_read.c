@@ -372,6 +372,30 @@ static void refused_statements(void **state)
     }
 }
 
+/* golang-migrate names its files as we do, and allows more. */
+static void what_another_layout_allows_is_told(void **state)
+{
+    static const struct {
+        const char *text;
+        bool told;
+    } files[] = {
+        {"SET lock_timeout = '2s'; SELECT 1", true},
+        {"SET search_path = shop", true},
+        {"ALTER TABLE t DISABLE TRIGGER x; ALTER TABLE t ENABLE TRIGGER x",
+         true},
+        {"ALTER TABLE t DISABLE TRIGGER x", false},
+        {"SET ROLE bob", false},
+        {"DROP DATABASE shop", false},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        assert_false(read_one(f, files[i].text));
+        assert_int_equal(!strstr(f->e.fix, "layout = golang-migrate"),
+                         !files[i].told);
+    }
+}
+
 static void allowed_statements(void **state)
 {
     static const char *const allowed[] = {
@@ -623,6 +647,7 @@ int main(void)
         TEST(data_of_a_copy_stay_with_the_statement),
         TEST(what_the_parser_does_not_know_is_the_worst_case),
         TEST(a_transaction_around_the_whole_is_left_out),
+        TEST(what_another_layout_allows_is_told),
         TEST(refused_statements),
         TEST(allowed_statements),
         TEST(what_cannot_run_in_a_transaction_is_found),
