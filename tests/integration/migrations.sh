@@ -58,7 +58,7 @@ case " $* " in *' test_ends '*)
     }
     ;;
 esac
-postgres_start max_locks_per_transaction=256
+postgres_start max_locks_per_transaction=256 allow_in_place_tablespaces=on
 export TIDEGATE_TEST_PG="$PG_CONNINFO" TIDEGATE_TEST_TCP="$PG_TCP"
 case " $* " in *' test_throttle '*)
     postgres_replica
