@@ -278,12 +278,76 @@ static bool close_journal(struct journal *j, struct err *e)
     return false;
 }
 
+/* What its row will say, so that it can be undone before its end. */
+static bool keep(struct journal *j, struct err *e)
+{
+    struct apply *ap = j->ap;
+    const struct applied_row *as = j->t->as;
+    const char *params[] = {ap->s.ledger,
+                            number(j->t->a, ap->s.epoch),
+                            ap->s.run,
+                            as->name,
+                            number(j->t->a, j->t->number),
+                            as->checksum,
+                            as->after ? "after" : "before",
+                            as->release,
+                            as->up,
+                            as->down,
+                            as->compatible,
+                            as->forward_only};
+    struct pg_result r;
+
+    if (pg_query(ap->idle, j->t->a,
+                 "SELECT tidegate.begin_alone($1, $2::int8, $3, $4, $5::int8,"
+                 " $6, $7, $8, $9, $10, $11, $12)",
+                 params, 12, &r, e))
+        return true;
+    transaction_blame_own(ap, ap->idle, j->t->script->file, e);
+    return journal_stop_at(j, j->done);
+}
+
+bool journal_settle(struct apply *ap, struct task *t, bool *done, struct err *e)
+{
+    struct journal j = {.ap = ap, .t = t};
+
+    t->out->outcome = APPLY_PARTIAL;
+    if (!load(&j, e))
+        return false;
+    for (size_t i = 0; i < t->script->n; i++) {
+        int at = (int)i;
+
+        done[i] = j.lines[i].done;
+        if (!j.lines[i].begun)
+            continue;
+        switch (alone_see(&j, at, e)) {
+        case ALONE_DONE:
+            if (!journal_note_done(&j, at, e))
+                return false;
+            done[i] = true;
+            break;
+        case ALONE_UNKNOWN:
+            t->out->statement = at + 1;
+            t->out->outcome = APPLY_UNKNOWN;
+            return false;
+        case ALONE_ABSENT:
+            if (!j.lines[i].finish)
+                break;
+            err_what(e, ERR_PARTWAY, "%s is half done", t->script->file);
+            err_why(e, "line %d, %s, is pending detach",
+                    t->script->statements[i].line,
+                    t->script->statements[i].kind);
+            return err_fix(e, "run %s, then this again", j.lines[i].finish);
+        }
+    }
+    return true;
+}
+
 bool journal_run(struct apply *ap, struct task *t, struct err *e)
 {
     struct journal j = {.ap = ap, .t = t};
 
     t->out->outcome = APPLY_ROLLED_BACK;
-    if (!load(&j, e))
+    if (!load(&j, e) || (!t->down && !keep(&j, e)))
         return false;
     for (size_t i = 0; i < t->script->n; i++)
         if (!run_line(&j, (int)i, e))

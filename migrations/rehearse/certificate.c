@@ -180,6 +180,7 @@ static struct json *whole_json(const struct rehearsal *r, enum detail detail)
     json_set_str(o, "migrations_digest", r->digest);
     json_set_int(o, "at", r->at);
     json_set_str(o, "clone", r->clone ? r->clone : "");
+    json_set_int(o, "clone_ms", r->clone_ms);
     json_set_int(o, "clone_share_per_mille", per_mille(r->clone_share));
     json_set_bool(o, "schema_only", r->schema_only);
     set_range(o, r->low, r->likely, r->high);
@@ -406,6 +407,7 @@ bool rehearsal_from_json(struct rehearsal *out, struct arena *a,
     memcpy(out->digest, digest, HASH_HEX);
     out->at = json_int(j, "at", 0);
     out->clone = text_or_empty(a, j, "clone");
+    out->clone_ms = json_int(j, "clone_ms", 0);
     out->clone_share = share_of(j, "clone_share_per_mille");
     out->schema_only = json_bool(j, "schema_only", false);
     out->low = json_int(j, "low_ms", 0);

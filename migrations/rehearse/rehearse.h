@@ -41,6 +41,7 @@ struct rehearse_settings {
     int64_t data_exact;        /* bytes of a table up to which every row is
                                   compared; default 64 MiB */
     const struct factors *factors; /* learnt there; NULL: defaults */
+    int64_t clone_ms; /* what such a clone took last time; 0: not known */
 };
 
 /* One relation touched by a statement; those that the same transaction made
@@ -133,6 +134,7 @@ struct rehearsal {
     const char *failed;   /* a migration failed on the clone: which, where,
                              why; NULL: all ran */
     const char *clone;    /* what it ran on, for people */
+    int64_t clone_ms;     /* what making that took; 0: not known */
     const char *warnings; /* lines, or "" */
     struct basis basis;   /* production then; version 0: not known */
 };

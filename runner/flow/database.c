@@ -16,7 +16,9 @@ bool database_open(struct run *r, struct err *e)
     struct apply_settings settings = {
         .conninfo = r->s->env->database,
         .run = r->id,
-        .release = r->s->release ? r->s->release : r->to,
+        .release = r->s->release  ? r->s->release
+                   : r->undone_of ? r->undone_of
+                                  : r->to,
         .ledger = ledger_id(r->s->ledger),
         .epoch = ledger_epoch(r->s->ledger),
         .blocked_ms = r->s->env->policy.budget.on
@@ -188,8 +190,12 @@ bool database_up(struct run *r, bool after, struct err *e)
 
     if (n == 0)
         return true;
-    progress_stage(r->s->progress, "%zu migration%s %s the code", n,
-                   n == 1 ? "" : "s", after ? "after" : "before");
+    if (r->s->env->n_hosts == 0)
+        progress_stage(r->s->progress, "%zu %smigration%s", n,
+                       after ? "\"after\" " : "", n == 1 ? "" : "s");
+    else
+        progress_stage(r->s->progress, "%zu migration%s %s the code", n,
+                       n == 1 ? "" : "s", after ? "after" : "before");
     if (!database_open(r, e))
         return false;
     while ((m = next_pending(r, after)) != NULL) {
@@ -238,9 +244,16 @@ database_applied_by(struct run *r, const char *release, bool after, size_t *n)
 {
     const struct applied *applied = &r->s->applied;
     const struct applied_row **list = arena_array(
-        r->s->arena, applied->n + applied->backfills_n, sizeof *list);
+        r->s->arena, applied->n + applied->backfills_n + applied->open_n,
+        sizeof *list);
 
     *n = 0;
+    for (size_t i = applied->open_n; i-- > 0;) {
+        const struct applied_row *half = applied->open[i].row;
+
+        if (half && half->after == after && strcmp(half->release, release) == 0)
+            list[(*n)++] = half;
+    }
     for (size_t i = applied->backfills_n; i-- > 0;) {
         const struct applied_row *half = &applied->backfills[i].row;
 

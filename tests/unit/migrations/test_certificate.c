@@ -100,6 +100,7 @@ static struct rehearsal whole(void)
                               .high = 30,
                               .failed = "0001_a:3: no",
                               .clone = "dump of shop",
+                              .clone_ms = 42000,
                               .warnings = "w\n",
                               .basis = {.version = 150020,
                                         .settings = settings,
@@ -129,6 +130,7 @@ static void every_field_comes_back(void **state)
     assert_int_equal(back.low + back.likely + back.high, 60);
     assert_string_equal(back.failed, "0001_a:3: no");
     assert_string_equal(back.clone, "dump of shop");
+    assert_int_equal(back.clone_ms, 42000);
     assert_int_equal(back.n, 2);
     assert_int_equal(back.list[0].down_high, 200);
     assert_int_equal(back.list[1].down_high, -1);
