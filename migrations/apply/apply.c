@@ -302,16 +302,23 @@ static bool half_done(const struct applied_row *row, struct err *e)
     return err_fix(e, "finish it: tidegate resume; then go back");
 }
 
+bool apply_down_script(const struct applied_row *row, struct arena *a,
+                       struct script *out, struct err *e)
+{
+    struct sql_file file = {arena_printf(a, "%s.down.sql", row->name),
+                            row->down, strlen(row->down),
+                            .how.foreign = true}; /* it was read before */
+
+    return split_script(out, NULL, a, &file, true, e);
+}
+
 static bool down_in(struct apply *ap, const struct applied_row *row, bool half,
                     struct task *t, struct err *e)
 {
-    struct sql_file file = {arena_printf(t->a, "%s.down.sql", row->name),
-                            row->down, strlen(row->down),
-                            .how.foreign = true}; /* it was read before */
     const char *args[] = {row->name};
     struct script script;
 
-    if (!split_script(&script, NULL, t->a, &file, true, e))
+    if (!apply_down_script(row, t->a, &script, e))
         return false;
     if (half && !script.batch)
         return half_done(row, e);

@@ -265,6 +265,7 @@ const struct hazard hazards_constraints[] = {
               "own:\n"
               "ALTER TABLE {table} ADD CONSTRAINT {own:present} CHECK (C IS "
               "NOT NULL) NOT VALID;\n"
+              "-- in a migration of its own:\n"
               "ALTER TABLE {table} VALIDATE CONSTRAINT {own:present};\n"
               "ALTER TABLE {table} ALTER COLUMN C SET NOT NULL;"},
     {ALTER("AT_AddConstraint", add_exclude), HAZARD_WARNING, "scan", AEL,

@@ -143,8 +143,8 @@ const struct hazard hazards_tables[] = {
      .rewrites = true, .alone = true,
      .what = "SET TABLESPACE copies index {table} under lock: whoever plans "
              "with it waits",
-     .safer = "REINDEX (TABLESPACE ...) INDEX CONCURRENTLY {table};  -- 14 and "
-              "later, with transaction=none"},
+     .safer = "-- 14 and later, with transaction=none:\n"
+              "REINDEX (TABLESPACE NAME) INDEX CONCURRENTLY {table};"},
     INSTANT("AT_SetStatistics", SUE,
             "SET STATISTICS of {table} blocks nobody but VACUUM and DDL"),
     INSTANT("AT_SetOptions", SUE,

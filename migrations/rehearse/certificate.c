@@ -158,7 +158,8 @@ static struct json *migration_json(const struct rehearsed *m,
     json_set_int(o, "down_likely_ms", m->down_likely);
     json_set_int(o, "down_high_ms", m->down_high);
     json_set_int(o, "temp_bytes", m->temp_bytes);
-    batches_to_json(o, m->batches);
+    batches_to_json(o, "batches", m->batches);
+    batches_to_json(o, "down_batches", m->down_batches);
     json_set_bool(o, "has_down", m->has_down);
     json_set_bool(o, "down_ok", m->down_ok);
     set_text(o, "differs", m->differs);
@@ -363,7 +364,8 @@ static struct rehearsed *migrations_of(struct arena *a, const struct json *list,
             .down_likely = json_int(o, "down_likely_ms", -1),
             .down_high = json_int(o, "down_high_ms", -1),
             .temp_bytes = json_int(o, "temp_bytes", -1),
-            .batches = batches_from_json(a, o),
+            .batches = batches_from_json(a, o, "batches"),
+            .down_batches = batches_from_json(a, o, "down_batches"),
             .has_down = json_bool(o, "has_down", false),
             .down_ok = json_bool(o, "down_ok", false),
             .differs = text_of(a, o, "differs"),

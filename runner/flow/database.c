@@ -108,7 +108,8 @@ static bool clear(struct run *r, const struct migration *m, struct err *e)
 {
     struct apply_expected expected = expected_up(r, m);
 
-    if (apply_clear(r->apply, m, &expected, e))
+    expected_read(r, &m->up, &expected);
+    if (apply_clear(r->apply, m->name, &m->up, &expected, e))
         return true;
     if (e->code != ERR_HELD || !r->changed)
         return false;
@@ -117,6 +118,22 @@ static bool clear(struct run *r, const struct migration *m, struct err *e)
     else
         e->code = ERR_FAILED;
     return false;
+}
+
+/* The same on the way back: a HOLD before anything was changed leaves all as
+ * it was, a later one what is undone so far. */
+static bool clear_down(struct run *r, const struct applied_row *row,
+                       struct err *e)
+{
+    struct apply_expected expected = expected_down(r, row);
+    struct script script;
+
+    if (!row->down)
+        return true; /* which apply_down says */
+    if (!apply_down_script(row, r->s->arena, &script, e))
+        return false;
+    expected_read(r, &script, &expected);
+    return apply_clear(r->apply, row->name, &script, &expected, e);
 }
 
 static bool up_one(struct run *r, const struct migration *m, struct err *e)
@@ -299,7 +316,8 @@ bool database_down_rows(struct run *r, const struct applied_row **rows,
     if (!database_open(r, e))
         return false;
     for (size_t i = 0; i < n; i++)
-        if ((r->down && run_stopped(r, e)) || !down_one(r, rows[i], e))
+        if ((r->down && run_stopped(r, e)) || !clear_down(r, rows[i], e) ||
+            !down_one(r, rows[i], e))
             return false;
     return true;
 }

@@ -353,7 +353,9 @@ static bool end_badly(struct run *r, struct err *e)
     if (!r->changed) {
         if (e->code == ERR_FAILED)
             e->code = ERR_REFUSED;
-        x.exit_code = e->code == ERR_REFUSED ? 10 : 69;
+        x.exit_code = e->code == ERR_REFUSED ? 10
+                      : e->code == ERR_HELD  ? 75
+                                             : 69;
     } else if (r->unknown || e->code == ERR_UNKNOWN) {
         x = (struct run_ending){.ended = RUN_BROKEN, .exit_code = 13};
         e->code = ERR_UNKNOWN;

@@ -318,7 +318,7 @@ static bool end(struct run *r, bool ok, struct err *e)
     } else {
         x.ended = r->changed ? RUN_STOPPED : RUN_NOTHING;
         x.live = x.bad = NULL;
-        x.exit_code = r->changed ? 12 : 10;
+        x.exit_code = r->changed ? 12 : e->code == ERR_HELD ? 75 : 10;
         if (r->changed)
             e->code = ERR_PARTWAY;
         else if (e->code == ERR_FAILED)

@@ -51,6 +51,7 @@ static const struct table_wait down_waits[] = {
 };
 static const char *const loses[] = {"public.b", "public.orders.k"};
 static const char *const invalid[] = {"public.i on public.orders"};
+static const struct rehearsed_batches down_batches = {.n = 9, .high = 40};
 static const struct rehearsed list[] = {
     {.name = "0001_a",
      .transaction = true,
@@ -66,6 +67,7 @@ static const struct rehearsed list[] = {
      .down_low = 20,
      .down_likely = 50,
      .down_high = 200,
+     .down_batches = &down_batches,
      .down_waits = down_waits,
      .n_down_waits = 1,
      .temp_bytes = 24576,
@@ -134,6 +136,10 @@ static void every_field_comes_back(void **state)
     assert_int_equal(back.n, 2);
     assert_int_equal(back.list[0].down_high, 200);
     assert_int_equal(back.list[1].down_high, -1);
+    assert_null(back.list[0].batches);
+    assert_int_equal(back.list[0].down_batches->n, 9);
+    assert_int_equal(rehearsed_need_back(&back.list[0]), 40);
+    assert_int_equal(rehearsed_need_back(&back.list[1]), 0);
     assert_true(back.list[1].after && !back.list[0].after);
     assert_true(back.list[0].has_down && !back.list[0].down_ok);
     assert_null(back.list[1].differs);
