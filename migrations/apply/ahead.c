@@ -9,6 +9,7 @@
 #define POLL_MS  250
 #define NAMED    3      /* no more are named at once */
 #define LONG_AGO "10 s" /* where nobody knows what will be locked */
+#define LATELY   "1 s"  /* younger ones are gone before a retry */
 
 /* Which locks of others keep us from taking one (PostgreSQL documentation,
  * table 13.2). */
@@ -51,9 +52,9 @@ static const char *against(const char *lock)
     " pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()"           \
     " - a.xact_start)::int8)"
 
-/* Holders of a lock on table w.oid that keeps ours away: transactions older
- * than a second (younger ones are gone before a retry), dumps of any age (they
- * keep their locks to the end), and prepared ones. */
+/* Holders of a lock on table w.oid that keeps ours away: transactions of some
+ * age, dumps of any (they keep their locks to the end), and prepared ones. Not
+ * w.sure: where only perhaps it is wanted, VACUUM may go on. */
 #define HOLDERS                                                              \
     " SELECT " WHO " || pg_catalog.format(', holds %s on %s',"               \
     " pg_catalog.string_agg(DISTINCT l.mode, ', '),"                         \
@@ -66,7 +67,8 @@ static const char *against(const char *lock)
     " AND d.datname = pg_catalog.current_database()"                         \
     " JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"                   \
     " WHERE a.application_name IN ('pg_dump', 'pg_dumpall')"                 \
-    " OR a.xact_start < pg_catalog.clock_timestamp() - interval '1 s'"       \
+    " OR (a.xact_start < pg_catalog.clock_timestamp() - w.age AND (w.sure"   \
+    " OR a.backend_type IS DISTINCT FROM 'autovacuum worker'))"              \
     " GROUP BY a.pid, a.usename, a.application_name, a.backend_type,"        \
     " a.xact_start"                                                          \
     " UNION ALL SELECT pg_catalog.format('prepared transaction %s, user %s," \
@@ -79,28 +81,40 @@ static const char *against(const char *lock)
     " ON l.virtualtransaction = '-1/' || p.transaction::text"                \
     " ORDER BY since"
 
+/* Every table but the system's: any of them may be wanted. */
+#define ANY_TABLE                                                           \
+    "SELECT c.oid, '%s'::text[], interval '" LONG_AGO "', false"            \
+    " FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p', 'm', 'f')"   \
+    " AND c.relpersistence <> 't' AND c.relnamespace <> ALL ('{pg_catalog," \
+    "information_schema,pg_toast,tidegate}'::pg_catalog.regnamespace[])"
+
 /* Who holds what this script wants; NULL: it wants nothing that we know. */
 static char *holders_sql(struct apply *ap, struct arena *a,
                          const struct apply_expected *x)
 {
-    const char *between = "WITH w (oid, against) AS (SELECT pg_catalog."
-                          "to_regclass(v.name)::oid, v.against FROM (VALUES ";
-    bool any = false;
+    const char *between = "";
     struct buf b;
 
     buf_init(&b);
+    buf_str(&b, "WITH w (oid, against, age, sure) AS (");
     for (size_t i = 0; i < x->touched; i++) {
         const char *modes = against(x->touches[i].lock);
 
         if (!modes)
             continue;
-        buf_printf(&b, "%s(%s, '%s'::text[])", between,
-                   pg_literal(ap->idle, a, x->touches[i].relation), modes);
-        between = ", ";
-        any = true;
+        buf_printf(&b,
+                   "%sSELECT pg_catalog.to_regclass(%s)::oid, '%s'::text[],"
+                   " interval '" LATELY "', true",
+                   between, pg_literal(ap->idle, a, x->touches[i].relation),
+                   modes);
+        between = " UNION ALL ";
     }
-    buf_str(&b, ") AS v (name, against))" HOLDERS);
-    return any ? buf_into(&b, a) : (buf_release(&b), NULL);
+    if (x->unread) {
+        buf_printf(&b, "%s" ANY_TABLE, between, against("ACCESS EXCLUSIVE"));
+        between = " UNION ALL ";
+    }
+    buf_str(&b, ")" HOLDERS);
+    return *between ? buf_into(&b, a) : (buf_release(&b), NULL);
 }
 
 static bool concurrent(const struct script *s)
@@ -111,16 +125,14 @@ static bool concurrent(const struct script *s)
     return false;
 }
 
-/* The oldest transactions of this database: those a concurrent build waits
- * for whatever they have locked, or those that may hold what nobody told us
- * about. */
+/* The oldest transactions of this database: a concurrent build waits for them
+ * whatever they have locked. */
 static bool warn_of(struct apply *ap, struct arena *a, const char *name,
-                    const char *age, const char *words, struct err *e)
+                    struct err *e)
 {
-    const char *params[] = {age, arena_printf(a, "{%d,%d,%d}",
-                                              pg_backend_pid(ap->idle),
-                                              pg_backend_pid(ap->work),
-                                              pg_backend_pid(ap->observer))};
+    const char *params[] = {
+        arena_printf(a, "{%d,%d,%d}", pg_backend_pid(ap->idle),
+                     pg_backend_pid(ap->work), pg_backend_pid(ap->observer))};
     struct pg_result r;
 
     if (!pg_query(ap->idle, a,
@@ -128,12 +140,15 @@ static bool warn_of(struct apply *ap, struct arena *a, const char *name,
                   " WHERE a.datname = pg_catalog.current_database()"
                   " AND a.backend_xmin IS NOT NULL"
                   " AND a.xact_start < pg_catalog.clock_timestamp()"
-                  " - $1::interval AND a.pid <> ALL ($2::int4[])"
+                  " - interval '" LATELY "' AND a.pid <> ALL ($1::int4[])"
                   " ORDER BY a.xact_start LIMIT 3",
-                  params, 2, &r, e))
+                  params, 1, &r, e))
         return false;
     for (int i = 0; i < r.rows; i++)
-        progress_warn(ap->progress, name, "%s: %s", words, r.cell[i][0]);
+        progress_warn(ap->progress, name,
+                      "what it does concurrently waits for all older "
+                      "transactions, this one too: %s",
+                      r.cell[i][0]);
     return true;
 }
 
@@ -148,74 +163,88 @@ static char *name_them(struct arena *a, const struct pg_result *r)
     return all;
 }
 
-static bool held(struct apply *ap, const char *name, const char *who,
-                 struct err *e)
+/* What is wanted and the wait for it. */
+struct wait {
+    struct apply *ap;
+    struct arena *a;
+    const char *name, *sql, *unread; /* unread: of apply_expected */
+};
+
+static bool held(const struct wait *w, const char *who, struct err *e)
 {
     char waited[40];
 
-    duration_text(ap->s.retry_for_ms, waited, sizeof waited);
-    err_what(e, ERR_HELD, "%s waits for a transaction that stays open", name);
-    err_why(e, "after %s: %s", waited, who);
+    duration_text(w->ap->s.retry_for_ms, waited, sizeof waited);
+    err_what(e, ERR_HELD, "%s waits for a transaction that stays open",
+             w->name);
+    err_why(e, "after %s: %s%s%s%s", waited, who, w->unread ? "; " : "",
+            w->unread ? w->unread : "",
+            w->unread ? ": what it locks cannot be told, so whoever has locked "
+                        "a table for " LONG_AGO " counts"
+                      : "");
     return err_fix(e, "wait until it has ended, or end it; then run this "
                       "again. Nothing of this migration was begun");
 }
 
-static bool stopped(struct apply *ap, const char *name, struct err *e)
+static bool stopped(const struct wait *w, struct err *e)
 {
-    err_what(e, ERR_INTERRUPTED, "%s: interrupted before it began", name);
-    err_why(e, "signal %d asked us to stop", loop_stop_signal(ap->loop));
+    err_what(e, ERR_INTERRUPTED, "%s: interrupted before it began", w->name);
+    err_why(e, "signal %d asked us to stop", loop_stop_signal(w->ap->loop));
     return err_fix(e, "run it again");
 }
 
-static bool wait_for(struct apply *ap, struct arena *a, const char *name,
-                     const char *sql, struct err *e)
+static void say(const struct wait *w, const char *who, bool told)
 {
+    struct progress *p = w->ap->progress;
+
+    if (!told && w->unread)
+        progress_warn(p, w->name,
+                      "what %s locks cannot be told: whoever has locked a "
+                      "table for " LONG_AGO " is waited for",
+                      w->unread);
+    if (!told)
+        progress_news(p, w->name, "not begun yet: waits for %s", who);
+    else
+        progress_live(p, w->name, 0, 0, "not begun yet: waits for %s", who);
+}
+
+static bool wait_for(const struct wait *w, struct err *e)
+{
+    struct apply *ap = w->ap;
     int64_t began = clock_mono(), until = began + ap->s.retry_for_ms;
-    struct arena_mark mark = arena_mark(a);
-    bool told = false;
+    struct arena_mark mark = arena_mark(w->a);
     struct pg_result r;
 
-    for (;;) {
-        arena_rewind(a, mark);
-        if (!pg_query(ap->idle, a, sql, NULL, 0, &r, e))
+    for (bool told = false;; told = true) {
+        arena_rewind(w->a, mark);
+        if (!pg_query(ap->idle, w->a, w->sql, NULL, 0, &r, e))
             return false;
         if (r.rows == 0)
             return true;
-        char *who = name_them(a, &r);
+        char *who = name_them(w->a, &r);
 
         if (clock_mono() >= until)
-            return held(ap, name, who, e);
-        if (!told)
-            progress_news(ap->progress, name, "not begun yet: waits for %s",
-                          who);
-        else
-            progress_live(ap->progress, name, 0, 0,
-                          "not begun yet: waits for %s", who);
-        told = true;
+            return held(w, who, e);
+        say(w, who, told);
         if (!loop_sleep(ap->loop, POLL_MS))
-            return stopped(ap, name, e);
+            return stopped(w, e);
     }
 }
 
-bool apply_clear(struct apply *ap, const struct migration *m,
+bool apply_clear(struct apply *ap, const char *name,
+                 const struct script *script,
                  const struct apply_expected *expected, struct err *e)
 {
     struct arena a;
+    struct wait w = {ap, &a, name, NULL, expected->unread};
     bool ok = apply_ready(ap, e);
-    char *sql;
 
     arena_init(&a);
-    sql = ok && expected ? holders_sql(ap, &a, expected) : NULL;
-    if (ok && concurrent(&m->up))
-        ok = warn_of(ap, &a, m->name, "1 s",
-                     "what it does concurrently waits for all older "
-                     "transactions, this one too",
-                     e);
-    else if (ok && (!expected || expected->n == 0))
-        ok = warn_of(ap, &a, m->name, LONG_AGO,
-                     "what it will lock was not rehearsed; open for long", e);
-    if (ok && sql)
-        ok = wait_for(ap, &a, m->name, sql, e);
+    if (ok && concurrent(script))
+        ok = warn_of(ap, &a, name, e);
+    w.sql = ok ? holders_sql(ap, &a, expected) : NULL;
+    if (w.sql)
+        ok = wait_for(&w, e);
     arena_release(&a);
     return ok;
 }

@@ -2,6 +2,7 @@
  * be half done. */
 #include "migrations/apply/alone.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "migrations/apply/transaction.h"
@@ -87,20 +88,58 @@ static bool is_concurrent(const struct statement *s)
     return strstr(s->kind, "CONCURRENTLY") != NULL || detaches(s);
 }
 
+/* What is concurrent waits for old transactions with a lock: a short one would
+ * make it fail whenever there is one. What commits by itself cannot be tried
+ * again once it has: it waits as long as we would try, and the observer ends
+ * it when others have waited behind it for too long. */
+static int64_t lock_timeout(const struct journal *j, const struct statement *s)
+{
+    const struct apply *ap = j->ap;
+
+    if (is_concurrent(s))
+        return 0;
+    if (j->t->script->lock_timeout_ms > 0)
+        return j->t->script->lock_timeout_ms;
+    return s->commits && !ap->sight.blind ? ap->s.retry_for_ms
+                                          : ap->s.lock_timeout_ms;
+}
+
 static bool prepare(struct journal *j, const struct statement *s, struct err *e)
 {
     struct apply *ap = j->ap;
-    int64_t lock_ms = j->t->script->lock_timeout_ms > 0
-                          ? j->t->script->lock_timeout_ms
-                          : ap->s.lock_timeout_ms;
     struct pg_result r;
 
-    /* it waits for old transactions with a lock: a short lock_timeout would
-     * make it fail whenever there is one */
-    return pg_run(
-        ap->work, j->t->a,
-        transaction_opening(ap, j->t, false, is_concurrent(s) ? 0 : lock_ms),
-        &r, e);
+    return pg_run(ap->work, j->t->a,
+                  transaction_opening(ap, j->t, false, lock_timeout(j, s)), &r,
+                  e);
+}
+
+/* A backend numbers its transactions, whatever they do: the one number after
+ * this answer's is that of what it runs next. */
+static bool count_transactions(struct journal *j, uint32_t *n, struct err *e)
+{
+    struct pg_result r;
+
+    if (!pg_query(j->ap->work, j->t->a,
+                  "SELECT pg_catalog.split_part(l.virtualtransaction, '/', 2)"
+                  " FROM pg_catalog.pg_locks l WHERE l.locktype"
+                  " OPERATOR(pg_catalog.=) 'virtualxid' AND l.pid"
+                  " OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()",
+                  NULL, 0, &r, e))
+        return false;
+    *n = r.rows == 1 && r.cell[0][0] ? (uint32_t)strtoul(r.cell[0][0], NULL, 10)
+                                     : 0;
+    return true;
+}
+
+/* What may commit and took but one transaction before it failed has not: all
+ * of it is rolled back. first: the number before it. */
+static bool committed_nothing(struct journal *j, uint32_t first)
+{
+    struct err ignored;
+    uint32_t now;
+
+    return first && count_transactions(j, &now, &ignored) && now - first == 2;
 }
 
 static int64_t deadline_of(const struct apply *ap, const struct task *t)
@@ -233,7 +272,8 @@ static bool after_loss(struct journal *j, int i, struct err *e)
     return false;
 }
 
-static bool try_alone(struct journal *j, int i, struct guard *g, struct err *e)
+static bool try_alone(struct journal *j, int i, struct guard *g,
+                      uint32_t *first, struct err *e)
 {
     const struct statement *s = &j->t->script->statements[i];
     const char *text = j->lines[i].finish ? j->lines[i].finish : s->text;
@@ -249,29 +289,56 @@ static bool try_alone(struct journal *j, int i, struct guard *g, struct err *e)
                         .halves = s->commits || detaches(s),
                         /* one that detaches locks the partition in the end */
                         .patient = is_concurrent(s) && !detaches(s)};
-    return prepare(j, s, e) && guard_run(j->ap, g, text, &r, e);
+    *first = 0;
+    if (prepare(j, s, e) && (!s->commits || count_transactions(j, first, e)))
+        return guard_run(j->ap, g, text, &r, e);
+    g->failure = *pg_failed(j->ap->work);
+    return false;
+}
+
+/* Ended because of its lock: by the server, or, of what commits by itself, by
+ * the observer. */
+static bool lacked_lock(const struct guard *g, const struct line *line)
+{
+    return transaction_again(&g->failure) ||
+           (g->why == GUARD_CROWDED && g->held && line->absent);
+}
+
+/* After a failure: e says so; whether it may be tried again. */
+static bool may_again(struct journal *j, int i, struct guard *g, uint32_t first,
+                      struct err *e)
+{
+    const struct statement *s = &j->t->script->statements[i];
+    struct line *line = &j->lines[i];
+
+    line->absent =
+        s->commits && !g->failure.lost && committed_nothing(j, first);
+    g->halves &= !line->absent;
+    transaction_blame(j->ap, j->t, s, g, e);
+    if (g->failure.lost)
+        return false;
+    return (line->absent || nothing_left(j, i, e)) && g->why != GUARD_STOPPED &&
+           lacked_lock(g, line) && transaction_pause(j->ap, j->t);
 }
 
 bool alone_run(struct journal *j, int i, struct err *e)
 {
-    const struct statement *s = &j->t->script->statements[i];
     struct index_ask ask = asking(j, i);
     int64_t began;
+    uint32_t first;
     struct guard g;
     char *before;
 
     if (!leaves_before(&ask, &before, e) || !journal_intend(j, i, before, e))
         return journal_stop_at(j, i);
-    while (began = clock_mono(), !try_alone(j, i, &g, e)) {
-        struct pg_failure why = *pg_failed(j->ap->work);
-        transaction_blame(j->ap, j->t, s, &g, e);
-        if (why.lost)
-            return after_loss(j, i, e) && journal_note_done(j, i, e);
-        if (!nothing_left(j, i, e) || g.why == GUARD_STOPPED ||
-            !transaction_again(&why) || !transaction_pause(j->ap, j->t))
-            return journal_stop_at(j, i);
+    while (began = clock_mono(), !try_alone(j, i, &g, &first, e)) {
+        if (!may_again(j, i, &g, first, e))
+            return g.failure.lost
+                       ? after_loss(j, i, e) && journal_note_done(j, i, e)
+                       : journal_stop_at(j, i);
         j->t->out->lock_ms += clock_mono() - began;
     }
+    j->lines[i].absent = false;
     j->t->ms[i] = clock_mono() - began;
     failpoint("journal-ran");
     return (verify(j, i, e) || journal_stop_at(j, i)) &&

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "migrations/apply/half.h"
 #include "migrations/apply/transaction.h"
 #include "migrations/apply/work.h"
 #include "migrations/read/split.h"
@@ -235,11 +236,14 @@ static bool up_in(struct apply *ap, const struct migration *m, struct task *t,
     return run(ap, t, e);
 }
 
-static bool half_undone(const struct migration *m, struct err *e)
+static bool half_undone(const struct migration *m, const char *how,
+                        struct err *e)
 {
     err_what(e, ERR_REFUSED, "%s is half undone", m->name);
-    err_why(e, "its down goes through batches and was cut short; its up is "
-               "one script, which would do twice what is still there");
+    err_why(e,
+            "its down %s and was cut short; its up would do twice what is "
+            "still there",
+            how);
     return err_fix(e, "finish the way back first: tidegate resume");
 }
 
@@ -270,7 +274,9 @@ bool apply_up(struct apply *ap, const struct migration *m,
         return true;
     }
     if (!m->up.batch && applied_backfill(&ap->applied, m->name))
-        return half_undone(m, e);
+        return half_undone(m, "goes through batches", e);
+    if (applied_half(&ap->applied, m->name, true))
+        return half_undone(m, "runs statement by statement", e);
     arena_init(&a);
     ok = up_in(ap, m, &t, e);
     arena_release(&a);
@@ -296,16 +302,23 @@ static bool half_done(const struct applied_row *row, struct err *e)
     return err_fix(e, "finish it: tidegate resume; then go back");
 }
 
+bool apply_down_script(const struct applied_row *row, struct arena *a,
+                       struct script *out, struct err *e)
+{
+    struct sql_file file = {arena_printf(a, "%s.down.sql", row->name),
+                            row->down, strlen(row->down),
+                            .how.foreign = true}; /* it was read before */
+
+    return split_script(out, NULL, a, &file, true, e);
+}
+
 static bool down_in(struct apply *ap, const struct applied_row *row, bool half,
                     struct task *t, struct err *e)
 {
-    struct sql_file file = {arena_printf(t->a, "%s.down.sql", row->name),
-                            row->down, strlen(row->down),
-                            .how.foreign = true}; /* it was read before */
     const char *args[] = {row->name};
     struct script script;
 
-    if (!split_script(&script, NULL, t->a, &file, true, e))
+    if (!apply_down_script(row, t->a, &script, e))
         return false;
     if (half && !script.batch)
         return half_done(row, e);
@@ -313,6 +326,44 @@ static bool down_in(struct apply *ap, const struct applied_row *row, bool half,
     t->as = row;
     t->record = call(ap, t->a, "forget", args, 1);
     return run(ap, t, e);
+}
+
+/* Of an up that stopped between its statements: those of the down that undo
+ * what is done. Which they are stays the same until its journal ends, so a
+ * down that is cut short goes on. */
+static bool down_half(struct apply *ap, const struct applied_row *row,
+                      struct task *t, struct err *e)
+{
+    const char *args[] = {row->name}, *why;
+    struct script up, down, picked;
+    struct task was = *t;
+    bool *done;
+
+    if (!half_texts(t->a, row, &up, &down, e))
+        return false;
+    was.down = false;
+    was.script = &up;
+    was.ms = arena_array(t->a, up.n, sizeof *was.ms);
+    done = arena_array(t->a, up.n, sizeof *done);
+    if (!journal_settle(ap, &was, done, e))
+        return false;
+    if (!half_script(t->a, row, done, &picked, &why, e)) {
+        if (e->code != ERR_NONE)
+            return false;
+        err_what(e, ERR_PARTWAY, "%s is half applied", row->name);
+        err_why(e, "%s", why);
+        return err_fix(e, "%s", half_by_hand(t->a, row->name));
+    }
+    t->script = &picked;
+    t->as = row;
+    t->expected = &unknown; /* other statements were rehearsed */
+    t->record = call(ap, t->a, "forget", args, 1);
+    bool ok = run(ap, t, e);
+
+    if (!ok && t->out->outcome == APPLY_ROLLED_BACK)
+        t->out->outcome = APPLY_PARTIAL; /* the half that was there */
+    t->out->statements = 0;              /* not those that were rehearsed */
+    return ok;
 }
 
 bool apply_down(struct apply *ap, const struct applied_row *row,
@@ -334,14 +385,19 @@ bool apply_down(struct apply *ap, const struct applied_row *row,
         (!applied_as(ap, row->name) &&
          !applied_backfill_read(ap->idle, ap->a, row->name, &half, &some, e)))
         return false;
-    if (!some && !applied_as(ap, row->name)) {
+    const struct journal_row *begun =
+        some || applied_as(ap, row->name)
+            ? NULL
+            : applied_half(&ap->applied, row->name, false);
+
+    if (!some && !begun && !applied_as(ap, row->name)) {
         *out = (struct apply_result){.outcome = APPLY_DONE, .already = true};
         return true;
     }
     if (!row->down)
         return no_way_back(row, e);
     arena_init(&a);
-    ok = down_in(ap, row, some, &t, e);
+    ok = begun ? down_half(ap, row, &t, e) : down_in(ap, row, some, &t, e);
     arena_release(&a);
     return ok;
 }

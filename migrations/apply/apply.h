@@ -19,11 +19,6 @@
 #include "migrations/state/applied.h"
 #include "runner/base/progress.h"
 
-/* What the live line says of the world; -1: unknown, or no limit. */
-struct apply_world {
-    int64_t window_left_ms, users, users_limit;
-};
-
 struct apply_outside {
     void *ctx;
     /* Asked each half second while a statement runs; must not block. */
@@ -91,12 +86,14 @@ struct apply_result {
     size_t statements;
 };
 
-/* Before anything says that it begins: waits, up to retry_for_ms, for old
- * transactions, dumps and prepared transactions that hold a lock in the way of
- * those that `expected` lists. ERR_HELD names pid, user, application and age;
- * nothing was done. Those that a concurrent build will wait for, and where
- * nothing was rehearsed the oldest of all, are named as warnings. */
-bool apply_clear(struct apply *ap, const struct migration *m,
+/* Before anything says that it begins, or that its down does: waits, up to
+ * retry_for_ms, for old transactions, dumps and prepared transactions that
+ * hold a lock in the way of those that `expected` lists; where that has
+ * something unread, for whoever has locked any table for more than 10 s.
+ * ERR_HELD names pid, user, application and age; nothing was done. Those that
+ * a concurrent build will wait for are named as warnings. */
+bool apply_clear(struct apply *ap, const char *name,
+                 const struct script *script,
                  const struct apply_expected *expected, struct err *e);
 
 /* expected (from the rehearsal; NULL: not rehearsed) feeds the live line and
@@ -105,7 +102,10 @@ bool apply_clear(struct apply *ap, const struct migration *m,
 bool apply_up(struct apply *ap, const struct migration *m,
               const struct apply_expected *expected, struct apply_result *out,
               struct err *e);
-/* From the text recorded when it was applied, not from any commit. */
+/* The down as it was recorded when it was applied, not from any commit: read
+ * into a, and run. */
+bool apply_down_script(const struct applied_row *row, struct arena *a,
+                       struct script *out, struct err *e);
 bool apply_down(struct apply *ap, const struct applied_row *row,
                 const struct apply_expected *expected, struct apply_result *out,
                 struct err *e);

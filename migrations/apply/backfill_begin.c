@@ -120,7 +120,7 @@ static bool begin_row(struct backfill *f, struct err *e)
     }
     /* beginning a down takes the applied row away: it may be gone */
     f->unknown = f->t->down && pg_failed(ap->idle)->lost;
-    transaction_blame_own(ap, ap->idle, f->t->script->file, e);
+    transaction_blame_own(ap, pg_failed(ap->idle), f->t->script->file, e);
     return false;
 }
 

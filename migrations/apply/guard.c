@@ -52,6 +52,7 @@ static void judge(struct watch *w, int64_t now)
         return;
     g->waiting = w->ap->sight.waiting;
     g->waited_ms = w->ap->sight.longest_ms;
+    g->held = w->ap->sight.held;
     if (guard_stopped(w->ap)) {
         g->why = GUARD_STOPPED;
     } else if (!g->patient && crowded(w->ap)) {
@@ -235,8 +236,8 @@ static int64_t next_turn(const struct watch *w)
 
 /* A look that is still under way when the command ends is left to the next
  * one; a cancel is not: it would hit the next command. */
-bool guard_run(struct apply *ap, struct guard *g, const char *sql,
-               struct pg_result *out, struct err *e)
+static bool run(struct apply *ap, struct guard *g, const char *sql,
+                struct pg_result *out, struct err *e)
 {
     int64_t now = clock_mono();
     struct watch w = {.ap = ap,
@@ -258,4 +259,13 @@ bool guard_run(struct apply *ap, struct guard *g, const char *sql,
         watch_turn(&w);
     }
     return pg_take(ap->work, g->t->a, out, e);
+}
+
+bool guard_run(struct apply *ap, struct guard *g, const char *sql,
+               struct pg_result *out, struct err *e)
+{
+    bool ok = run(ap, g, sql, out, e);
+
+    g->failure = *pg_failed(ap->work);
+    return ok;
 }

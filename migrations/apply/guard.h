@@ -38,6 +38,8 @@ struct guard {
     enum guard_why why; /* out: why it was cancelled */
     int waiting;        /* out: sessions behind us then */
     int64_t waited_ms;  /* out: the longest of them, or how long it ran */
+    bool held;          /* out: it waited for a lock then */
+    struct pg_failure failure; /* out: of the command, when it failed */
 };
 
 #define SIGHT_MOST 128
@@ -61,9 +63,11 @@ struct sight {
     char phase[80];      /* pace.phase */
     char waits_for[200]; /* whom a concurrent build waits for, or "" */
     bool waits;          /* it waits for others, in whatever phase */
-    bool rewrites;       /* the statement that was measured does */
-    int64_t next_live;   /* monotonic */
-    char said[160];      /* what the live line last told of, but for times */
+    const struct apply_expected *expected; /* of what was measured */
+    int statement;                         /* the one that was, from 1 */
+    bool rewrites;                         /* it does */
+    int64_t next_live;                     /* monotonic */
+    char said[160]; /* what the live line last told of, but for times */
 };
 
 /* Runs one command on ap->work while the observer looks. */

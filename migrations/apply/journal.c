@@ -79,7 +79,7 @@ bool journal_intend(struct journal *j, int i, const char *invalid,
                   "SELECT tidegate.intend($1, $2::int8, $3, $4, $5::bool,"
                   " $6::int4, $7::int4, $8, $9::int4, $10::oid[])",
                   params, 10, &r, e)) {
-        transaction_blame_own(ap, ap->idle, j->t->script->file, e);
+        transaction_blame_own(ap, pg_failed(ap->idle), j->t->script->file, e);
         return false;
     }
     failpoint("journal-intent");
@@ -106,6 +106,26 @@ static bool finish(struct journal *j, int i, const char *state, struct err *e)
 
     return pg_query(j->ap->idle, j->t->a, finish_sql(j, i, state), NULL, 0, &r,
                     e);
+}
+
+/* As if it had not begun: the row of statement i goes. */
+static bool take_back(struct journal *j, int i, struct err *e)
+{
+    struct apply *ap = j->ap;
+    struct arena *a = j->t->a;
+    struct pg_result r;
+
+    return pg_run(ap->idle, a,
+                  arena_printf(a,
+                               "SELECT tidegate.pass_fence(%s, %lld, %s);"
+                               " DELETE FROM tidegate.journal WHERE name = %s"
+                               " AND down = %s AND statement = %d",
+                               pg_literal(ap->idle, a, ap->s.ledger),
+                               (long long)ap->s.epoch,
+                               pg_literal(ap->idle, a, ap->s.run),
+                               pg_literal(ap->idle, a, j->t->name),
+                               j->t->down ? "true" : "false", i + 1),
+                  &r, e);
 }
 
 /* ---- the session ---- */
@@ -151,7 +171,9 @@ bool journal_stop_at(struct journal *j, int i)
 
     j->t->out->statement = i + 1;
     j->t->out->outcome = j->done || j->left ? APPLY_PARTIAL : APPLY_ROLLED_BACK;
-    if (j->done || j->left)
+    if ((size_t)i < j->t->script->n && j->lines[i].absent && j->done)
+        take_back(j, i, &ignored);
+    else if (j->done || j->left)
         finish(j, i, "failed", &ignored);
     else
         pg_query(ap->idle, j->t->a,
@@ -167,7 +189,8 @@ bool journal_note_done(struct journal *j, int i, struct err *e)
          finish(j, i, "done", e)))
         return true;
     if (j->ap->idle)
-        transaction_blame_own(j->ap, j->ap->idle, j->t->script->file, e);
+        transaction_blame_own(j->ap, pg_failed(j->ap->idle), j->t->script->file,
+                              e);
     j->t->out->statement = i + 1;
     j->t->out->outcome = APPLY_PARTIAL;
     return false;
@@ -278,12 +301,76 @@ static bool close_journal(struct journal *j, struct err *e)
     return false;
 }
 
+/* What its row will say, so that it can be undone before its end. */
+static bool keep(struct journal *j, struct err *e)
+{
+    struct apply *ap = j->ap;
+    const struct applied_row *as = j->t->as;
+    const char *params[] = {ap->s.ledger,
+                            number(j->t->a, ap->s.epoch),
+                            ap->s.run,
+                            as->name,
+                            number(j->t->a, j->t->number),
+                            as->checksum,
+                            as->after ? "after" : "before",
+                            as->release,
+                            as->up,
+                            as->down,
+                            as->compatible,
+                            as->forward_only};
+    struct pg_result r;
+
+    if (pg_query(ap->idle, j->t->a,
+                 "SELECT tidegate.begin_alone($1, $2::int8, $3, $4, $5::int8,"
+                 " $6, $7, $8, $9, $10, $11, $12)",
+                 params, 12, &r, e))
+        return true;
+    transaction_blame_own(ap, pg_failed(ap->idle), j->t->script->file, e);
+    return journal_stop_at(j, j->done);
+}
+
+bool journal_settle(struct apply *ap, struct task *t, bool *done, struct err *e)
+{
+    struct journal j = {.ap = ap, .t = t};
+
+    t->out->outcome = APPLY_PARTIAL;
+    if (!load(&j, e))
+        return false;
+    for (size_t i = 0; i < t->script->n; i++) {
+        int at = (int)i;
+
+        done[i] = j.lines[i].done;
+        if (!j.lines[i].begun)
+            continue;
+        switch (alone_see(&j, at, e)) {
+        case ALONE_DONE:
+            if (!journal_note_done(&j, at, e))
+                return false;
+            done[i] = true;
+            break;
+        case ALONE_UNKNOWN:
+            t->out->statement = at + 1;
+            t->out->outcome = APPLY_UNKNOWN;
+            return false;
+        case ALONE_ABSENT:
+            if (!j.lines[i].finish)
+                break;
+            err_what(e, ERR_PARTWAY, "%s is half done", t->script->file);
+            err_why(e, "line %d, %s, is pending detach",
+                    t->script->statements[i].line,
+                    t->script->statements[i].kind);
+            return err_fix(e, "run %s, then this again", j.lines[i].finish);
+        }
+    }
+    return true;
+}
+
 bool journal_run(struct apply *ap, struct task *t, struct err *e)
 {
     struct journal j = {.ap = ap, .t = t};
 
     t->out->outcome = APPLY_ROLLED_BACK;
-    if (!load(&j, e))
+    if (!load(&j, e) || (!t->down && !keep(&j, e)))
         return false;
     for (size_t i = 0; i < t->script->n; i++)
         if (!run_line(&j, (int)i, e))

@@ -13,6 +13,7 @@
 struct line {
     bool begun; /* by a run that failed, or that nobody saw end */
     bool done;
+    bool absent;         /* it failed, and is known to have left nothing */
     const char *invalid; /* indexes invalid before it, and what it makes */
     const char *finish;  /* it is half done: the statement that does the rest */
 };

@@ -11,8 +11,12 @@
 
 /* ---- how far an index build is ---- */
 
+/* Samples of a rehearsal are 50 ms apart. */
+#define REHEARSED_LEAST_MS 500
+
 /* Where each phase of pg_stat_progress_create_index begins and ends, per
- * mille of the build; the waits in between take as long as others please. */
+ * mille of the build, where no rehearsal tells; the waits in between take as
+ * long as others please. */
 static const struct {
     const char *phase;
     int from, until;
@@ -43,9 +47,39 @@ static int within(int from, int until, int64_t done, int64_t total)
     return from + (int)(part * (done < total ? done : total) / total);
 }
 
-int live_index_share(const char *phase, bool validates, int64_t done,
-                     int64_t total)
+static bool is_wait(const char *phase)
 {
+    return strncmp(phase, "waiting for", 11) == 0;
+}
+
+/* -1: the rehearsal has not seen that phase, or was over too soon. */
+static int rehearsed_share(const struct apply_phases *p, const char *phase,
+                           int64_t done, int64_t total)
+{
+    int64_t sum = 0, before = 0, own = -1;
+
+    for (size_t i = 0; p && i < p->n; i++) {
+        if (is_wait(p->list[i].name))
+            continue;
+        if (strcmp(p->list[i].name, phase) == 0) {
+            before = sum;
+            own = p->list[i].ms;
+        }
+        sum += p->list[i].ms;
+    }
+    if (own < 0 || sum < REHEARSED_LEAST_MS)
+        return -1;
+    return within((int)(before * WHOLE / sum),
+                  (int)((before + own) * WHOLE / sum), done, total);
+}
+
+int live_index_share(const struct apply_phases *rehearsed, const char *phase,
+                     bool validates, int64_t done, int64_t total)
+{
+    int known = rehearsed_share(rehearsed, phase, done, total);
+
+    if (known >= 0)
+        return known;
     for (size_t i = 0; i < sizeof phases / sizeof *phases; i++)
         if (strcmp(phases[i].phase, phase) == 0) {
             int share = within(phases[i].from, phases[i].until, done, total);

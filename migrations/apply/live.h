@@ -16,10 +16,11 @@ struct live_pace {
     const char *phase; /* "building index: scanning table", or "" */
 };
 /* done of total in a phase of an index build, as a share of the whole
- * statement: the phases follow each other. validates: a concurrent build,
- * which reads the table twice. Unknown phases: -1. */
-int live_index_share(const char *phase, bool validates, int64_t done,
-                     int64_t total);
+ * statement: the phases follow each other, and take what they took when
+ * rehearsed (NULL, or too short to tell: a guess). validates: a concurrent
+ * build, which reads the table twice. Unknown phases: -1. */
+int live_index_share(const struct apply_phases *rehearsed, const char *phase,
+                     bool validates, int64_t done, int64_t total);
 
 /* How far a backfill is. */
 struct live_batches {

@@ -171,6 +171,8 @@ bool sight_measure(struct apply *ap, const struct guard *g)
     struct buf sql;
 
     ap->sight.rewrites = rewrites(g->t->expected, g->statement);
+    ap->sight.expected = g->t->expected;
+    ap->sight.statement = g->statement;
     buf_init(&sql);
     for (size_t i = 0; i < sizeof views / sizeof *views; i++)
         if (pg_server_version(ap->observer) >= views[i].version) {
@@ -196,6 +198,16 @@ static int64_t number(const char *text)
     return text ? strtoll(text, NULL, 10) : 0;
 }
 
+/* Those of the statement that was measured. */
+static const struct apply_phases *phases_of(const struct sight *s)
+{
+    const struct apply_expected *x = s->expected;
+
+    return x && x->phases && s->statement >= 1 && (size_t)s->statement <= x->n
+               ? &x->phases[s->statement - 1]
+               : NULL;
+}
+
 static void take_measure(struct sight *s, const struct pg_result *r)
 {
     s->pace = (struct live_pace){-1, s->phase};
@@ -213,7 +225,8 @@ static void take_measure(struct sight *s, const struct pg_result *r)
     if (r->rows > 1 || (s->rewrites && strcmp(cell[0], "index") == 0))
         return; /* the table is there, its indexes follow */
     if (strcmp(cell[0], "blocks") != 0)
-        s->pace.per_mille = live_index_share(s->phase, concurrent, done, total);
+        s->pace.per_mille =
+            live_index_share(phases_of(s), s->phase, concurrent, done, total);
     else if (total > 0)
         s->pace.per_mille = (int)(1000 * (done < total ? done : total) / total);
 }

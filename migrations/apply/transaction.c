@@ -89,10 +89,9 @@ static int line_at(const struct statement *s, int position)
     return line;
 }
 
-bool transaction_blame_own(struct apply *ap, const struct pg *pg,
+bool transaction_blame_own(struct apply *ap, const struct pg_failure *f,
                            const char *file, struct err *e)
 {
-    const struct pg_failure *f = pg_failed(pg);
     struct err old = *e;
 
     if (strcmp(f->sqlstate, "TG001") == 0) {
@@ -175,7 +174,7 @@ bool transaction_blame(struct apply *ap, const struct task *t,
                        const struct statement *s, const struct guard *g,
                        struct err *e)
 {
-    const struct pg_failure *f = pg_failed(ap->work);
+    const struct pg_failure *f = &g->failure;
     struct err old = *e;
     const char *where = s ? arena_printf(t->a, "%s:%d: %s", t->script->file,
                                          line_at(s, f->position), s->kind)
@@ -190,7 +189,7 @@ bool transaction_blame(struct apply *ap, const struct task *t,
         err_why(e, "%s", old.why);
         return err_fix(e, "%s", old.fix);
     }
-    if (transaction_blame_own(ap, ap->work, t->script->file, e))
+    if (transaction_blame_own(ap, f, t->script->file, e))
         return false;
     err_what(e, ERR_FAILED, "%s failed", where);
     if (strcmp(f->sqlstate, "55P03") == 0 && ap->sight.ahead[0])

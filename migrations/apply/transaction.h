@@ -35,13 +35,13 @@ char *transaction_opening(struct apply *ap, const struct task *t, bool begin,
 /* Our own settings alone, as one SELECT; in t->a. Times below 1: none. */
 char *transaction_settings(struct apply *ap, const struct task *t,
                            int64_t statement_ms, int64_t lock_ms);
-/* e says which statement failed, where and why. */
+/* e says which statement failed, where and why, after guard_run. */
 bool transaction_blame(struct apply *ap, const struct task *t,
                        const struct statement *s, const struct guard *g,
                        struct err *e);
-/* Says what refusals of our own functions (migrations/sql) mean, after a
- * failure on pg; false: it was none of them. */
-bool transaction_blame_own(struct apply *ap, const struct pg *pg,
+/* Says what refusals of our own functions (migrations/sql) mean; false: it was
+ * none of them. */
+bool transaction_blame_own(struct apply *ap, const struct pg_failure *f,
                            const char *file, struct err *e);
 /* A lock timeout, a deadlock and their kin: worth another try. */
 bool transaction_again(const struct pg_failure *f);

@@ -68,6 +68,11 @@ bool apply_reopen(struct apply *ap, struct err *e);
 /* Statement by statement; what was done by an earlier run is not done again.
  */
 bool journal_run(struct apply *ap, struct task *t, struct err *e);
+/* Which statements of an up are done: looks at those whose end nobody saw,
+ * and drops what a failed build left. done: one for each, or false with e; in
+ * t->out how that stands. */
+bool journal_settle(struct apply *ap, struct task *t, bool *done,
+                    struct err *e);
 
 /* ---- backfill_run.c ---- */
 

@@ -62,16 +62,19 @@ const struct catalog_column *hazards_column(const struct subject *s)
     return r ? catalog_column(r, s->name) : NULL;
 }
 
-static bool cascades(const struct subject *s)
+bool hazards_cascades(const struct subject *s)
 {
-    return node_is(s->stmt, "DropStmt") &&
-           strcmp(node_enum(s->stmt, "behavior"), "DROP_CASCADE") == 0;
+    const struct node *n = s->cmd                         ? s->cmd
+                           : node_is(s->stmt, "DropStmt") ? s->stmt
+                                                          : NULL;
+
+    return strcmp(node_enum(n, "behavior"), "DROP_CASCADE") == 0;
 }
 
 /* What CASCADE takes along does not come back with it. */
 bool hazards_made_again(const struct subject *s)
 {
-    return *s->key && s->made && !cascades(s) &&
+    return *s->key && s->made && !hazards_cascades(s) &&
            fresh_has(&s->made->later, s->key);
 }
 

@@ -29,15 +29,23 @@ enum whose {
     WHOSE_INDEXES,    /* its indexes */
     WHOSE_INDEXED,    /* the table of the index it names */
     WHOSE_QUERIED,    /* what a view's own query reads */
+    WHOSE_COLUMN,     /* the other ends of foreign keys of its column */
+    WHOSE_ABOVE,      /* what it is a partition of, and that one's default */
+    WHOSE_ABOVE_KEYS, /* what the partitioned table that it names references */
     WHOSE_USERS,      /* tables with a column of the domain */
+    WHOSE_TYPED,      /* tables of the composite type */
+    WHOSE_MEASURED,   /* the table of the statistics */
+    WHOSE_PUBLISHED,  /* tables of the publication */
+    WHOSE_SPACE,      /* all in the tablespace */
+    WHOSE_CASCADED,   /* what CASCADE takes along, or a part of */
 };
 
 struct also {
     enum whose whose;
-    enum lock_mode lock;
+    enum lock_mode lock; /* LOCK_NONE: that of the hazard */
     bool rewrites, scans;
 };
-#define ALSO_MAX 3
+#define ALSO_MAX 4
 
 struct hazard {
     struct match match;
@@ -47,10 +55,12 @@ struct hazard {
     bool rewrites, scans;
     bool rows;  /* it locks every row: their writers wait, whatever the lock */
     bool alone; /* partitions and children are left in peace ... */
-    enum lock_mode below; /* ... or locked less; LOCK_NONE: alike */
+    bool parts; /* ... or children alone ... */
+    enum lock_mode below; /* ... or all locked less; LOCK_NONE: alike */
     bool breaks;          /* the old code would not survive it ... */
     bool (*survives)(const struct subject *s); /* ... but here it does */
     bool worst;        /* with a database to ask it may be less */
+    bool unsure;       /* even so it may be: only a rehearsal tells */
     const char *what;  /* templates of subject_say */
     const char *safer; /* or NULL */
     struct also also[ALSO_MAX];
@@ -77,6 +87,8 @@ bool hazards_seems_stable(const struct node *n, void *arg);
 /* The subject's table, and its column {name}, in the catalog; NULL: unknown. */
 const struct catalog_relation *hazards_relation(const struct subject *s);
 const struct catalog_column *hazards_column(const struct subject *s);
+/* For when: DROP ... CASCADE, of an object or a part of a table. */
+bool hazards_cascades(const struct subject *s);
 /* For survives: the file makes it again; the column came with this file. */
 bool hazards_made_again(const struct subject *s);
 bool hazards_new_column(const struct subject *s);

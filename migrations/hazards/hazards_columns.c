@@ -106,6 +106,16 @@ static bool own_type(const struct subject *s)
     return !is_serial(s) && !is_builtin_type(node_get(s->column, "type_name"));
 }
 
+static bool of_table(const struct subject *s)
+{
+    return strcmp(node_enum(s->stmt, "objtype"), "OBJECT_TYPE") != 0;
+}
+
+static bool of_type(const struct subject *s)
+{
+    return !of_table(s);
+}
+
 static enum catalog_domain domain_of(const struct subject *s)
 {
     return s->catalog ? catalog_domain(s->catalog, s->type) : DOMAIN_UNKNOWN;
@@ -113,7 +123,7 @@ static enum catalog_domain domain_of(const struct subject *s)
 
 static bool maybe_domain(const struct subject *s)
 {
-    return own_type(s) && domain_of(s) == DOMAIN_UNKNOWN;
+    return of_table(s) && own_type(s) && domain_of(s) == DOMAIN_UNKNOWN;
 }
 
 static bool checked_domain(const struct subject *s)
@@ -123,20 +133,15 @@ static bool checked_domain(const struct subject *s)
 
 static bool plain_column(const struct subject *s)
 {
-    return !must_be_given(s) && !volatile_default(s) && !is_serial(s) &&
-           !generated(s) && !column_check(s) &&
+    return of_table(s) && !must_be_given(s) && !volatile_default(s) &&
+           !is_serial(s) && !generated(s) && !column_check(s) &&
            !subject_column_has(s, "CONSTR_FOREIGN") && !column_unique(s) &&
            !maybe_domain(s) && !checked_domain(s);
 }
 
-static bool of_table(const struct subject *s)
+static bool drop_cascades(const struct subject *s)
 {
-    return strcmp(node_enum(s->stmt, "objtype"), "OBJECT_TYPE") != 0;
-}
-
-static bool of_type(const struct subject *s)
-{
-    return !of_table(s);
+    return of_table(s) && hazards_cascades(s);
 }
 
 /* A USING that says no more than the cast that is made without it. */
@@ -212,20 +217,47 @@ static bool has_default(const struct subject *s)
     return subject_made(s->made, "default", column_key(s, key, sizeof key));
 }
 
+/* A CHECK (c IS NOT NULL), valid or not: a new NULL is refused already. */
+static bool says_present(const struct subject *s)
+{
+    const struct catalog_column *c = hazards_column(s);
+    char key[256];
+
+    column_key(s, key, sizeof key);
+    return subject_made(s->made, "present", key) ||
+           subject_made(s->made, "nearly", key) ||
+           (c && (c->never_null || c->nearly));
+}
+
 /* The old code's rows get the default of a column that came with this file,
  * or cannot hold NULL already. */
 static bool never_null(const struct subject *s)
 {
     const struct catalog_column *c = hazards_column(s);
 
-    return (hazards_new_column(s) && has_default(s)) || (c && c->not_null);
+    return (hazards_new_column(s) && has_default(s)) || (c && c->not_null) ||
+           says_present(s);
+}
+
+/* A CHECK of an earlier migration, which this one validated. */
+static bool validated(const struct subject *s, const struct catalog_column *c)
+{
+    char key[256];
+
+    if (!c || !c->nearly)
+        return false;
+    snprintf(key, sizeof key, "%s.%s", s->table, c->nearly);
+    return subject_made(s->made, "validated", key);
 }
 
 static bool null_read(const struct subject *s)
 {
     const struct catalog_column *c = hazards_column(s);
+    char key[256];
 
-    return !(c && (c->not_null || c->never_null));
+    column_key(s, key, sizeof key);
+    return !(c && (c->not_null || c->never_null)) && !validated(s, c) &&
+           !subject_made(s->made, "present", key);
 }
 
 static bool null_known(const struct subject *s)
@@ -261,11 +293,13 @@ const struct hazard hazards_columns[] = {
      .breaks = true,
      .what = "new column {name} of {table} is NOT NULL without default: fails "
              "if the table has rows, and the old code's INSERT fails",
-     .safer = ADD "-- old rows in batches, then with phase=after:\n"
-                  "ALTER TABLE {table} ADD CONSTRAINT {own:present} CHECK "
-                  "({name} IS NOT NULL) NOT VALID;\n" APART
-                  "ALTER TABLE {table} VALIDATE CONSTRAINT {own:present};\n"
-                  "ALTER TABLE {table} ALTER COLUMN {name} SET NOT NULL;"},
+     .safer = ADD IN_BATCHES
+     "UPDATE {table} SET {name} = VALUE WHERE {name} IS NULL" BETWEEN
+     "\n-- in a migration of its own, with phase=after:\n"
+     "ALTER TABLE {table} ADD CONSTRAINT {own:present} CHECK "
+     "({name} IS NOT NULL) NOT VALID;\n" APART
+     "ALTER TABLE {table} VALIDATE CONSTRAINT {own:present};\n"
+     "ALTER TABLE {table} ALTER COLUMN {name} SET NOT NULL;"},
     {ALTER("AT_AddColumn", volatile_default), HAZARD_WARNING, "rewrite", AEL,
      .rewrites = true, .scans = true,
      .what = "new column {name} of {table} has a default that may differ for "
@@ -320,11 +354,12 @@ const struct hazard hazards_columns[] = {
     {ALTER("AT_AddColumn", column_unique), HAZARD_WARNING, "scan", AEL,
      .scans = true,
      .what = "new column {name} of {table} builds an index under lock",
-     .safer = ADD "-- in a migration of its own, with transaction=none:\n"
-                  "CREATE UNIQUE INDEX CONCURRENTLY {own:key} ON {table} "
-                  "({name});\n" APART
-                  "ALTER TABLE {table} ADD CONSTRAINT {own:key} UNIQUE USING "
-                  "INDEX {own:key};"},
+     .safer = "ALTER TABLE {table} ADD COLUMN {name} {type:plain};\n"
+              "-- in a migration of its own, with transaction=none:\n"
+              "CREATE UNIQUE INDEX CONCURRENTLY {own:key} ON {table} "
+              "({name});\n" APART
+              "ALTER TABLE {table} ADD CONSTRAINT {own:key} UNIQUE USING "
+              "INDEX {own:key};"},
     {ALTER("AT_AddColumn", maybe_domain), HAZARD_NOTE, "rewrite", AEL,
      .rewrites = true, .scans = true, .worst = true,
      .what = "if type {type} is a domain with constraints, adding {name} "
@@ -343,18 +378,29 @@ const struct hazard hazards_columns[] = {
      .safer = "ALTER TABLE {table} ADD COLUMN {name} jsonb;"},
     {ALTER("AT_AddColumn", plain_column), HAZARD_NOTE, "lock", AEL,
      .what = "adding {name} to {table} is instant once it has the lock"},
+    {ALTER("AT_AddColumn", of_type), HAZARD_NOTE, "lock", AEL,
+     .what = "ADD ATTRIBUTE {name} to {table}: instant once it has the lock, "
+             "and those of all tables of the type",
+     .also = {{WHOSE_TYPED, AEL}}},
     /* DROP COLUMN, TYPE */
     {ALTER("AT_DropColumn", of_table), HAZARD_ERROR, "breaks-old-code", AEL,
      .breaks = true, .survives = hazards_new_column,
-     .what = "DROP COLUMN {name} of {table}", .safer = LATER},
+     .what = "DROP COLUMN {name} of {table}", .safer = LATER,
+     .also = {{WHOSE_COLUMN, AEL}}},
+    {ALTER("AT_DropColumn", drop_cascades), HAZARD_WARNING, "lock", LOCK_NONE,
+     .what = "CASCADE drops what depends on {name} of {table}, and locks the "
+             "tables that it was a part of",
+     .safer = "-- what depends on it by name, in the same migration, then "
+              "without CASCADE",
+     .also = {{WHOSE_CASCADED, AEL}}},
     {ALTER("AT_DropColumn", of_type), HAZARD_ERROR, "breaks-old-code", AEL,
-     .breaks = true, .what = "DROP ATTRIBUTE {name} of {table}",
-     .safer = LATER},
+     .breaks = true, .what = "DROP ATTRIBUTE {name} of {table}", .safer = LATER,
+     .also = {{WHOSE_TYPED, AEL}}},
     {ALTER("AT_DropColumn", has_dependents), HAZARD_ERROR, "dependents",
      LOCK_NONE,
      .what = "{dependents} use {name} of {table}: without CASCADE it fails, "
              "with it they go too",
-     .safer = "drop or change them first, in the same migration"},
+     .safer = "-- drop or change them first, in the same migration"},
     {ALTER("AT_AlterColumnType", retype_rewrites), HAZARD_WARNING, "rewrite",
      AEL, .rewrites = true, .scans = true, .breaks = true, .worst = true,
      .survives = hazards_new_column,
@@ -371,24 +417,27 @@ const struct hazard hazards_columns[] = {
          "-- once the code uses {col:new} alone, with phase=after:\n"
          "DROP TRIGGER {own:both} ON {table};\n"
          "DROP FUNCTION {own:both}();\n"
-         "ALTER TABLE {table} DROP COLUMN {name};"},
+         "ALTER TABLE {table} DROP COLUMN {name};",
+     .also = {{WHOSE_COLUMN, AEL, .scans = true}}},
     {ALTER("AT_AlterColumnType", retype_checks), HAZARD_WARNING, "scan", AEL,
      .scans = true, .breaks = true, .survives = hazards_new_column,
      .what = "change of type of {name} of {table} to {type}: every row is read "
              "under lock, none is written; indexes on it are built anew",
-     .safer = "a new index CONCURRENTLY first; then the change, and the old "
-              "index goes"},
+     .safer = "-- a new index CONCURRENTLY first; then the change, and the "
+              "old index goes",
+     .also = {{WHOSE_COLUMN, AEL}}},
     {ALTER("AT_AlterColumnType", retype_free), HAZARD_NOTE, "lock", AEL,
      .breaks = true, .survives = hazards_new_column,
      .what = "change of type of {name} of {table} to {type}: instant once it "
-             "has the lock, both are stored alike"},
+             "has the lock, both are stored alike",
+     .also = {{WHOSE_COLUMN, AEL}}},
     {ALTER("AT_AlterColumnType", of_type), HAZARD_WARNING, "breaks-old-code",
      AEL, .breaks = true,
      .what = "change of type of attribute {name} of {table} to {type}",
-     .safer = LATER},
+     .safer = LATER, .also = {{WHOSE_TYPED, AEL}}},
     {ALTER("AT_AlterColumnType", has_dependents), HAZARD_ERROR, "dependents",
      LOCK_NONE, .what = "{dependents} use {name} of {table}: it fails",
-     .safer = "drop them before, and create them again after, in the same "
+     .safer = "-- drop them before, and create them again after, in the same "
               "migration"},
     /* NOT NULL */
     {ALTER("AT_SetNotNull", null_read), HAZARD_WARNING, "scan", AEL,

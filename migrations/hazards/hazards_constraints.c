@@ -22,11 +22,13 @@
     "-- in a migration of its own:\n"          \
     "ALTER TABLE {table} VALIDATE CONSTRAINT {name};"
 
-#define KEY_LATER                                                       \
-    "-- in a migration of its own, with transaction=none:\n"            \
-    "CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} ({columns});\n" \
-    "-- in a migration of its own:\n"                                   \
-    "ALTER TABLE {table} ADD CONSTRAINT {name} {keykind} USING INDEX {name};"
+#define KEY_LATER                                                      \
+    "-- in a migration of its own, with transaction=none:\n"           \
+    "CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} "              \
+    "({columns}){including};\n"                                        \
+    "-- in a migration of its own:\n"                                  \
+    "ALTER TABLE {table} ADD CONSTRAINT {name} {keykind} USING INDEX " \
+    "{name}{deferrable};"
 
 /* ---- what rows ask ---- */
 
@@ -62,9 +64,46 @@ static bool add_foreign(const struct subject *s)
     return is_a(s, "CONSTR_FOREIGN") && !is_later(s) && !is_partitioned(s);
 }
 
+static bool refers(const struct catalog_relation *r, uint32_t to)
+{
+    for (size_t i = 0; r && i < r->n_keys; i++)
+        if (r->keys[i].outward && r->keys[i].other.oid == to)
+            return true;
+    return false;
+}
+
+/* Every partition has a foreign key to the same table, which is taken over
+ * if its columns and actions are the same. */
+static bool partitions_refer(const struct subject *s)
+{
+    const struct catalog_relation *r = hazards_relation(s), *to;
+    struct arena scratch;
+    bool all = r && r->n_below;
+
+    arena_init(&scratch);
+    to =
+        all ? catalog_relation(
+                  s->catalog, subject_relation(
+                                  &scratch, node_get(s->constraint, "pktable")))
+            : NULL;
+    for (size_t i = 0; all && i < r->n_below; i++)
+        all = to && (r->below[i].kind == 'p' ||
+                     refers(catalog_relation(s->catalog, r->below[i].name),
+                            to->self.oid));
+    arena_release(&scratch);
+    return all;
+}
+
 static bool add_foreign_partitioned(const struct subject *s)
 {
-    return is_a(s, "CONSTR_FOREIGN") && !is_later(s) && is_partitioned(s);
+    return is_a(s, "CONSTR_FOREIGN") && !is_later(s) && is_partitioned(s) &&
+           !partitions_refer(s);
+}
+
+static bool add_foreign_over(const struct subject *s)
+{
+    return is_a(s, "CONSTR_FOREIGN") && !is_later(s) && is_partitioned(s) &&
+           partitions_refer(s);
 }
 
 static bool add_foreign_later(const struct subject *s)
@@ -179,12 +218,17 @@ const struct hazard hazards_constraints[] = {
              "read" REFUSES,
      .safer = "-- for each partition, since NOT VALID of a partitioned table "
               "comes with 18:\n"
-              "ALTER TABLE {partition} {named} NOT VALID;\n"
+              "{leaves:add}"
               "-- in migrations of their own:\n"
-              "ALTER TABLE {partition} VALIDATE CONSTRAINT {name};\n"
-              "-- and at last, taking those over:\n"
+              "{leaves:validate}"
+              "-- and at last, taking those over, in a migration of its own:\n"
               "ALTER TABLE {table} {named};",
      .also = {{WHOSE_REFERENCED, SRE, .scans = true}}},
+    {ALTER("AT_AddConstraint", add_foreign_over), HAZARD_NOTE, "lock", SRE,
+     .unsure = true,
+     .what = "foreign key {name} of {table} takes over those of its partitions "
+             "if they are the same and valid, and reads nothing then" REFUSES,
+     .also = {{WHOSE_REFERENCED, SRE}}},
     {ALTER("AT_AddConstraint", add_foreign_later), HAZARD_NOTE, "lock", SRE,
      .what = "foreign key {name} of {table} NOT VALID locks it and "
              "{referenced} against writes for an instant" REFUSES,
@@ -193,8 +237,8 @@ const struct hazard hazards_constraints[] = {
      LOCK_NONE,
      .what = "{table} is partitioned: a NOT VALID foreign key of it fails "
              "before server 18",
-     .safer = "ALTER TABLE {partition} {named};  -- for each partition, then "
-              "VALIDATE, then the whole table without NOT VALID"},
+     .safer = "-- NOT VALID for each partition, then VALIDATE, then the whole "
+              "table without NOT VALID"},
     {ALTER("AT_AddConstraint", add_unique), HAZARD_WARNING, "scan", AEL,
      .scans = true, .below = LOCK_SHARE,
      .what = "UNIQUE {name} of {table} builds its index under lock" REFUSES,
@@ -203,7 +247,8 @@ const struct hazard hazards_constraints[] = {
      .scans = true,
      .what = "PRIMARY KEY {name} of {table} builds its index under lock, and "
              "makes its columns NOT NULL" REFUSES,
-     .safer = KEY_LATER},
+     .safer =
+         "{each:check}-- in a migration of its own:\n{each:present}" KEY_LATER},
     {ALTER("AT_AddConstraint", add_unique_using), HAZARD_NOTE, "lock", AEL,
      .alone = true,
      .what = "constraint {name} of {table} takes over its index at once when "
@@ -220,6 +265,7 @@ const struct hazard hazards_constraints[] = {
               "own:\n"
               "ALTER TABLE {table} ADD CONSTRAINT {own:present} CHECK (C IS "
               "NOT NULL) NOT VALID;\n"
+              "-- in a migration of its own:\n"
               "ALTER TABLE {table} VALIDATE CONSTRAINT {own:present};\n"
               "ALTER TABLE {table} ALTER COLUMN C SET NOT NULL;"},
     {ALTER("AT_AddConstraint", add_exclude), HAZARD_WARNING, "scan", AEL,
@@ -261,9 +307,15 @@ const struct hazard hazards_constraints[] = {
              "tables; a unique one takes its index along, and the old code's "
              "ON CONFLICT fails",
      .also = {{WHOSE_CONSTRAINT, AEL}}},
+    {ALTER("AT_DropConstraint", hazards_cascades), HAZARD_WARNING, "lock",
+     LOCK_NONE,
+     .what = "CASCADE drops the foreign keys that depend on {name} of {table}, "
+             "and locks their tables",
+     .safer = "-- those by name, each in a migration of its own, then without "
+              "CASCADE",
+     .also = {{WHOSE_CASCADED, AEL}}},
     {ALTER("AT_AlterConstraint", NULL), HAZARD_NOTE, "lock", AEL,
      .what = "ALTER CONSTRAINT {name} of {table} is instant once it has the "
-             "locks",
-     .also = {{WHOSE_CONSTRAINT, LOCK_ROW_SHARE}}},
+             "lock"},
     {{NULL}},
 };

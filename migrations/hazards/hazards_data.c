@@ -8,17 +8,54 @@
 #define SRE LOCK_SHARE_ROW_EXCLUSIVE
 #define SUE LOCK_SHARE_UPDATE_EXCLUSIVE
 #define RX  LOCK_ROW_EXCLUSIVE
+#define IN_BATCHES \
+    "-- tidegate: batch={table} key={key} size=5000\n{bounded};\n"
+#define VACUUMED                                                  \
+    "-- and then, in another migration, with transaction=none:\n" \
+    "VACUUM {table};"
 
 /* ---- what rows ask ---- */
+
+static bool names_none(const struct node *n, void *arg)
+{
+    (void)arg;
+    return !node_is(n, "ColumnRef") && !node_is(n, "SubLink");
+}
+
+/* A column against what is known before the statement begins. */
+static bool compares_none(const struct node *n, void *arg)
+{
+    const struct node *left, *right;
+
+    (void)arg;
+    if (!node_is(n, "AExpr"))
+        return true;
+    left = node_get(n, "lexpr");
+    right = node_get(n, "rexpr");
+    return !left || !right ||
+           node_walk(left, names_none, NULL) ==
+               node_walk(right, names_none, NULL);
+}
+
+/* Neither a range nor a value: every row is read, and any may be changed. */
+static bool unbounded(const struct subject *s)
+{
+    return node_walk(node_get(s->stmt, "where_clause"), compares_none, NULL);
+}
+
+static bool bounded(const struct subject *s)
+{
+    return !unbounded(s);
+}
 
 static bool no_where(const struct subject *s)
 {
     return !node_get(s->stmt, "where_clause");
 }
 
-static bool has_where(const struct subject *s)
+static bool vague_where(const struct subject *s)
 {
-    return !no_where(s);
+    return !no_where(s) && unbounded(s);
 }
 
 static bool insert_select(const struct subject *s)
@@ -61,6 +98,16 @@ static bool table_references(const struct subject *s)
     return !node_walk(s->stmt, finds_foreign, NULL);
 }
 
+static bool selects_into(const struct subject *s)
+{
+    return node_get(s->stmt, "into_clause");
+}
+
+static bool locks_rows(const struct subject *s)
+{
+    return node_count(s->stmt, "locking_clause") && unbounded(s);
+}
+
 static bool cascades(const struct subject *s)
 {
     return strcmp(node_enum(s->stmt, "behavior"), "DROP_CASCADE") == 0;
@@ -95,6 +142,41 @@ static enum lock_mode lock_named(const struct subject *s)
                : LOCK_ACCESS_EXCLUSIVE;
 }
 
+static bool locks_readers(const struct subject *s)
+{
+    return lock_named(s) == LOCK_ACCESS_EXCLUSIVE;
+}
+
+static bool locks_others(const struct subject *s)
+{
+    return !locks_readers(s);
+}
+
+/* What a comment on a part of a table locks is the part. */
+static bool comments(const struct subject *s)
+{
+    return *s->table && subject_word_in(node_enum(s->stmt, "objtype"),
+                                        "OBJECT_TABLE OBJECT_COLUMN "
+                                        "OBJECT_VIEW OBJECT_MATVIEW "
+                                        "OBJECT_FOREIGN_TABLE "
+                                        "OBJECT_SEQUENCE");
+}
+
+static bool publication_drops(const struct subject *s)
+{
+    return strcmp(node_enum(s->stmt, "action"), "AP_DropObjects") == 0;
+}
+
+static bool publication_sets(const struct subject *s)
+{
+    return strcmp(node_enum(s->stmt, "action"), "AP_SetObjects") == 0;
+}
+
+static bool publication_adds(const struct subject *s)
+{
+    return *s->table && !publication_drops(s) && !publication_sets(s);
+}
+
 static bool on_relation(const struct subject *s)
 {
     return *s->table;
@@ -112,11 +194,19 @@ const struct hazard hazards_data[] = {
      .rows = true,
      .what = "UPDATE of every row of {table}: locks them all until the end, "
              "and doubles the table",
-     .safer = "-- tidegate: batch={table} key={key} size=5000\n"
-              "{statement} WHERE {key} BETWEEN $1 AND $2;\n"
-              "-- and then, in another migration, with transaction=none:\n"
-              "VACUUM {table};"},
-    {{"UpdateStmt", NULL, has_where},
+     .safer = IN_BATCHES VACUUMED,
+     .also = {{WHOSE_SOURCES, LOCK_ACCESS_SHARE, .scans = true}}},
+    {{"UpdateStmt", NULL, vague_where},
+     HAZARD_WARNING,
+     "bulk",
+     RX,
+     .scans = true,
+     .rows = true,
+     .what = "UPDATE of {table} with a WHERE that no value bounds: it reads "
+             "every row, and those that it changes are locked until the end",
+     .safer = IN_BATCHES VACUUMED,
+     .also = {{WHOSE_SOURCES, LOCK_ACCESS_SHARE, .scans = true}}},
+    {{"UpdateStmt", NULL, bounded},
      HAZARD_NOTE,
      "bulk",
      RX,
@@ -129,11 +219,19 @@ const struct hazard hazards_data[] = {
      .scans = true,
      .rows = true,
      .what = "DELETE of every row of {table}: locks them all until the end",
-     .safer = "-- tidegate: batch={table} key={key} size=5000\n"
-              "{statement} WHERE {key} BETWEEN $1 AND $2;\n"
-              "-- and then, in another migration, with transaction=none:\n"
-              "VACUUM {table};"},
-    {{"DeleteStmt", NULL, has_where},
+     .safer = IN_BATCHES VACUUMED,
+     .also = {{WHOSE_SOURCES, LOCK_ACCESS_SHARE, .scans = true}}},
+    {{"DeleteStmt", NULL, vague_where},
+     HAZARD_WARNING,
+     "bulk",
+     RX,
+     .scans = true,
+     .rows = true,
+     .what = "DELETE from {table} with a WHERE that no value bounds: it reads "
+             "every row, and those that go are locked until the end",
+     .safer = IN_BATCHES VACUUMED,
+     .also = {{WHOSE_SOURCES, LOCK_ACCESS_SHARE, .scans = true}}},
+    {{"DeleteStmt", NULL, bounded},
      HAZARD_NOTE,
      "bulk",
      RX,
@@ -154,8 +252,8 @@ const struct hazard hazards_data[] = {
      "bulk",
      RX,
      .what = "INSERT ... SELECT into {table}: if it is large, replicas lag",
-     .safer = "-- tidegate: batch=TABLE key=KEY (of what is read), and "
-              "WHERE KEY BETWEEN $1 AND $2:\n{statement}",
+     .safer = "-- in batches of what is read, by its key: batch=TABLE "
+              "key=KEY, with\n-- WHERE KEY BETWEEN $1 AND $2:\n{statement};",
      .also = {{WHOSE_SOURCES, LOCK_ACCESS_SHARE, .scans = true}}},
     {{"InsertStmt", NULL, changes_catalog},
      HAZARD_ERROR,
@@ -177,14 +275,28 @@ const struct hazard hazards_data[] = {
      .breaks = true,
      .what = "DELETE from {table}: PostgreSQL's own tables are not for "
              "writing, and an enum's value may still be in use",
-     .safer = "a new type, and ALTER COLUMN ... TYPE with phase=after; or a "
-              "look-up table"},
+     .safer = "-- a new type, and ALTER COLUMN ... TYPE with phase=after; or "
+              "a look-up table"},
     {{"CreateTableAsStmt", NULL, NULL},
      HAZARD_NOTE,
      "bulk",
      LOCK_NONE,
      .what = "CREATE TABLE AS copies what it selects in one go",
      .also = {{WHOSE_SOURCES, LOCK_ACCESS_SHARE, .scans = true}}},
+    {{"SelectStmt", NULL, selects_into},
+     HAZARD_NOTE,
+     "bulk",
+     LOCK_NONE,
+     .what = "SELECT INTO copies what it selects in one go",
+     .also = {{WHOSE_SOURCES, LOCK_ACCESS_SHARE, .scans = true}}},
+    {{"SelectStmt", NULL, locks_rows},
+     HAZARD_WARNING,
+     "bulk",
+     LOCK_NONE,
+     .rows = true,
+     .what = "SELECT ... FOR locks every row that it reads until the end",
+     .safer = "-- name the rows, or lock the table for an instant",
+     .also = {{WHOSE_SOURCES, LOCK_ROW_SHARE, .scans = true}}},
     {{"TruncateStmt", NULL, no_cascade},
      HAZARD_WARNING,
      "lock",
@@ -199,20 +311,29 @@ const struct hazard hazards_data[] = {
      .worst = true,
      .what = "TRUNCATE {table} CASCADE: the data is lost, and that of every "
              "table that references it",
-     .safer = "name the tables, without CASCADE",
+     .safer = "-- name the tables, without CASCADE",
      .also = {{WHOSE_REFERRING, AEL}}},
-    {{"LockStmt", NULL, NULL},
+    {{"LockStmt", NULL, locks_readers},
      HAZARD_WARNING,
+     "lock",
+     AEL,
+     .what = "LOCK TABLE {table} is held to the end of the transaction, and "
+             "readers wait",
+     .safer = "LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE;  -- the weakest "
+              "that does",
+     .also = {{WHOSE_QUERIED}}},
+    {{"LockStmt", NULL, locks_others},
+     HAZARD_NOTE,
      "lock",
      .lock_of = lock_named,
      .what = "LOCK TABLE {table} is held to the end of the transaction",
-     .safer = "LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE;  -- the weakest "
-              "that does"},
+     .also = {{WHOSE_QUERIED}}},
     /* parts of tables */
     {{"CreateTrigStmt", NULL, NULL},
      HAZARD_NOTE,
      "lock",
      SRE,
+     .parts = true,
      .what = "CREATE TRIGGER blocks writes to {table} for an instant"},
     {{"CreatePolicyStmt", NULL, NULL},
      HAZARD_NOTE,
@@ -239,7 +360,7 @@ const struct hazard hazards_data[] = {
      SUE,
      .alone = true,
      .what = "CREATE STATISTICS on {table} blocks nobody but VACUUM and DDL"},
-    {{"CommentStmt", NULL, on_relation},
+    {{"CommentStmt", NULL, comments},
      HAZARD_NOTE,
      "lock",
      SUE,
@@ -251,6 +372,26 @@ const struct hazard hazards_data[] = {
      SUE,
      .alone = true,
      .what = "CREATE PUBLICATION for {table} blocks nobody but VACUUM and DDL"},
+    {{"AlterPublicationStmt", NULL, publication_adds},
+     HAZARD_NOTE,
+     "lock",
+     SUE,
+     .alone = true,
+     .what = "ALTER PUBLICATION for {table} blocks nobody but VACUUM and DDL"},
+    {{"AlterPublicationStmt", NULL, publication_drops},
+     HAZARD_WARNING,
+     "rights",
+     SUE,
+     .alone = true,
+     .what = "whoever subscribes gets no more changes of {table}"},
+    {{"AlterPublicationStmt", NULL, publication_sets},
+     HAZARD_WARNING,
+     "rights",
+     SUE,
+     .alone = true,
+     .what = "whoever subscribes gets changes of what is named alone, {table} "
+             "among them",
+     .also = {{WHOSE_PUBLISHED, SUE}}},
     /* new tables */
     {{"CreateStmt", NULL, new_partition},
      HAZARD_WARNING,
@@ -262,7 +403,9 @@ const struct hazard hazards_data[] = {
      .safer = "CREATE TABLE {table} (LIKE {parent} INCLUDING ALL);\n"
               "-- in a migration of its own:\n"
               "ALTER TABLE {parent} ATTACH PARTITION {table} {bound};",
-     .also = {{WHOSE_PARENT, AEL}, {WHOSE_DEFAULT, AEL, .scans = true}}},
+     .also = {{WHOSE_PARENT, AEL},
+              {WHOSE_DEFAULT, AEL, .scans = true},
+              {WHOSE_ABOVE_KEYS, SRE}}},
     {{"CreateStmt", NULL, inherits},
      HAZARD_NOTE,
      "lock",

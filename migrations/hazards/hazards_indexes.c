@@ -68,9 +68,30 @@ static bool reindex_more(const struct subject *s)
            !reindex_table(s) && !reindex_index(s);
 }
 
-static bool reindex_concurrent(const struct subject *s)
+static bool concurrently(const struct subject *s)
 {
     return subject_option(s->stmt, "params", "concurrently");
+}
+
+static bool reindex_index_concurrent(const struct subject *s)
+{
+    return concurrently(s) &&
+           strcmp(node_enum(s->stmt, "kind"), "REINDEX_OBJECT_INDEX") == 0;
+}
+
+static bool reindex_concurrent(const struct subject *s)
+{
+    return concurrently(s) && !reindex_index_concurrent(s);
+}
+
+static bool refreshes(const struct subject *s)
+{
+    return !concurrent(s) && !node_bool(s->stmt, "skip_data");
+}
+
+static bool empties(const struct subject *s)
+{
+    return node_bool(s->stmt, "skip_data");
 }
 
 static bool vacuum_full(const struct subject *s)
@@ -107,17 +128,16 @@ const struct hazard hazards_indexes[] = {
      .what = "CREATE INDEX blocks writes to {table} and all its partitions "
              "while it builds, and CONCURRENTLY is not for partitioned tables",
      .safer = "{only};\n"
-              "-- for each partition P, in a migration with "
-              "transaction=none:\n"
-              "CREATE INDEX CONCURRENTLY P_INDEX ON P ...;\n"
-              "ALTER INDEX {name} ATTACH PARTITION P_INDEX;"},
+              "-- then for each partition, with transaction=none, the same "
+              "CONCURRENTLY, and\n"
+              "-- ALTER INDEX ... ATTACH PARTITION ..."},
     {{"IndexStmt", NULL, index_in_vain},
      HAZARD_ERROR,
      "fails",
      LOCK_NONE,
      .what = "{table} is partitioned: CREATE INDEX CONCURRENTLY fails",
-     .safer = "CREATE INDEX {name} ON ONLY {table} ...; then CONCURRENTLY for "
-              "each partition, then ALTER INDEX ... ATTACH PARTITION"},
+     .safer = "-- CREATE INDEX {name} ON ONLY {table}, then CONCURRENTLY for "
+              "each partition, then ALTER INDEX {name} ATTACH PARTITION"},
     {{"IndexStmt", NULL, index_only},
      HAZARD_NOTE,
      "lock",
@@ -171,7 +191,7 @@ const struct hazard hazards_indexes[] = {
      .scans = true,
      .what = "REINDEX of a schema or database blocks writes to one table after "
              "the other, and reads that plan with their indexes",
-     .safer = "REINDEX ... CONCURRENTLY" ALONE " (12 and later)"},
+     .safer = "{concurrently}" ALONE " (12 and later)"},
     {{"ReindexStmt", NULL, reindex_concurrent},
      HAZARD_NOTE,
      "scan",
@@ -179,6 +199,14 @@ const struct hazard hazards_indexes[] = {
      .scans = true,
      .what = "REINDEX CONCURRENTLY reads the table twice, and waits for every "
              "transaction that is older"},
+    {{"ReindexStmt", NULL, reindex_index_concurrent},
+     HAZARD_NOTE,
+     "scan",
+     LOCK_NONE,
+     .scans = true,
+     .what = "REINDEX CONCURRENTLY reads the table of {table} twice, and waits "
+             "for every transaction that is older",
+     .also = {{WHOSE_INDEXED, SUE, .scans = true}}},
     {{"ClusterStmt", NULL, NULL},
      HAZARD_WARNING,
      "rewrite",
@@ -207,7 +235,15 @@ const struct hazard hazards_indexes[] = {
      SUE,
      .what = "ANALYZE of {table} reads a sample, and blocks nobody but VACUUM "
              "and DDL"},
-    {{"RefreshMatViewStmt", NULL, not_concurrent},
+    {{"RefreshMatViewStmt", NULL, empties},
+     HAZARD_ERROR,
+     "breaks-old-code",
+     AEL,
+     .breaks = true,
+     .what = "REFRESH WITH NO DATA empties {table}: whoever reads it fails "
+             "until the next REFRESH",
+     .safer = "-- tidegate: phase=after\n{statement};"},
+    {{"RefreshMatViewStmt", NULL, refreshes},
      HAZARD_WARNING,
      "rewrite",
      AEL,

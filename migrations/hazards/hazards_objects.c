@@ -27,6 +27,16 @@
         DROP(kind), level_, rule_, LOCK_NONE, .what = words " {name}" \
     }
 
+#define LEAVES_STATISTICS                                                  \
+    {                                                                      \
+        DROP("OBJECT_STATISTIC_EXT"), HAZARD_NOTE, "lock", LOCK_NONE,      \
+            .what = "DROP STATISTICS {name} blocks nobody but VACUUM and " \
+                    "DDL",                                                 \
+            .also = {                                                      \
+                {WHOSE_MEASURED, LOCK_SHARE_UPDATE_EXCLUSIVE}              \
+            }                                                              \
+    }
+
 /* ---- what rows ask ---- */
 
 static const char *kind_of(const struct subject *s)
@@ -47,9 +57,11 @@ static bool has_dependents(const struct subject *s)
         "OBJECT_SEQUENCE OBJECT_FUNCTION OBJECT_PROCEDURE OBJECT_TYPE "
         "OBJECT_DOMAIN";
 
-    return s->catalog &&
-           subject_word_in(node_enum(s->stmt, "remove_type"), kinds) &&
-           catalog_dependents(s->catalog, kind_of(s), s->name, NULL);
+    const char *dependents = NULL;
+
+    if (s->catalog && subject_word_in(node_enum(s->stmt, "remove_type"), kinds))
+        dependents = catalog_dependents(s->catalog, kind_of(s), s->name, NULL);
+    return dependents && !subject_dropped(s->made, dependents);
 }
 
 static bool policy_missed(const struct subject *s)
@@ -60,6 +72,11 @@ static bool policy_missed(const struct subject *s)
 static bool policy_replaced(const struct subject *s)
 {
     return !policy_missed(s);
+}
+
+static bool trigger_missed(const struct subject *s)
+{
+    return !hazards_made_again(s);
 }
 
 static bool enum_renames(const struct subject *s)
@@ -104,7 +121,7 @@ const struct hazard hazards_objects[] = {
     {DROP("OBJECT_TABLE"), HAZARD_ERROR, "breaks-old-code", AEL, .breaks = true,
      .what = "DROP TABLE {name}; tables that reference each other are locked "
              "together",
-     .safer = AFTER, .also = {{WHOSE_KEYS, AEL}}},
+     .safer = AFTER, .also = {{WHOSE_KEYS, AEL}, {WHOSE_ABOVE, AEL}}},
     GOES("OBJECT_FOREIGN_TABLE", AEL, "FOREIGN TABLE"),
     GOES("OBJECT_VIEW", AEL, "VIEW"),
     GOES("OBJECT_MATVIEW", AEL, "MATERIALIZED VIEW"),
@@ -129,6 +146,15 @@ const struct hazard hazards_objects[] = {
     LEAVES("OBJECT_PUBLICATION",
            "whoever subscribes to it gets no more changes: DROP PUBLICATION",
            HAZARD_WARNING, "rights"),
+    LEAVES_STATISTICS,
+    {{"DropStmt", NULL, hazards_cascades},
+     HAZARD_WARNING,
+     "lock",
+     LOCK_NONE,
+     .what = "CASCADE drops what depends on {name}, and locks the tables that "
+             "it was a part of",
+     .safer = "-- what depends on it by name, in the same migration",
+     .also = {{WHOSE_CASCADED, AEL}}},
     {{"DropOwnedStmt"},
      HAZARD_ERROR,
      "breaks-old-code",
@@ -149,10 +175,20 @@ const struct hazard hazards_objects[] = {
      LOCK_NONE,
      .what = "{dependents} depend on {name}: without CASCADE it fails, with it "
              "they go too",
-     .safer = "drop or change them first, in the same migration"},
-    {DROP("OBJECT_TRIGGER"), HAZARD_WARNING, "lock", AEL, .alone = true,
+     .safer = "-- drop or change them first, in the same migration"},
+    {{"DropStmt", "OBJECT_TRIGGER", trigger_missed},
+     HAZARD_WARNING,
+     "lock",
+     AEL,
+     .parts = true,
      .what = "DROP TRIGGER {name} locks {table}; what it did for the old code "
              "is done no more"},
+    {{"DropStmt", "OBJECT_TRIGGER", hazards_made_again},
+     HAZARD_NOTE,
+     "lock",
+     AEL,
+     .parts = true,
+     .what = "DROP TRIGGER {name} locks {table} for an instant"},
     {{"DropStmt", "OBJECT_POLICY", policy_missed},
      HAZARD_ERROR,
      "breaks-old-code",
@@ -160,7 +196,7 @@ const struct hazard hazards_objects[] = {
      .alone = true,
      .breaks = true,
      .what = "DROP POLICY {name} of {table}: rows that it showed are hidden",
-     .safer = "make the policy that replaces it in the same migration, or "
+     .safer = "-- make the policy that replaces it in the same migration, or "
               "drop it with phase=after"},
     {{"DropStmt", "OBJECT_POLICY", policy_replaced},
      HAZARD_NOTE,
@@ -176,7 +212,7 @@ const struct hazard hazards_objects[] = {
      LOCK_NONE,
      .breaks = true,
      .what = "RENAME VALUE of an enum",
-     .safer = "ALTER TYPE ... ADD VALUE the new one, and write both until "
+     .safer = "-- ALTER TYPE ... ADD VALUE the new one, and write both until "
               "phase=after"},
     {{"AlterEnumStmt", NULL, enum_adds},
      HAZARD_NOTE,
@@ -219,7 +255,14 @@ const struct hazard hazards_objects[] = {
      LOCK_NONE,
      .what = "{name} stays beside {functions}: other arguments make another "
              "function, and calls that fit both fail as ambiguous",
-     .safer = "keep the arguments, or drop the old function with phase=after"},
+     .safer = "-- keep the arguments, or drop the old function with "
+              "phase=after"},
+    {{"AlterSeqStmt", NULL, NULL},
+     HAZARD_NOTE,
+     "lock",
+     LOCK_SHARE_ROW_EXCLUSIVE,
+     .what = "ALTER SEQUENCE {table}: whoever takes a number from it waits "
+             "for an instant"},
     {{"ViewStmt", NULL, replaces},
      HAZARD_NOTE,
      "lock",

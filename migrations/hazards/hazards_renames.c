@@ -34,6 +34,20 @@ static bool of_other(const struct subject *s)
     return !*s->table;
 }
 
+/* A CHECK, which partitions and children have as well; or it may be one. */
+static bool inherited(const struct subject *s)
+{
+    const struct catalog_relation *r = hazards_relation(s);
+    char type = r ? catalog_constraint(s->catalog, r, s->name) : 0;
+
+    return type == 0 || type == 'c';
+}
+
+static bool own(const struct subject *s)
+{
+    return !inherited(s);
+}
+
 const struct hazard hazards_renames[] = {
     {RENAME("OBJECT_TABLE"), HAZARD_ERROR, "breaks-old-code", AEL,
      .alone = true, .breaks = true, .survives = hazards_made_again,
@@ -65,8 +79,22 @@ const struct hazard hazards_renames[] = {
            "text search configuration {name}"),
     BREAKS("OBJECT_TSDICTIONARY", LOCK_NONE, "text search dictionary {name}"),
     HARMLESS("OBJECT_INDEX", LOCK_SHARE_UPDATE_EXCLUSIVE, "index {table}"),
-    HARMLESS("OBJECT_TABCONSTRAINT", AEL, "constraint {name} of {table}"),
-    HARMLESS("OBJECT_TRIGGER", AEL, "trigger {name} of {table}"),
+    {{"RenameStmt", "OBJECT_TABCONSTRAINT", inherited},
+     HAZARD_NOTE,
+     "lock",
+     AEL,
+     .what = "RENAME of constraint {name} of {table} is instant once it has "
+             "the lock"},
+    {{"RenameStmt", "OBJECT_TABCONSTRAINT", own},
+     HAZARD_NOTE,
+     "lock",
+     AEL,
+     .alone = true,
+     .what = "RENAME of constraint {name} of {table} alone is instant once it "
+             "has the lock"},
+    {RENAME("OBJECT_TRIGGER"), HAZARD_NOTE, "lock", AEL, .parts = true,
+     .what = "RENAME of trigger {name} of {table} is instant once it has the "
+             "lock"},
     HARMLESS("OBJECT_POLICY", AEL, "policy {name} of {table}"),
     HARMLESS("OBJECT_RULE", AEL, "rule {name} of {table}"),
     {{"AlterObjectSchemaStmt", NULL, of_relation},

@@ -49,6 +49,7 @@ static const struct {
     {"AlterPolicyStmt", "table", NULL, "policy_name"},
     {"RuleStmt", "relation", NULL, "rulename"},
     {"AlterSeqStmt", "sequence", NULL, NULL},
+    {"AlterTableMoveAllStmt", NULL, "objtype", "orig_tablespacename"},
     {"DropStmt", NULL, "remove_type", NULL},
     {"CommentStmt", NULL, "objtype", NULL},
     {"VariableSetStmt", NULL, "kind", "name"},
@@ -75,6 +76,7 @@ static const struct {
     {"DropRoleStmt", "roles"},
     {"GrantRoleStmt", "granted_roles"},
     {"CreatePublicationStmt", "pubobjects"},
+    {"AlterPublicationStmt", "pubobjects"},
 };
 
 static size_t shape_of(const struct node *stmt)
@@ -320,6 +322,32 @@ static void each_object(struct arena *a, const struct subject *s,
     }
 }
 
+/* WITH d AS (DELETE ...): what it does is done as well. */
+static void each_inner(struct arena *a, const struct subject *outer,
+                       void (*each)(const struct subject *s, void *arg),
+                       void *arg)
+{
+    static const char with[] = "SelectStmt InsertStmt UpdateStmt DeleteStmt";
+    static const char does[] = "InsertStmt UpdateStmt DeleteStmt";
+    const struct node *clause = subject_word_in(node_type(outer->stmt), with)
+                                    ? node_get(outer->stmt, "with_clause")
+                                    : NULL;
+
+    for (size_t i = 0; i < node_count(clause, "ctes"); i++) {
+        const struct node *query =
+            node_get(node_item(clause, "ctes", i), "ctequery");
+        struct subject s;
+        if (!subject_word_in(node_type(query), does))
+            continue;
+        s = whole(a, query, outer->text);
+        s.made = outer->made;
+        s.catalog = outer->catalog;
+        s.inner = true;
+        s.fresh = is_fresh(&s);
+        each(&s, arg);
+    }
+}
+
 void subject_each_with(struct arena *a, const struct node *stmt,
                        const char *text, const struct fresh *made,
                        struct catalog *catalog,
@@ -342,6 +370,7 @@ void subject_each_with(struct arena *a, const struct node *stmt,
             return;
         }
     each(&s, arg);
+    each_inner(a, &s, each, arg);
 }
 
 void subject_each(struct arena *a, const struct node *stmt, const char *text,

@@ -39,6 +39,7 @@ struct subject {
     const char *name;              /* column, constraint, index, object; "" */
     const char *type;              /* of the column: "integer"; "" */
     const char *key;               /* of the object, as in fresh; "" */
+    bool inner;                    /* it stands in a WITH of the text */
     bool fresh;                    /* the same file made it */
     const struct fresh *made;      /* or NULL */
     struct catalog *catalog;       /* of a database to ask, or NULL */
@@ -72,11 +73,17 @@ void subject_foresee(struct arena *a, const struct node *stmt,
 /* After a statement: what it made. */
 void subject_remember(struct arena *a, const struct node *stmt,
                       struct fresh *fresh);
+/* What later files know of earlier ones, whether applied or not: CHECKs that
+ * say a column is there. */
+void subject_carry(struct arena *a, const struct fresh *from, struct fresh *to);
 /* Did the file make it before this statement; does it anywhere? */
 bool subject_made(const struct fresh *fresh, const char *kind,
                   const char *name);
 bool subject_makes(const struct fresh *fresh, const char *kind,
                    const char *name);
+/* Whether the file dropped, before this statement, each of what a list in words
+ * names ("view public.totals, trigger t on table u"). */
+bool subject_dropped(const struct fresh *fresh, const char *list);
 bool fresh_has(const struct fresh_set *set, const char *key);
 /* The key of an object of that kind (an ObjectType); "" for none. */
 const char *subject_key(struct arena *a, const char *objtype,

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "migrations/hazards/subject.h"
+#include "migrations/hazards/subject_text.h"
 #include "runner/base/buf.h"
 
 /* ---- keys ---- */
@@ -174,6 +175,30 @@ bool subject_makes(const struct fresh *fresh, const char *kind,
     return fresh && holds(&fresh->later, kind, name);
 }
 
+static bool dropped_in(const struct fresh_set *set, const char *text,
+                       size_t len)
+{
+    for (size_t i = 0; i < set->cap; i++) {
+        const struct fresh_key *at = &set->slot[i];
+        if (at->key && at->is && strncmp(at->key, "dropped ", 8) == 0 &&
+            memmem(text, len, at->key + 8, strlen(at->key + 8)))
+            return true;
+    }
+    return false;
+}
+
+bool subject_dropped(const struct fresh *fresh, const char *list)
+{
+    while (fresh && *list) {
+        const char *end = strstr(list, ", ");
+        size_t len = end ? (size_t)(end - list) : strlen(list);
+        if (!dropped_in(&fresh->made, list, len))
+            return false;
+        list += len + (end ? 2 : 0);
+    }
+    return fresh != NULL;
+}
+
 /* ---- what a statement makes ---- */
 
 struct maker {
@@ -292,6 +317,83 @@ static bool fills_itself(const struct subject *s)
            strstr(s->type, "serial");
 }
 
+/* ---- CHECK (c IS NOT NULL) ---- */
+
+static bool is_kept(const char *key)
+{
+    return strncmp(key, "present ", 8) == 0 ||
+           strncmp(key, "nearly ", 7) == 0 ||
+           strncmp(key, "validated ", 10) == 0 || strncmp(key, "says ", 5) == 0;
+}
+
+void subject_carry(struct arena *a, const struct fresh *from, struct fresh *to)
+{
+    for (size_t i = 0; i < from->made.cap; i++) {
+        const struct fresh_key *at = &from->made.slot[i];
+        if (at->key && at->is && is_kept(at->key))
+            set_put(a, &to->made, at->key, true);
+    }
+}
+
+/* Of one condition, or of several that must all hold. */
+static void make_present(struct maker *m, const struct subject *s,
+                         const struct node *test)
+{
+    bool later = node_bool(s->constraint, "skip_validation");
+    const char *column;
+
+    if (node_is(test, "BoolExpr") &&
+        strcmp(node_enum(test, "boolop"), "AND_EXPR") == 0)
+        for (size_t i = 0; i < node_count(test, "args"); i++)
+            make_present(m, s, node_item(test, "args", i));
+    if (!node_is(test, "NullTest") ||
+        strcmp(node_enum(test, "nulltesttype"), "IS_NOT_NULL") != 0 ||
+        !node_is(node_get(test, "arg"), "ColumnRef"))
+        return;
+    column =
+        subject_quoted(m->a, subject_last(node_get(test, "arg"), "fields"));
+    make(m, later ? "nearly" : "present",
+         arena_printf(m->a, "%s.%s", s->table, column));
+    make(m, "says", arena_printf(m->a, "%s.%s %s", s->table, s->name, column));
+}
+
+/* What the constraint says of columns holds from now on, or no more. The keys
+ * are taken first: making others may move them. */
+static void settle(struct maker *m, const struct subject *s, bool holds)
+{
+    const char *says = arena_printf(m->a, "says %s.%s ", s->table, s->name);
+    const char **columns = arena_array(m->a, m->set->n + 1, sizeof *columns);
+    size_t len = strlen(says), n = 0;
+
+    for (size_t i = 0; i < m->set->cap; i++) {
+        const struct fresh_key *at = &m->set->slot[i];
+        if (at->key && at->is && strncmp(at->key, says, len) == 0)
+            columns[n++] = arena_printf(m->a, "%s.%s", s->table, at->key + len);
+    }
+    for (size_t i = 0; i < n; i++)
+        if (holds) {
+            make(m, "present", columns[i]);
+        } else {
+            forget(m, "present", columns[i]);
+            forget(m, "nearly", columns[i]);
+        }
+}
+
+static void make_constraint(struct maker *m, const struct subject *s)
+{
+    const char *sub = node_enum(s->cmd, "subtype");
+
+    if (strcmp(sub, "AT_AddConstraint") == 0 &&
+        strcmp(node_enum(s->constraint, "contype"), "CONSTR_CHECK") == 0) {
+        make_present(m, s, node_get(s->constraint, "raw_expr"));
+    } else if (strcmp(sub, "AT_ValidateConstraint") == 0) {
+        make(m, "validated", arena_printf(m->a, "%s.%s", s->table, s->name));
+        settle(m, s, true);
+    } else if (strcmp(sub, "AT_DropConstraint") == 0) {
+        settle(m, s, false);
+    }
+}
+
 static void make_column(struct maker *m, const struct subject *s)
 {
     const char *sub = node_enum(s->cmd, "subtype");
@@ -322,9 +424,13 @@ static void make_parts(const struct subject *s, void *arg)
 {
     struct maker *m = arg;
 
-    if (s->cmd)
+    if (s->cmd) {
         make_column(m, s);
-    else if (node_is(s->stmt, "GrantStmt") && node_bool(s->stmt, "is_grant"))
+        make_constraint(m, s);
+    }
+    if (node_is(s->stmt, "DropStmt"))
+        make(m, "dropped", text_bare(m->a, s->name));
+    if (node_is(s->stmt, "GrantStmt") && node_bool(s->stmt, "is_grant"))
         make_rights(m, s);
 }
 

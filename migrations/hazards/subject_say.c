@@ -4,98 +4,12 @@
 #include <string.h>
 
 #include "migrations/hazards/subject.h"
+#include "migrations/hazards/subject_text.h"
 #include "migrations/server/catalog.h"
 #include "migrations/text/lexer.h"
 #include "runner/base/buf.h"
 
-/* ---- parts of the statement's text ---- */
-
-/* Words that end a DEFAULT, CHECK or REFERENCES of a column. */
-static const char constraint_words[] =
-    "check constraint default generated not null primary references unique "
-    "collate";
-
-static const char *small(const char *text, size_t len, char out[24])
-{
-    size_t i = 0;
-
-    for (; i < len && i < 23; i++)
-        out[i] = (char)tolower((unsigned char)text[i]);
-    out[i] = '\0';
-    return out;
-}
-
-/* From after the first `word` of the clause that stands outside of
- * parentheses (with it, where with says so) to the next constraint. SET NULL
- * and SET DEFAULT belong to a REFERENCES. */
-static const char *part(struct arena *a, const char *text, const char *word,
-                        bool with)
-{
-    const char *from = NULL, *at = text;
-    char here[24], before[24] = "";
-    int depth = 0;
-
-    for (; *at; at += lexer_token(at).len) {
-        struct token t = lexer_token(at);
-        if (t.kind == TOKEN_SYMBOL)
-            depth += (*at == '(' || *at == '[') - (*at == ')' || *at == ']');
-        if (t.kind != TOKEN_WORD || depth)
-            continue;
-        small(at, t.len, here);
-        if (!from && strcmp(here, word) == 0)
-            from = with ? at : at + t.len;
-        else if (from && strcmp(before, "set") != 0 &&
-                 subject_word_in(here, constraint_words))
-            break;
-        memcpy(before, here, sizeof before);
-    }
-    if (!from)
-        return "...";
-    from += lexer_skip(from);
-    return arena_strndup(a, from, lexer_trim(from, (size_t)(at - from)));
-}
-
-/* The statement with a word put in after the first of those words. */
-static char *with_word(struct arena *a, const char *text, const char *after,
-                       const char *word)
-{
-    struct buf b;
-    char here[24];
-    bool done = false;
-
-    buf_init(&b);
-    while (*text) {
-        struct token t = lexer_token(text);
-        buf_add(&b, text, t.len);
-        if (!done && t.kind == TOKEN_WORD &&
-            subject_word_in(small(text, t.len, here), after)) {
-            buf_printf(&b, " %s", word);
-            done = true;
-        }
-        text += t.len;
-    }
-    return buf_into(&b, a);
-}
-
 /* ---- names made of the statement's ---- */
-
-/* The last part of a name, without its quotes. */
-static char *bare(struct arena *a, const char *name)
-{
-    const char *from = name;
-    struct buf b;
-
-    buf_init(&b);
-    for (const char *p = name; *p; p += lexer_token(p).len)
-        if (*p == '.')
-            from = p + 1;
-    for (bool in = *from == '"'; *from; from++)
-        if (in && *from == '"' && from[1] == '"')
-            buf_char(&b, *from++);
-        else if (!in || *from != '"')
-            buf_char(&b, *from);
-    return buf_into(&b, a);
-}
 
 /* PostgreSQL's names for constraints that have none. */
 static const char *constraint_name(struct arena *a, const struct subject *s)
@@ -121,24 +35,79 @@ static const char *constraint_name(struct arena *a, const struct subject *s)
                     ? node_str(node_item(s->constraint, kinds[i].columns, 0),
                                "sval")
                     : "";
-        return subject_quoted(a, arena_printf(a, "%s%s%s_%s", bare(a, s->table),
-                                              *first ? "_" : "", first,
-                                              kinds[i].suffix));
+        return subject_quoted(
+            a, arena_printf(a, "%s%s%s_%s", text_bare(a, s->table),
+                            *first ? "_" : "", first, kinds[i].suffix));
     }
     return "NAME";
 }
 
-static const char *columns(struct arena *a, const struct subject *s)
+static const char *columns(struct arena *a, const struct subject *s,
+                           const char *field)
 {
     struct buf b;
 
     buf_init(&b);
-    for (size_t i = 0; i < node_count(s->constraint, "keys"); i++)
+    for (size_t i = 0; i < node_count(s->constraint, field); i++)
         buf_printf(
             &b, "%s%s", i ? ", " : "",
             subject_quoted(
-                a, node_str(node_item(s->constraint, "keys", i), "sval")));
+                a, node_str(node_item(s->constraint, field, i), "sval")));
     return buf_into(&b, a);
+}
+
+/* The template for each column of a key: %s is the table, the bare table and
+ * column, the column. */
+static const char *each_key(struct arena *a, const struct subject *s, bool add)
+{
+    struct buf b;
+
+    buf_init(&b);
+    for (size_t i = 0; i < node_count(s->constraint, "keys"); i++) {
+        const char *raw = node_str(node_item(s->constraint, "keys", i), "sval");
+        const char *column = subject_quoted(a, raw);
+        const char *own = subject_quoted(
+            a, arena_printf(a, "%s_%s_present", text_bare(a, s->table), raw));
+        if (add)
+            buf_printf(&b,
+                       "ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s IS NOT "
+                       "NULL) NOT VALID;\n",
+                       s->table, own, column);
+        else
+            buf_printf(&b,
+                       "ALTER TABLE %s VALIDATE CONSTRAINT %s;\n"
+                       "ALTER TABLE %s ALTER COLUMN %s SET NOT NULL;\n"
+                       "ALTER TABLE %s DROP CONSTRAINT %s;\n",
+                       s->table, own, s->table, column, s->table, own);
+    }
+    return buf_into(&b, a);
+}
+
+static const char *say_each_check(struct arena *a, const struct subject *s)
+{
+    return each_key(a, s, true);
+}
+
+static const char *say_each_present(struct arena *a, const struct subject *s)
+{
+    return each_key(a, s, false);
+}
+
+static const char *say_including(struct arena *a, const struct subject *s)
+{
+    const char *list = columns(a, s, "including");
+
+    return *list ? arena_printf(a, " INCLUDE (%s)", list) : "";
+}
+
+static const char *say_deferrable(struct arena *a, const struct subject *s)
+{
+    (void)a;
+    if (!node_bool(s->constraint, "deferrable"))
+        return "";
+    return node_bool(s->constraint, "initdeferred")
+               ? " DEFERRABLE INITIALLY DEFERRED"
+               : " DEFERRABLE";
 }
 
 /* ---- the marks ---- */
@@ -186,13 +155,49 @@ static const char *say_statement(struct arena *a, const struct subject *s)
 
 static const char *say_concurrently(struct arena *a, const struct subject *s)
 {
-    return with_word(a, s->text, "index table view schema database",
-                     "CONCURRENTLY");
+    const char *word = "CONCURRENTLY", *column;
+
+    /* an index has to have a name: after a crash it is looked for */
+    if (node_is(s->stmt, "IndexStmt") && !*s->name) {
+        column = node_str(node_item(s->stmt, "index_params", 0), "name");
+        word = arena_printf(
+            a, "CONCURRENTLY %s",
+            subject_quoted(a,
+                           arena_printf(a, "%s_%s_idx", text_bare(a, s->table),
+                                        *column ? column : "expr")));
+    }
+    return text_with_word(a, s->text, "index table view schema database", word);
 }
 
 static const char *say_only(struct arena *a, const struct subject *s)
 {
-    return with_word(a, s->text, "on", "ONLY");
+    return text_with_word(a, s->text, "on", "ONLY");
+}
+
+static const struct catalog_relation *known(const struct subject *s)
+{
+    return s->catalog && *s->table ? catalog_relation(s->catalog, s->table)
+                                   : NULL;
+}
+
+static const char *say_key(struct arena *a, const struct subject *s)
+{
+    const struct catalog_relation *r = known(s);
+
+    (void)a;
+    return r && r->key ? r->key : "KEY";
+}
+
+static const char *say_bounded(struct arena *a, const struct subject *s)
+{
+    const struct node *target = node_get(s->stmt, "relation");
+    const struct node *alias = node_get(target, "alias");
+    const char *by =
+        alias ? node_str(alias, "aliasname") : node_str(target, "relname");
+
+    return text_bounded(
+        a, s->text,
+        arena_printf(a, "%s.%s", subject_quoted(a, by), say_key(a, s)));
 }
 
 static const char *say_clause(struct arena *a, const struct subject *s)
@@ -214,22 +219,22 @@ static const char *say_named(struct arena *a, const struct subject *s)
 
 static const char *say_default(struct arena *a, const struct subject *s)
 {
-    return part(a, s->clause, "default", false);
+    return text_part(a, s->clause, "default", false);
 }
 
 static const char *say_check(struct arena *a, const struct subject *s)
 {
-    return part(a, s->clause, "check", true);
+    return text_part(a, s->clause, "check", true);
 }
 
 static const char *say_references(struct arena *a, const struct subject *s)
 {
-    return part(a, s->clause, "references", true);
+    return text_part(a, s->clause, "references", true);
 }
 
 static const char *say_generated(struct arena *a, const struct subject *s)
 {
-    const char *from = part(a, s->clause, "as", false), *at = from;
+    const char *from = text_part(a, s->clause, "as", false), *at = from;
     int depth = 0;
 
     for (; *at; at += lexer_token(at).len) {
@@ -242,7 +247,7 @@ static const char *say_generated(struct arena *a, const struct subject *s)
 
 static const char *say_columns(struct arena *a, const struct subject *s)
 {
-    return columns(a, s);
+    return columns(a, s, "keys");
 }
 
 static const char *say_keykind(struct arena *a, const struct subject *s)
@@ -257,7 +262,8 @@ static const char *say_constraint(struct arena *a, const struct subject *s)
 {
     const char *name = node_str(node_get(s->stmt, "def"), "conname");
 
-    return *name ? subject_quoted(a, name) : "NAME";
+    return subject_quoted(
+        a, *name ? name : arena_printf(a, "%s_check", text_bare(a, s->name)));
 }
 
 struct reference {
@@ -307,7 +313,7 @@ static const char *say_bound(struct arena *a, const struct subject *s)
 
     for (; *at; at += lexer_token(at).len)
         if (lexer_token(at).kind == TOKEN_WORD &&
-            subject_word_in(small(at, lexer_token(at).len, here),
+            subject_word_in(text_small(at, lexer_token(at).len, here),
                             "for default"))
             return arena_strdup(a, at);
     return "FOR VALUES ...";
@@ -325,21 +331,34 @@ static const char *say_new(struct arena *a, const struct subject *s)
 static const char *say_moved(struct arena *a, const struct subject *s)
 {
     return arena_printf(a, "%s.%s", say_new(a, s),
-                        subject_quoted(a, bare(a, s->table)));
+                        subject_quoted(a, text_bare(a, s->table)));
 }
 
-static const struct catalog_relation *known(const struct subject *s)
-{
-    return s->catalog && *s->table ? catalog_relation(s->catalog, s->table)
-                                   : NULL;
-}
-
-static const char *say_key(struct arena *a, const struct subject *s)
+/* For each partition that holds rows, or one that stands for all. */
+static const char *leaves(struct arena *a, const struct subject *s,
+                          const char *command)
 {
     const struct catalog_relation *r = known(s);
+    struct buf b;
 
-    (void)a;
-    return r && r->key ? r->key : "KEY";
+    buf_init(&b);
+    for (size_t i = 0; r && i < r->n_below; i++)
+        if (r->below[i].kind != 'p')
+            buf_printf(&b, "ALTER TABLE %s %s;\n", r->below[i].name, command);
+    if (!b.len)
+        buf_printf(&b, "ALTER TABLE PARTITION %s;\n", command);
+    return buf_into(&b, a);
+}
+
+static const char *say_leaves_add(struct arena *a, const struct subject *s)
+{
+    return leaves(a, s, arena_printf(a, "%s NOT VALID", say_named(a, s)));
+}
+
+static const char *say_leaves_validate(struct arena *a, const struct subject *s)
+{
+    return leaves(a, s,
+                  arena_printf(a, "VALIDATE CONSTRAINT %s", say_name(a, s)));
 }
 
 static const char *say_indexes(struct arena *a, const struct subject *s)
@@ -394,6 +413,13 @@ static const struct {
     {"statement", say_statement},
     {"concurrently", say_concurrently},
     {"only", say_only},
+    {"bounded", say_bounded},
+    {"leaves:add", say_leaves_add},
+    {"leaves:validate", say_leaves_validate},
+    {"each:check", say_each_check},
+    {"each:present", say_each_present},
+    {"including", say_including},
+    {"deferrable", say_deferrable},
     {"clause", say_clause},
     {"named", say_named},
     {"default", say_default},
@@ -420,7 +446,7 @@ static const struct {
 static const char *made_name(struct arena *a, const struct subject *s,
                              const char *mark)
 {
-    const char *name = bare(a, say_name(a, s));
+    const char *name = text_bare(a, say_name(a, s));
     bool whole = !s->cmd || strcmp(mark, "own:new") == 0 ||
                  (!s->column && !*node_str(s->cmd, "name"));
 
@@ -430,9 +456,9 @@ static const char *made_name(struct arena *a, const struct subject *s,
         return NULL;
     if (whole)
         return subject_quoted(
-            a, arena_printf(a, "%s_%s", bare(a, s->table), mark + 4));
+            a, arena_printf(a, "%s_%s", text_bare(a, s->table), mark + 4));
     return subject_quoted(
-        a, arena_printf(a, "%s_%s_%s", bare(a, s->table), name, mark + 4));
+        a, arena_printf(a, "%s_%s_%s", text_bare(a, s->table), name, mark + 4));
 }
 
 static const char *fill(struct arena *a, const struct subject *s,

@@ -20,6 +20,7 @@ struct linter {
     const struct sql_how *how; /* the part in hand is to be read */
     bool together;             /* the file is one transaction */
     bool survive;              /* the old code must live through it */
+    bool down;                 /* it is the way back */
     struct finding *list;
     size_t n, cap;
     struct fresh fresh;
@@ -121,6 +122,8 @@ static const char *worst_of(struct linter *l, const struct hazard *h,
 {
     bool worst = h->worst, known = hazards_relation(s);
 
+    if (h->unsure)
+        return "only a rehearsal tells";
     for (size_t i = 0; i < t->n; i++)
         worst |= !t->list[i].named;
     if (!l->run->catalog)
@@ -175,7 +178,8 @@ static void weigh(struct linter *l, const struct hazard *h,
     take_touches(f, h, s, &t);
     f->worst = worst_of(l, h, s, &t);
     f->what = subject_say(l->a, s, h->what);
-    f->safer = h->safer ? subject_say(l->a, s, h->safer) : NULL;
+    if (h->safer && !s->inner)
+        f->safer = subject_say(l->a, s, h->safer);
     judge(l, f, h, s);
     allow(l, f);
 }
@@ -211,8 +215,7 @@ static bool is_slow(const struct linter *l, size_t from)
     for (size_t i = from; i < l->n; i++)
         if (l->list[i].rewrites || l->list[i].scans)
             return true;
-    return node_is(l->stmt, "UpdateStmt") || node_is(l->stmt, "DeleteStmt") ||
-           node_is(l->stmt, "InsertStmt");
+    return node_is(l->stmt, "UpdateStmt") || node_is(l->stmt, "DeleteStmt");
 }
 
 /* Locks are held to the end: what is slow after one makes all wait. */
@@ -326,7 +329,8 @@ static void lint_statement(struct linter *l, const struct split_piece *p)
         weigh_held(l, from);
     if (p->tree) {
         subject_remember(l->scratch, p->tree, &l->fresh);
-        subject_remember(l->a, p->tree, &l->run->earlier);
+        if (!l->down)
+            subject_remember(l->a, p->tree, &l->run->earlier);
     }
     l->from = p->at.end;
 }
@@ -440,6 +444,9 @@ static void lint_part(struct linter *l, const struct lint_part *part)
 
     l->how = &part->file.how;
     l->fresh = (struct fresh){0};
+    l->down = part->down;
+    if (!l->down)
+        subject_carry(l->scratch, &l->run->earlier, &l->fresh);
     l->from = 0;
     l->held_line = 0;
     l->text = split_normalise(l->scratch, &part->file, &e);

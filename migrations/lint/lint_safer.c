@@ -13,7 +13,7 @@ static void advise(const struct subject *s, void *arg)
 
     for (const struct hazard *h = NULL;
          !advice->safer && (h = hazards_next(s, h));)
-        if (h->safer && h->level != HAZARD_NOTE)
+        if (h->safer && h->level != HAZARD_NOTE && !s->inner)
             advice->safer = subject_say(advice->a, s, h->safer);
 }
 

@@ -3,11 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is done, apart from to whom. */
-struct deed {
-    enum lock_mode lock;
-    bool rewrites, scans;
-};
+#include "migrations/lint/lint_touch_intern.h"
 
 static struct finding_touch *put(struct touches *t, const char *relation,
                                  struct deed d)
@@ -36,8 +32,8 @@ static struct finding_touch *put(struct touches *t, const char *relation,
 }
 
 /* Partitioned tables and views hold nothing to read. */
-static void put_part(struct touches *t, const struct catalog_part *p,
-                     struct deed d)
+void touches_put_part(struct touches *t, const struct catalog_part *p,
+                      struct deed d)
 {
     struct finding_touch *at;
 
@@ -48,16 +44,16 @@ static void put_part(struct touches *t, const struct catalog_part *p,
     at->rows = p->kind == 'i' ? -1 : p->rows;
 }
 
-static void put_parts(struct touches *t, const struct catalog_part *list,
-                      size_t n, struct deed d)
+void touches_put_parts(struct touches *t, const struct catalog_part *list,
+                       size_t n, struct deed d)
 {
     for (size_t i = 0; i < n; i++)
-        put_part(t, &list[i], d);
+        touches_put_part(t, &list[i], d);
 }
 
 /* Words for what only a catalog can name; %s in them is name. */
-static void put_words(struct touches *t, const char *words, const char *name,
-                      struct deed d)
+void touches_put_words(struct touches *t, const char *words, const char *name,
+                       struct deed d)
 {
     const char *mark = strstr(words, "%s");
 
@@ -68,8 +64,8 @@ static void put_words(struct touches *t, const char *words, const char *name,
         ->named = false;
 }
 
-static const struct catalog_relation *look_up(const struct subject *s,
-                                              const char *name)
+const struct catalog_relation *touches_known(const struct subject *s,
+                                             const char *name)
 {
     return s->catalog && *name ? catalog_relation(s->catalog, name) : NULL;
 }
@@ -79,7 +75,7 @@ static const struct catalog_relation *look_up(const struct subject *s,
 static void put_tree(struct touches *t, const struct subject *s,
                      const char *name, enum lock_mode below, struct deed d)
 {
-    const struct catalog_relation *r = look_up(s, name);
+    const struct catalog_relation *r = touches_known(s, name);
 
     if (subject_made(s->made, "relation", name))
         return;
@@ -87,225 +83,17 @@ static void put_tree(struct touches *t, const struct subject *s,
         put(t, name, d);
         return;
     }
-    put_part(t, &r->self, d);
+    touches_put_part(t, &r->self, d);
     if (below) {
         d.lock = below;
-        put_parts(t, r->below, r->n_below, d);
+        touches_put_parts(t, r->below, r->n_below, d);
     }
 }
 
-static void put_table(struct touches *t, const struct subject *s,
-                      const char *name, bool below, struct deed d)
+void touches_put_table(struct touches *t, const struct subject *s,
+                       const char *name, bool below, struct deed d)
 {
     put_tree(t, s, name, below ? d.lock : LOCK_NONE, d);
-}
-
-/* ---- others that the text names ---- */
-
-struct finder {
-    struct touches *t;
-    const struct subject *s;
-    struct deed deed;
-    const char *ctes; /* names of WITH, with blanks around */
-};
-
-static bool find_referenced(const struct node *n, void *arg)
-{
-    struct finder *f = arg;
-
-    if (node_is(n, "Constraint") && node_get(n, "pktable"))
-        put_table(f->t, f->s,
-                  subject_relation(f->t->arena, node_get(n, "pktable")), true,
-                  f->deed);
-    return true;
-}
-
-static bool find_ctes(const struct node *n, void *arg)
-{
-    struct finder *f = arg;
-
-    if (node_is(n, "CommonTableExpr"))
-        f->ctes =
-            arena_printf(f->t->arena, "%s%s ", f->ctes, node_str(n, "ctename"));
-    return true;
-}
-
-static bool find_source(const struct node *n, void *arg)
-{
-    struct finder *f = arg;
-
-    if (!node_is(n, "RangeVar") ||
-        (!*node_str(n, "schemaname") &&
-         subject_word_in(node_str(n, "relname"), f->ctes)))
-        return true;
-    put_table(f->t, f->s, subject_relation(f->t->arena, n), node_bool(n, "inh"),
-              f->deed);
-    return true;
-}
-
-static const struct node *query_of(const struct node *stmt)
-{
-    if (node_is(stmt, "InsertStmt"))
-        return node_get(stmt, "select_stmt");
-    if (node_is(stmt, "MergeStmt"))
-        return node_get(stmt, "source_relation");
-    return node_is(stmt, "CreateTableAsStmt") ? node_get(stmt, "query") : NULL;
-}
-
-static const char *partition_of(struct arena *a, const struct subject *s)
-{
-    const struct node *def = s->cmd ? node_get(s->cmd, "def") : NULL;
-
-    if (node_is(def, "PartitionCmd"))
-        return subject_relation(a, node_get(def, "name"));
-    return node_is(def, "RangeVar") ? subject_relation(a, def) : "";
-}
-
-static void put_parents(struct finder *f)
-{
-    const struct node *stmt = f->s->stmt;
-    const char *other = partition_of(f->t->arena, f->s);
-
-    if (*other) /* INHERIT */
-        put_table(f->t, f->s, other, false, f->deed);
-    if (!node_is(stmt, "CreateStmt"))
-        return;
-    for (size_t i = 0; i < node_count(stmt, "inh_relations"); i++)
-        put_table(
-            f->t, f->s,
-            subject_relation(f->t->arena, node_item(stmt, "inh_relations", i)),
-            false, f->deed);
-}
-
-/* The partitioned table whose default partition is meant. */
-static const char *partitioned(struct finder *f)
-{
-    if (node_is(f->s->stmt, "CreateStmt"))
-        return subject_relation(f->t->arena,
-                                node_item(f->s->stmt, "inh_relations", 0));
-    return f->s->table;
-}
-
-/* ---- others that the catalog names ---- */
-
-static void put_fallback(struct finder *f)
-{
-    const char *table = partitioned(f);
-    const struct catalog_relation *r = look_up(f->s, table);
-
-    if (subject_made(f->s->made, "relation", table))
-        return;
-    if (!r)
-        put_words(f->t, "the default partition of %s, if there is one", table,
-                  f->deed);
-    else if (r->fallback)
-        put_part(f->t, r->fallback, f->deed);
-}
-
-/* out 1: its own foreign keys, 0: those that point at it, -1: both. */
-static void put_keys(struct finder *f, int out, const char *name,
-                     const char *words)
-{
-    const struct catalog_relation *r = look_up(f->s, f->s->table);
-
-    if (!r) {
-        put_words(f->t, words, name ? name : f->s->table, f->deed);
-        return;
-    }
-    for (size_t i = 0; i < r->n_keys; i++) {
-        const struct catalog_key *k = &r->keys[i];
-        if ((out >= 0 && k->outward != (out == 1)) ||
-            (name && strcmp(subject_quoted(f->t->arena, k->name), name) != 0))
-            continue;
-        if (k->other.oid != r->self.oid)
-            put_part(f->t, &k->other, f->deed);
-    }
-}
-
-static void put_indexes(struct finder *f)
-{
-    const struct catalog_relation *r = look_up(f->s, f->s->table);
-
-    if (r)
-        put_parts(f->t, r->indexes, r->n_indexes, f->deed);
-    else
-        put_words(f->t, "the indexes of %s", f->s->table, f->deed);
-}
-
-static void put_indexed(struct finder *f)
-{
-    const char *index = *f->s->table ? f->s->table : f->s->name;
-    const struct catalog_part *p =
-        f->s->catalog ? catalog_indexed(f->s->catalog, index) : NULL;
-
-    if (p)
-        put_table(f->t, f->s, p->name, p->kind == 'p', f->deed);
-    else
-        put_words(f->t, "the table of index %s", index, f->deed);
-}
-
-static void put_list(struct finder *f, const char *name, const char *words,
-                     const struct catalog_part *(*ask)(struct catalog *,
-                                                       const char *, size_t *))
-{
-    const struct catalog_part *list;
-    size_t n = 0;
-
-    if (!f->s->catalog) {
-        put_words(f->t, words, name, f->deed);
-        return;
-    }
-    list = ask(f->s->catalog, name, &n);
-    put_parts(f->t, list, n, f->deed);
-}
-
-static void put_also(struct finder *f, enum whose whose)
-{
-    const struct subject *s = f->s;
-
-    switch (whose) {
-    case WHOSE_NOBODYS:
-        break;
-    case WHOSE_REFERENCED:
-        node_walk(s->cmd ? s->cmd : s->stmt, find_referenced, f);
-        break;
-    case WHOSE_PARTITION:
-        put_table(f->t, s, partition_of(f->t->arena, s), true, f->deed);
-        break;
-    case WHOSE_PARENT:
-        put_parents(f);
-        break;
-    case WHOSE_SOURCES:
-        node_walk(query_of(s->stmt), find_ctes, f);
-        node_walk(query_of(s->stmt), find_source, f);
-        break;
-    case WHOSE_KEYS:
-        put_keys(f, -1, NULL, "tables that a foreign key ties to %s");
-        break;
-    case WHOSE_REFERRING:
-        put_keys(f, 0, NULL, "tables with a foreign key to %s");
-        break;
-    case WHOSE_CONSTRAINT:
-        put_keys(f, 1, s->name,
-                 "the table that %s references, if it is a foreign key");
-        break;
-    case WHOSE_DEFAULT:
-        put_fallback(f);
-        break;
-    case WHOSE_INDEXES:
-        put_indexes(f);
-        break;
-    case WHOSE_INDEXED:
-        put_indexed(f);
-        break;
-    case WHOSE_QUERIED:
-        put_list(f, s->table, "what %s reads", catalog_queried);
-        break;
-    case WHOSE_USERS:
-        put_list(f, s->name, "tables with a column of domain %s",
-                 catalog_users);
-        break;
-    }
 }
 
 /* ---- all of them ---- */
@@ -315,7 +103,9 @@ static bool reaches_below(const struct subject *s, const struct hazard *h)
 {
     const struct node *r = NULL;
 
-    if (h->alone)
+    const struct catalog_relation *known = touches_known(s, s->table);
+
+    if (h->alone || (h->parts && known && known->self.kind != 'p'))
         return false;
     if (node_is(s->stmt, "AlterTableStmt") || node_is(s->stmt, "UpdateStmt") ||
         node_is(s->stmt, "DeleteStmt") || node_is(s->stmt, "IndexStmt"))
@@ -352,8 +142,11 @@ void touches_of(struct touches *out, struct arena *a, const struct subject *s,
     for (size_t i = 0; i < ALSO_MAX; i++) {
         const struct also *also = &h->also[i];
         struct finder f = {
-            out, s, {also->lock, also->rewrites, also->scans}, ""};
-        put_also(&f, also->whose);
+            out,
+            s,
+            {also->lock ? also->lock : own.lock, also->rewrites, also->scans},
+            ""};
+        touches_put_also(&f, also->whose);
     }
     if (out->n)
         qsort(out->list, out->n, sizeof *out->list, by_strength);

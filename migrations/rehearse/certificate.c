@@ -158,7 +158,8 @@ static struct json *migration_json(const struct rehearsed *m,
     json_set_int(o, "down_likely_ms", m->down_likely);
     json_set_int(o, "down_high_ms", m->down_high);
     json_set_int(o, "temp_bytes", m->temp_bytes);
-    batches_to_json(o, m->batches);
+    batches_to_json(o, "batches", m->batches);
+    batches_to_json(o, "down_batches", m->down_batches);
     json_set_bool(o, "has_down", m->has_down);
     json_set_bool(o, "down_ok", m->down_ok);
     set_text(o, "differs", m->differs);
@@ -180,6 +181,7 @@ static struct json *whole_json(const struct rehearsal *r, enum detail detail)
     json_set_str(o, "migrations_digest", r->digest);
     json_set_int(o, "at", r->at);
     json_set_str(o, "clone", r->clone ? r->clone : "");
+    json_set_int(o, "clone_ms", r->clone_ms);
     json_set_int(o, "clone_share_per_mille", per_mille(r->clone_share));
     json_set_bool(o, "schema_only", r->schema_only);
     set_range(o, r->low, r->likely, r->high);
@@ -362,7 +364,8 @@ static struct rehearsed *migrations_of(struct arena *a, const struct json *list,
             .down_likely = json_int(o, "down_likely_ms", -1),
             .down_high = json_int(o, "down_high_ms", -1),
             .temp_bytes = json_int(o, "temp_bytes", -1),
-            .batches = batches_from_json(a, o),
+            .batches = batches_from_json(a, o, "batches"),
+            .down_batches = batches_from_json(a, o, "down_batches"),
             .has_down = json_bool(o, "has_down", false),
             .down_ok = json_bool(o, "down_ok", false),
             .differs = text_of(a, o, "differs"),
@@ -406,6 +409,7 @@ bool rehearsal_from_json(struct rehearsal *out, struct arena *a,
     memcpy(out->digest, digest, HASH_HEX);
     out->at = json_int(j, "at", 0);
     out->clone = text_or_empty(a, j, "clone");
+    out->clone_ms = json_int(j, "clone_ms", 0);
     out->clone_share = share_of(j, "clone_share_per_mille");
     out->schema_only = json_bool(j, "schema_only", false);
     out->low = json_int(j, "low_ms", 0);

@@ -11,6 +11,9 @@
 #define NAME_LIMIT 63 /* NAMEDATALEN - 1 */
 #define PREFIX     "tidegate_"
 #define LIVE_MS    1000
+/* An ETA is told after so long, and once 1/N is there. */
+#define ETA_FROM_MS 3000
+#define ETA_SHARE   50
 
 /* How a clone says that it is one, although it is a physical copy. */
 #define CLONE_CLUSTER_NAME "tidegate-clone"
@@ -66,6 +69,37 @@ bool clone_judge(struct arena *a, const struct pg_identity *target,
         e);
 }
 
+/* ---- how far it is ---- */
+
+/* ", about 3 min left", once there is enough to tell. */
+static const char *left(struct arena *a, int64_t done, int64_t total,
+                        int64_t elapsed)
+{
+    char text[32];
+
+    if (elapsed < ETA_FROM_MS || done * ETA_SHARE < total)
+        return "";
+    if (done >= total) /* indexes of a bloated source are smaller, say */
+        return ", nearly done";
+    duration_text(elapsed * (total - done) / done, text, sizeof text);
+    return arena_printf(a, ", about %s left", text);
+}
+
+void clone_say_copied(struct clone *c, int64_t done, int64_t total,
+                      int64_t elapsed_ms)
+{
+    char some[32], all[32], text[32];
+    struct arena scratch;
+
+    arena_init(&scratch);
+    progress_live(c->progress, c->name, 0, 0, "copied %s of %s, %s%s",
+                  bytes_text(done, some, sizeof some),
+                  bytes_text(total, all, sizeof all),
+                  duration_text(elapsed_ms, text, sizeof text),
+                  left(&scratch, done, total, elapsed_ms));
+    arena_release(&scratch);
+}
+
 /* ---- the server ---- */
 
 bool clone_stopped(const struct clone *c, struct err *e)
@@ -78,12 +112,11 @@ bool clone_stopped(const struct clone *c, struct err *e)
     return true;
 }
 
-bool clone_server_run(struct clone *c, const char *sql, const char *live,
-                      struct err *e)
+bool clone_server_run(struct clone *c, const char *sql,
+                      const struct clone_live *live, struct err *e)
 {
     int64_t since = clock_mono(), next = since + LIVE_MS;
     struct pg_result ignored;
-    char text[32];
 
     if (clone_stopped(c, e) || !pg_send_run(c->server, sql, e))
         return false;
@@ -96,9 +129,7 @@ bool clone_server_run(struct clone *c, const char *sql, const char *live,
             continue;
         next = clock_mono() + LIVE_MS;
         if (live)
-            progress_live(
-                c->progress, c->name, 0, 0, "%s, %s", live,
-                duration_text(clock_mono() - since, text, sizeof text));
+            live->show(c, live->arg, clock_mono() - since);
     }
     if (pg_take(c->server, c->arena, &ignored, e))
         return true;
@@ -131,8 +162,8 @@ static bool hold_name(struct clone *c, struct err *e)
     return err_fix(e, "wait until it has ended");
 }
 
-bool clone_database_create(struct clone *c, const char *words, const char *live,
-                           struct err *e)
+bool clone_database_create(struct clone *c, const char *words,
+                           const struct clone_live *live, struct err *e)
 {
     char *name = pg_identifier(c->server, c->arena, c->name), at[21];
     const char *mark;
@@ -277,8 +308,12 @@ bool clone_open(struct clone *c, struct err *e)
         return false;
     }
     c->begun = true;
-    if (c->provider->create(c, e))
+    int64_t since = clock_mono();
+
+    if (c->provider->create(c, e)) {
+        c->ms = clock_mono() - since;
         return true;
+    }
     if (!clone_close(c, &second))
         progress_warn(c->progress, c->name, "%s: %s", second.what, second.why);
     return false;
@@ -299,6 +334,8 @@ bool clone_close(struct clone *c, struct err *e)
 static bool as_is_create(struct clone *c, struct err *e)
 {
     (void)e;
+    progress_stage(c->progress, "taking the database of [rehearsal] server as "
+                                "it is");
     c->conninfo = c->settings->server;
     c->label = "existing";
     return true;

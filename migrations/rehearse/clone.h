@@ -56,6 +56,7 @@ struct clone {
     const char *label;      /* what it is, for people */
     struct clone_note note; /* of what a command makes */
     int stops;              /* loop_stops when the rehearsal began */
+    int64_t ms;             /* what making it took */
     bool begun;             /* create was called */
     bool made;              /* the database of that name is ours to drop */
 };
@@ -92,14 +93,22 @@ bool clone_commands_left(struct arena *a, const char *notes,
 bool clone_commands_sweep(struct loop *l, struct arena *a, const char *notes,
                           const char ***swept, size_t *n, struct err *e);
 
+/* What to show each second while the server works; it may run the loop. */
+struct clone_live {
+    void (*show)(struct clone *c, void *arg, int64_t elapsed_ms);
+    void *arg;
+};
 /* For providers. One command on the server, cancelled by a stop signal
- * (ERR_INTERRUPTED). live: what to show while it runs, or NULL. */
-bool clone_server_run(struct clone *c, const char *sql, const char *live,
-                      struct err *e);
+ * (ERR_INTERRUPTED). live NULL: nothing is shown. */
+bool clone_server_run(struct clone *c, const char *sql,
+                      const struct clone_live *live, struct err *e);
 /* Creates tidegate_<run> with these words after its name (TEMPLATE ...), and
  * marks it. */
-bool clone_database_create(struct clone *c, const char *words, const char *live,
-                           struct err *e);
+bool clone_database_create(struct clone *c, const char *words,
+                           const struct clone_live *live, struct err *e);
+/* "copied 1.2 GB of 4 GB, 12 s, about 28 s left". */
+void clone_say_copied(struct clone *c, int64_t done, int64_t total,
+                      int64_t elapsed_ms);
 bool clone_database_drop(struct clone *c, struct err *e);
 bool clone_stopped(const struct clone *c, struct err *e);
 bool clone_drop(struct pg *server, struct arena *a, const char *name,

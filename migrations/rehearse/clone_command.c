@@ -59,7 +59,52 @@ static bool is_done(void *child)
     return child_done(child);
 }
 
-/* Runs `create`, its process written down; how long it takes nobody knows. */
+/* What the command says on stderr, line by line, for those that want all. */
+static void say_lines(struct clone *c, const struct child *child, size_t *told)
+{
+    size_t len;
+    const char *said = child_said(child, &len), *end;
+
+    while (*told < len &&
+           ((end = memchr(said + *told, '\n', len - *told)) != NULL ||
+            child_done(child))) {
+        size_t line = end ? (size_t)(end - said) - *told : len - *told;
+        struct arena a;
+
+        arena_init(&a);
+        if (line > 0)
+            progress_detail(
+                c->progress, c->name, "%s",
+                escape(&a, redact(&a, arena_strndup(&a, said + *told, line))));
+        arena_release(&a);
+        *told += line + (end != NULL);
+    }
+}
+
+/* How far it is only the last such clone tells. */
+static void say_elapsed(struct clone *c, const char *program, int64_t elapsed)
+{
+    int64_t last = c->settings->clone_ms;
+    char text[32], was[32], left[32];
+
+    duration_text(elapsed, text, sizeof text);
+    duration_text(last, was, sizeof was);
+    duration_text(last - elapsed, left, sizeof left);
+    if (!last)
+        progress_live(c->progress, c->name, 0, 0,
+                      "%s create, %s; how long it takes is not known yet",
+                      program, text);
+    else if (elapsed < last)
+        progress_live(c->progress, c->name, 0, 0,
+                      "%s create, %s, about %s left (the last one took %s)",
+                      program, text, left, was);
+    else
+        progress_live(c->progress, c->name, 0, 0,
+                      "%s create, %s, longer than the last one (%s)", program,
+                      text, was);
+}
+
+/* Runs `create`, its process written down. */
 static bool run_create(struct clone *c, const char **answer, struct err *e)
 {
     const char **argv =
@@ -68,7 +113,7 @@ static bool run_create(struct clone *c, const char **answer, struct err *e)
     struct child *child =
         argv ? child_start(c->loop, c->arena, &spec, e) : NULL;
     int64_t since = clock_mono();
-    char text[32];
+    size_t told = 0;
 
     if (!child)
         return false;
@@ -76,13 +121,12 @@ static bool run_create(struct clone *c, const char **answer, struct err *e)
     failpoint("clone.command");
     while (!child_done(child) && !clone_stopped(c, e)) {
         loop_until(c->loop, is_done, child, clock_mono() + LIVE_MS);
+        say_lines(c, child, &told);
         if (!child_done(child))
-            progress_live(
-                c->progress, c->name, 0, 0, "%s create, %s",
-                escape(c->arena, argv[0]),
-                duration_text(clock_mono() - since, text, sizeof text));
+            say_elapsed(c, escape(c->arena, argv[0]), clock_mono() - since);
     }
     child_close(child); /* which ends it if it was stopped */
+    say_lines(c, child, &told);
     *answer = child_result(child)->out;
     return !clone_stopped(c, e) &&
            judge(c->arena, argv, "create", c->name, child_result(child), e);

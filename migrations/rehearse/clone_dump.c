@@ -12,9 +12,6 @@
 #include "runner/base/json.h"
 
 #define LIVE_MS 1000
-/* An ETA is told after so long, and once 1/N is there. */
-#define ETA_FROM_MS 3000
-#define ETA_SHARE   50
 
 /* What pg_dump and pg_restore are told, and about the two ends. */
 struct copy {
@@ -209,26 +206,12 @@ static bool both_done(void *arg)
     return child_done(copy->dump) && child_done(copy->restore);
 }
 
-/* ", about 3 min left", once there is enough to tell. */
-static const char *left(struct arena *a, int64_t done, int64_t total,
-                        int64_t elapsed)
-{
-    char text[32];
-
-    if (elapsed < ETA_FROM_MS || done * ETA_SHARE < total)
-        return "";
-    if (done >= total) /* indexes of a bloated source are smaller, say */
-        return ", nearly done";
-    duration_text(elapsed * (total - done) / done, text, sizeof text);
-    return arena_printf(a, ", about %s left", text);
-}
-
 static void say_size(struct copy *copy, int64_t since)
 {
     struct clone *c = copy->clone;
     struct pg_result got;
     struct err ignored;
-    char done[32], total[32], text[32];
+    char text[32];
     int64_t size = 0, elapsed = clock_mono() - since;
     struct arena scratch;
 
@@ -243,12 +226,7 @@ static void say_size(struct copy *copy, int64_t since)
         progress_live(c->progress, c->name, 0, 0, "copying the schema, %s",
                       duration_text(elapsed, text, sizeof text));
     else
-        progress_live(c->progress, c->name, size, copy->total,
-                      "copied %s of %s, %s%s",
-                      bytes_text(size, done, sizeof done),
-                      bytes_text(copy->total, total, sizeof total),
-                      duration_text(elapsed, text, sizeof text),
-                      left(&scratch, size, copy->total, elapsed));
+        clone_say_copied(c, size, copy->total, elapsed);
     arena_release(&scratch);
 }
 

@@ -22,6 +22,9 @@
     "pg_catalog.pg_stat_progress_create_index WHERE pid = %d AND relid <> 0 " \
     "UNION ALL SELECT relid, 'scan' FROM "                                    \
     "pg_catalog.pg_stat_progress_vacuum WHERE pid = %d AND relid <> 0"
+#define PHASE_SQL                           \
+    "SELECT relid, 'phase ' || phase FROM " \
+    "pg_catalog.pg_stat_progress_create_index WHERE pid = %d AND relid <> 0"
 #define CLUSTER_SQL                         \
     " UNION ALL SELECT relid, 'scan' FROM " \
     "pg_catalog.pg_stat_progress_cluster WHERE pid = %d AND relid <> 0"
@@ -46,6 +49,21 @@ bool observer_begin(struct observer *o, struct loop *l, struct arena *a,
                            .next = now,
                            .holding = true};
     return true;
+}
+
+void observer_begin_phases(struct observer *o, struct loop *l, struct arena *a,
+                           struct pg *watch, int backend)
+{
+    int64_t now = clock_mono();
+
+    *o = (struct observer){.loop = l,
+                           .watch = watch,
+                           .arena = a,
+                           .backend = backend,
+                           .began = now,
+                           .sampled = now,
+                           .next = now + DENSE_FOR_MS,
+                           .phases_only = true};
 }
 
 static void note(struct observer *o, uint32_t relation, const char *mode,
@@ -91,7 +109,7 @@ static void phase_begins(struct observer *o, const char *name, int64_t now)
             (struct traced_phase){.name = arena_strdup(o->arena, name)};
     }
     o->phase = name ? i : o->n_phases;
-    o->phase_since = now;
+    o->phase_since = o->phases_only && o->n_phases == 1 ? o->began : now;
 }
 
 static bool observer_take(struct observer *o, struct err *e)
@@ -141,7 +159,9 @@ static bool observer_ask(struct observer *o, struct err *e)
     arena_init(&scratch);
     sql = arena_printf(&scratch, SAMPLE_SQL, o->backend, o->backend, o->backend,
                        o->backend);
-    if (pg_server_version(o->watch) >= 120000)
+    if (o->phases_only)
+        sql = arena_printf(&scratch, PHASE_SQL, o->backend);
+    else if (pg_server_version(o->watch) >= 120000)
         sql = arena_printf(&scratch, "%s" CLUSTER_SQL, sql, o->backend);
     ok = pg_send(o->watch, sql, e);
     arena_release(&scratch);

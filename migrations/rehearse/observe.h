@@ -35,6 +35,7 @@ struct observer {
     int64_t sampled;
     bool asked;   /* a sample is on its way */
     bool holding; /* the old snapshot */
+    bool phases_only;
     struct observed *list;
     size_t n;
     struct traced_phase *phases; /* in the order they began */
@@ -45,6 +46,11 @@ struct observer {
 /* Watches backend from now on; send the statement right after. */
 bool observer_begin(struct observer *o, struct loop *l, struct arena *a,
                     struct pg *watch, int backend, struct err *e);
+/* The same of a statement inside a transaction, whose locks are read there:
+ * the phases of an index build alone, once it has lasted 200 ms; no snapshot
+ * is kept. Shorter ones cost nothing. */
+void observer_begin_phases(struct observer *o, struct loop *l, struct arena *a,
+                           struct pg *watch, int backend);
 /* Asks or takes a sample when it is time; when to be called again: o->next. */
 bool observer_turn(struct observer *o, struct err *e);
 /* Waits for the sample under way, if any; lets the snapshot go. */

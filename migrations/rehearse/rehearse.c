@@ -191,6 +191,7 @@ bool rehearse_run(struct loop *l, struct arena *a,
         if (s->how == CLONE_BY_SCHEMA)
             say_schema_only(out, &r);
         out->clone = arena_printf(a, "%s, %s", r.clone.label, r.target.address);
+        out->clone_ms = r.clone.ms;
         out->at = clock_now();
         out->warnings = arena_strdup(a, r.warnings.data);
         out->basis = r.basis;

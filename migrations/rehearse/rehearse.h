@@ -41,6 +41,7 @@ struct rehearse_settings {
     int64_t data_exact;        /* bytes of a table up to which every row is
                                   compared; default 64 MiB */
     const struct factors *factors; /* learnt there; NULL: defaults */
+    int64_t clone_ms; /* what such a clone took last time; 0: not known */
 };
 
 /* One relation touched by a statement; those that the same transaction made
@@ -69,8 +70,9 @@ struct rehearsed_statement {
     const char *text; /* first 200 bytes, escaped */
     int64_t ms, rows, wal_bytes;
     int64_t temp_bytes; /* of temporary files; -1: not known by statement */
-    const struct rehearsed_phase *phases; /* when it ran outside a
-                                             transaction; in order */
+    const struct rehearsed_phase *phases; /* of building an index, in order;
+                                             in a transaction none of what
+                                             took less than 200 ms */
     size_t n_phases;
     const struct touched *touched;
     size_t n;
@@ -96,9 +98,10 @@ struct rehearsed {
     const struct rehearsed_statement *up, *down;
     size_t n, n_down; /* of a certificate that would be too large, not all */
     int64_t up_ms, down_ms;
-    bool verified;                           /* its verify script held */
-    int64_t low, likely, high;               /* up, production, ms */
-    const struct rehearsed_batches *batches; /* of up; NULL: in one go */
+    bool verified;                                /* its verify script held */
+    int64_t low, likely, high;                    /* up, production, ms */
+    const struct rehearsed_batches *batches;      /* of up; NULL: in one go */
+    const struct rehearsed_batches *down_batches; /* of down, likewise */
     /* The cost of going back, production, ms; -1: no down. */
     int64_t down_low, down_likely, down_high;
     const struct table_wait *down_waits; /* while it goes back */
@@ -133,6 +136,7 @@ struct rehearsal {
     const char *failed;   /* a migration failed on the clone: which, where,
                              why; NULL: all ran */
     const char *clone;    /* what it ran on, for people */
+    int64_t clone_ms;     /* what making that took; 0: not known */
     const char *warnings; /* lines, or "" */
     struct basis basis;   /* production then; version 0: not known */
 };

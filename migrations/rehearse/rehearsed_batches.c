@@ -24,7 +24,8 @@ const struct rehearsed_batches *batches_of(struct arena *a,
     return out;
 }
 
-void batches_to_json(struct json *o, const struct rehearsed_batches *b)
+void batches_to_json(struct json *o, const char *key,
+                     const struct rehearsed_batches *b)
 {
     struct json *batches;
 
@@ -38,13 +39,13 @@ void batches_to_json(struct json *o, const struct rehearsed_batches *b)
     json_set_int(batches, "p95_ms", b->p95_ms);
     json_set_int(batches, "longest_ms", b->longest_ms);
     json_set_int(batches, "high_ms", b->high);
-    json_set(o, "batches", batches);
+    json_set(o, key, batches);
 }
 
-const struct rehearsed_batches *batches_from_json(struct arena *a,
-                                                  const struct json *o)
+const struct rehearsed_batches *
+batches_from_json(struct arena *a, const struct json *o, const char *key)
 {
-    const struct json *batches = json_get(o, "batches");
+    const struct json *batches = json_get(o, key);
     struct rehearsed_batches *out;
 
     if (!json_is_object(batches))
@@ -64,4 +65,11 @@ const struct rehearsed_batches *batches_from_json(struct arena *a,
 int64_t rehearsed_need(const struct rehearsed *m)
 {
     return m->batches ? m->batches->high : m->high;
+}
+
+int64_t rehearsed_need_back(const struct rehearsed *m)
+{
+    if (!m->has_down || m->down_high < 0)
+        return 0;
+    return m->down_batches ? m->down_batches->high : m->down_high;
 }

@@ -22,12 +22,15 @@ struct traced_script;
 const struct rehearsed_batches *batches_of(struct arena *a,
                                            const struct traced_script *s,
                                            const struct grounds *g);
-/* b NULL: no member. */
-void batches_to_json(struct json *o, const struct rehearsed_batches *b);
-const struct rehearsed_batches *batches_from_json(struct arena *a,
-                                                  const struct json *o);
+/* As the member `key`; b NULL: no member. */
+void batches_to_json(struct json *o, const char *key,
+                     const struct rehearsed_batches *b);
+const struct rehearsed_batches *
+batches_from_json(struct arena *a, const struct json *o, const char *key);
 /* What has to fit into a window, ms: the up's high; but batches stop at any
  * moment and go on in the next window: the longest of them. */
 int64_t rehearsed_need(const struct rehearsed *m);
+/* The same of its down; 0: it has none. */
+int64_t rehearsed_need_back(const struct rehearsed *m);
 
 #endif

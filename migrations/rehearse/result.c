@@ -142,6 +142,7 @@ static void fill_down(struct rehearsed *out, struct arena *a,
     out->down = statements_of(p, &at->down, at->migration->after, &sum);
     out->n_down = at->down.n;
     out->down_ms = at->down.ms;
+    out->down_batches = batches_of(a, &at->down, &p->grounds);
     out->down_low = sum.low;
     out->down_likely = sum.likely;
     out->down_high = sum.high;

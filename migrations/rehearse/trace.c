@@ -287,9 +287,19 @@ static bool run_together(struct trace *t, struct traced_script *out,
         return false;
     for (size_t i = first; i < last; i++) {
         struct traced_statement *s = begin(t, out, i);
+        struct observer o;
         struct pg_result r;
-        if (!run_statement(t, script, i, NULL, &r, e))
+        bool index = s->statement->kind &&
+                     strcmp(s->statement->kind, "CREATE INDEX") == 0;
+        if (index)
+            observer_begin_phases(&o, t->loop, t->arena, t->watch,
+                                  pg_backend_pid(t->work));
+        if (!run_statement(t, script, i, index ? &o : NULL, &r, e))
             return failed(t, out, script, i, e) && command(t, "ROLLBACK", e);
+        if (index) {
+            s->phases = o.phases;
+            s->n_phases = o.n_phases;
+        }
         ran(t, s, &r);
         out->n++;
         if (left_transaction(t, out, script, s->statement))

@@ -56,7 +56,7 @@ struct traced_statement {
     int64_t us;         /* ms, finer: what is short is scaled as well */
     int64_t again_us;   /* its second time (again.h); 0: none to compare */
     int64_t temp_bytes; /* -1: not known */
-    struct traced_phase *phases; /* of an index, when it ran alone */
+    struct traced_phase *phases; /* of building an index */
     size_t n_phases;
     bool builds_index;                    /* a new index appeared */
     const struct traced_batches *batches; /* it is all of these; or NULL */

@@ -144,49 +144,76 @@ static struct catalog_part *parts(struct catalog *c, const char *sql,
     return list;
 }
 
+static struct catalog_part *single(struct catalog *c, const char *sql,
+                                   const char *oid)
+{
+    size_t n;
+    struct catalog_part *list = parts(c, sql, oid, &n);
+
+    return n ? list : NULL;
+}
+
 /* ---- relations ---- */
 
-#define SELF_SQL                             \
-    "SELECT " PART_COLUMNS " FROM" PART_FROM \
-    "WHERE c.oid = " RESOLVE("to_regclass")
+#define SELF_SQL                                                               \
+    "SELECT " PART_COLUMNS ", EXISTS (SELECT FROM pg_catalog.pg_constraint k " \
+    "WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.convalidated) "        \
+    "FROM" PART_FROM "WHERE c.oid = " RESOLVE("to_regclass")
 #define BELOW_SQL                                                            \
     "WITH RECURSIVE t(oid) AS (SELECT inhrelid FROM pg_catalog.pg_inherits " \
     "WHERE inhparent = $1::oid UNION SELECT i.inhrelid FROM "                \
     "pg_catalog.pg_inherits i JOIN t ON i.inhparent = t.oid) "               \
     "SELECT " PART_COLUMNS " FROM" PART_FROM                                 \
     "JOIN t ON t.oid = c.oid ORDER BY n.nspname, c.relname"
-#define FALLBACK_SQL                                                    \
-    "SELECT " PART_COLUMNS " FROM" PART_FROM "WHERE c.oid = (SELECT "   \
-    "partdefid FROM pg_catalog.pg_partitioned_table WHERE partrelid = " \
-    "$1::oid)"
+#define PARENT_SQL                                                          \
+    "SELECT " PART_COLUMNS " FROM" PART_FROM "WHERE c.oid = (SELECT "       \
+    "i.inhparent FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class x " \
+    "ON x.oid = i.inhrelid WHERE x.oid = $1::oid AND x.relispartition)"
+#define DEFAULT_OF(whose)                                                     \
+    "SELECT " PART_COLUMNS " FROM" PART_FROM "WHERE c.oid = (SELECT "         \
+    "partdefid FROM pg_catalog.pg_partitioned_table WHERE partrelid = " whose \
+    ") AND c.oid <> $1::oid"
+#define FALLBACK_SQL DEFAULT_OF("$1::oid")
+#define BESIDE_SQL                                                        \
+    DEFAULT_OF("(SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE " \
+               "i.inhrelid = $1::oid ORDER BY i.inhseqno LIMIT 1)")
 #define INDEXES_SQL                                                        \
     "SELECT " PART_COLUMNS " FROM" PART_FROM "JOIN pg_catalog.pg_index i " \
     "ON i.indexrelid = c.oid WHERE i.indrelid = $1::oid ORDER BY c.relname"
-#define KEYS_SQL                                                              \
-    "SELECT " PART_COLUMNS ", k.conname, k.conrelid = $1::oid FROM" PART_FROM \
-    "JOIN pg_catalog.pg_constraint k ON c.oid = CASE WHEN k.conrelid = "      \
-    "$1::oid THEN k.confrelid ELSE k.conrelid END WHERE k.contype = 'f' "     \
+#define KEYS_SQL                                                               \
+    "SELECT " PART_COLUMNS ", k.conname, k.conrelid = $1::oid, (SELECT "       \
+    "',' || pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ',') || " \
+    "',' FROM "                                                                \
+    "pg_catalog.pg_attribute a WHERE a.attrelid = $1::oid AND a.attnum = ANY " \
+    "(CASE WHEN k.conrelid = $1::oid THEN k.conkey ELSE k.confkey END)) "      \
+    "FROM" PART_FROM                                                           \
+    "JOIN pg_catalog.pg_constraint k ON c.oid = CASE WHEN k.conrelid = "       \
+    "$1::oid THEN k.confrelid ELSE k.conrelid END WHERE k.contype = 'f' "      \
     "AND (k.conrelid = $1::oid OR k.confrelid = $1::oid) ORDER BY 2, 6"
-/* A CHECK that says "c IS NOT NULL", alone or among what must all hold: of
+/* The CHECK that says "c IS NOT NULL", alone or among what must all hold: of
  * the definition as PostgreSQL prints it. */
-#define NEVER_NULL                                                            \
-    "EXISTS (SELECT FROM pg_catalog.pg_constraint k, LATERAL (SELECT "        \
+#define NEVER_NULL(valid, end)                                                \
+    "(SELECT pg_catalog.quote_ident(k.conname) FROM "                         \
+    "pg_catalog.pg_constraint k, LATERAL (SELECT "                            \
     "pg_catalog.pg_get_constraintdef(k.oid) AS said) d WHERE k.conrelid = "   \
-    "a.attrelid AND k.contype = 'c' AND k.convalidated AND a.attnum = ANY "   \
-    "(k.conkey) AND (d.said = pg_catalog.format('CHECK ((%I IS NOT NULL))', " \
-    "a.attname) OR ((pg_catalog.strpos(d.said, pg_catalog.format('((%I IS "   \
-    "NOT NULL) AND ', a.attname)) > 0 OR pg_catalog.strpos(d.said, "          \
-    "pg_catalog.format(' AND (%I IS NOT NULL)', a.attname)) > 0) AND "        \
-    "d.said !~ ' OR |NOT \\(|CASE ')))"
-#define COLUMNS_SQL                                                        \
-    "SELECT a.attname, a.attnotnull OR t.typnotnull, " NEVER_NULL          \
-    ", (SELECT count(*) FROM pg_catalog.pg_index i WHERE i.indrelid = "    \
-    "a.attrelid AND a.attnum = ANY (i.indkey::int2[])), "                  \
-    "EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = "        \
-    "a.attrelid AND i.indisprimary AND i.indkey[0] = a.attnum), "          \
-    "pg_catalog.quote_ident(a.attname) "                                   \
-    "FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = " \
-    "a.atttypid WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT "      \
+    "a.attrelid AND k.contype = 'c' AND " valid " k.convalidated AND "        \
+    "a.attnum = ANY (k.conkey) AND (d.said = pg_catalog.format('CHECK ((%I "  \
+    "IS NOT NULL))" end "', a.attname) OR ((pg_catalog.strpos(d.said, "       \
+    "pg_catalog.format('((%I IS NOT NULL) AND ', a.attname)) > 0 OR "         \
+    "pg_catalog.strpos(d.said, pg_catalog.format(' AND (%I IS NOT NULL)', "   \
+    "a.attname)) > 0) AND d.said !~ ' OR |NOT \\(|CASE ')) ORDER BY 1 LIMIT " \
+    "1)"
+#define PRESENT NEVER_NULL("", "")
+#define NEARLY  NEVER_NULL("NOT", " NOT VALID")
+#define COLUMNS_SQL                                                         \
+    "SELECT a.attname, a.attnotnull OR t.typnotnull, " PRESENT              \
+    " IS NOT NULL, (SELECT count(*) FROM pg_catalog.pg_index i WHERE "      \
+    "i.indrelid = a.attrelid AND a.attnum = ANY (i.indkey::int2[])), "      \
+    "EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = "         \
+    "a.attrelid AND i.indisprimary AND i.indkey[0] = a.attnum), "           \
+    "pg_catalog.quote_ident(a.attname), " NEARLY                            \
+    " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = " \
+    "a.atttypid WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT "       \
     "a.attisdropped ORDER BY a.attnum"
 
 static bool yes(const char *cell)
@@ -209,6 +236,7 @@ static void read_columns(struct catalog *c, struct catalog_relation *r,
             (struct catalog_column){.name = cell[0],
                                     .not_null = yes(cell[1]),
                                     .never_null = yes(cell[2]),
+                                    .nearly = cell[6],
                                     .indexes = (int)number(cell[3])};
         if (yes(cell[4]))
             r->key = cell[5];
@@ -228,6 +256,7 @@ static void read_keys(struct catalog *c, struct catalog_relation *r,
         r->keys[r->n_keys++] =
             (struct catalog_key){.name = got.cell[i][5],
                                  .outward = yes(got.cell[i][6]),
+                                 .columns = got.cell[i][7],
                                  .other = catalog_part_of(got.cell[i])};
 }
 
@@ -254,17 +283,17 @@ static struct catalog_relation *read_relation(struct catalog *c,
     const char *params[] = {name, catalog_schemas(c, name)}, *oid;
     struct catalog_relation *r;
     struct pg_result got;
-    size_t n;
 
     if (!catalog_ask(c, SELF_SQL, true, params, 2, &got) || !got.rows)
         return NULL;
     r = arena_alloc(c->arena, sizeof *r);
-    *r = (struct catalog_relation){.self = catalog_part_of(got.cell[0])};
+    *r = (struct catalog_relation){.self = catalog_part_of(got.cell[0]),
+                                   .checked = yes(got.cell[0][5])};
     oid = got.cell[0][0];
     r->below = parts(c, BELOW_SQL, oid, &r->n_below);
-    r->fallback = parts(c, FALLBACK_SQL, oid, &n);
-    if (!n)
-        r->fallback = NULL;
+    r->parent = single(c, PARENT_SQL, oid);
+    r->fallback = single(c, FALLBACK_SQL, oid);
+    r->beside = single(c, BESIDE_SQL, oid);
     r->indexes = parts(c, INDEXES_SQL, oid, &r->n_indexes);
     read_columns(c, r, oid);
     read_keys(c, r, oid);

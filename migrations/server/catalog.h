@@ -35,25 +35,30 @@ struct catalog_part {
 };
 
 struct catalog_column {
-    const char *name; /* as it stands */
-    bool not_null;    /* or a domain that is */
-    bool never_null;  /* a validated CHECK (c IS NOT NULL) says so */
-    int indexes;      /* that it is a column of */
+    const char *name;   /* as it stands */
+    bool not_null;      /* or a domain that is */
+    bool never_null;    /* a validated CHECK (c IS NOT NULL) says so */
+    const char *nearly; /* a CHECK that will say so once it is valid, or NULL */
+    int indexes;        /* that it is a column of */
 };
 
 /* A foreign key of a relation, or one that points at it. */
 struct catalog_key {
     const char *name;
-    bool outward; /* it is the relation's own */
+    bool outward;        /* it is the relation's own */
+    const char *columns; /* the relation's, ",a,b," */
     struct catalog_part other;
 };
 
 struct catalog_relation {
     struct catalog_part self;
+    bool checked;    /* a validated CHECK of its own says something */
     const char *key; /* the first column of its primary key, quoted, or NULL */
     struct catalog_part *below; /* children and partitions, all levels */
     size_t n_below;
-    struct catalog_part *fallback; /* the default partition, or NULL */
+    struct catalog_part *parent;   /* that it is a partition of, or NULL */
+    struct catalog_part *fallback; /* the default partition, or NULL; */
+    struct catalog_part *beside;   /* and that of its parent */
     struct catalog_part *indexes;
     size_t n_indexes;
     struct catalog_column *columns;
@@ -68,11 +73,6 @@ const struct catalog_relation *catalog_relation(struct catalog *c,
                                                 const char *name);
 const struct catalog_column *catalog_column(const struct catalog_relation *r,
                                             const char *name);
-/* The table of an index; and what a view or materialized view reads. */
-const struct catalog_part *catalog_indexed(struct catalog *c,
-                                           const char *index);
-const struct catalog_part *catalog_queried(struct catalog *c, const char *view,
-                                           size_t *n);
 /* Whether all columns of an index of that table are NOT NULL. */
 bool catalog_index_filled(struct catalog *c, const struct catalog_relation *r,
                           const char *index);
@@ -83,9 +83,6 @@ char catalog_constraint(struct catalog *c, const struct catalog_relation *r,
 /* Is the type a domain, and has it constraints? */
 enum catalog_domain { DOMAIN_UNKNOWN, NO_DOMAIN, FREE_DOMAIN, CHECKED_DOMAIN };
 enum catalog_domain catalog_domain(struct catalog *c, const char *type);
-/* Tables with a column of the domain. */
-const struct catalog_part *catalog_users(struct catalog *c, const char *domain,
-                                         size_t *n);
 
 /* What changing a column's type to another takes, the cast being the one made
  * without USING. utc: timestamps are converted in UTC. */

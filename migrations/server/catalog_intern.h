@@ -56,4 +56,13 @@ void catalog_keep(struct catalog *c, const char *question, const void *answer,
     "u.ord FROM pg_catalog.unnest($2::text[]) WITH ORDINALITY AS u(s, "      \
     "ord)) q) x WHERE x.o IS NOT NULL ORDER BY x.ord LIMIT 1)"
 
+/* SQL: the name of a function, and whether it is the one that $1 in $2
+ * names. */
+#define FUNCTION                                   \
+    "pg_catalog.quote_ident(n.nspname) || '.' || " \
+    "pg_catalog.quote_ident(p.proname)"
+#define NAMES_IT                                                         \
+    "(" FUNCTION " = $1 OR (pg_catalog.quote_ident(p.proname) = $1 AND " \
+    "n.nspname = ANY ($2::text[])))"
+
 #endif

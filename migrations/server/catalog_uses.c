@@ -1,5 +1,4 @@
-/* What uses what: indexes and their tables, views and what they read, what
- * depends on an object; functions. */
+/* What depends on an object, in words; what an index is made of; functions. */
 #include <string.h>
 
 #include "migrations/server/catalog_intern.h"
@@ -7,70 +6,6 @@
 
 /* So many dependents are named. */
 #define NAMED_MAX 4
-
-/* The parts that a query of a name ($1 in $2) gives, kept. */
-static const struct catalog_part *parts_named(struct catalog *c,
-                                              const char *what, const char *sql,
-                                              const char *name, size_t *n)
-{
-    const char *params[] = {name, catalog_schemas(c, name)};
-    const char *question = arena_printf(c->arena, "%s %s", what, name);
-    const struct catalog_answer *known = catalog_known(c, question);
-    struct catalog_part *list = NULL;
-    struct pg_result r;
-
-    if (!known) {
-        size_t count = 0;
-        if (catalog_ask(c, sql, true, params, 2, &r)) {
-            list = arena_array(c->arena, (size_t)r.rows + 1, sizeof *list);
-            for (int i = 0; i < r.rows; i++)
-                list[count++] = catalog_part_of(r.cell[i]);
-        }
-        catalog_keep(c, question, list, count);
-        known = c->answers;
-    }
-    *n = known->n;
-    return known->n ? known->answer : NULL;
-}
-
-const struct catalog_part *catalog_indexed(struct catalog *c, const char *index)
-{
-    size_t n;
-
-    return parts_named(
-        c, "indexed",
-        "SELECT " PART_COLUMNS " FROM" PART_FROM "WHERE c.oid = (SELECT "
-        "indrelid FROM pg_catalog.pg_index WHERE indexrelid = " RESOLVE(
-            "to_regclass") ")",
-        index, &n);
-}
-
-const struct catalog_part *catalog_queried(struct catalog *c, const char *view,
-                                           size_t *n)
-{
-    return parts_named(
-        c, "queried",
-        "SELECT DISTINCT " PART_COLUMNS " FROM" PART_FROM
-        "JOIN pg_catalog.pg_depend d ON d.refobjid = c.oid AND d.refclassid = "
-        "'pg_catalog.pg_class'::pg_catalog.regclass JOIN pg_catalog.pg_rewrite "
-        "w ON w.oid = d.objid AND d.classid = "
-        "'pg_catalog.pg_rewrite'::pg_catalog.regclass WHERE w.ev_class "
-        "= " RESOLVE("to_regclass") " AND c.oid <> w.ev_class AND n.nspname <> "
-                                    "'pg_catalog' ORDER BY 2",
-        view, n);
-}
-
-const struct catalog_part *catalog_users(struct catalog *c, const char *domain,
-                                         size_t *n)
-{
-    return parts_named(
-        c, "users",
-        "SELECT DISTINCT " PART_COLUMNS " FROM" PART_FROM
-        "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid WHERE NOT "
-        "a.attisdropped AND a.attnum > 0 AND c.relkind IN ('r', 'p', 'm') AND "
-        "a.atttypid = " RESOLVE("to_regtype") " ORDER BY 2",
-        domain, n);
-}
 
 bool catalog_index_filled(struct catalog *c, const struct catalog_relation *r,
                           const char *index)
@@ -104,15 +39,6 @@ static const char *text_of(struct catalog *c, const char *question,
     }
     return known->answer;
 }
-
-/* SQL: the name of a function, and whether it is the one that $1 in $2
- * names. */
-#define FUNCTION                                   \
-    "pg_catalog.quote_ident(n.nspname) || '.' || " \
-    "pg_catalog.quote_ident(p.proname)"
-#define NAMES_IT                                                         \
-    "(" FUNCTION " = $1 OR (pg_catalog.quote_ident(p.proname) = $1 AND " \
-    "n.nspname = ANY ($2::text[])))"
 
 const char *catalog_overloads(struct catalog *c, const char *name,
                               const char *types)

@@ -95,7 +95,7 @@ struct relation *relations_put(struct relations *r, uint32_t oid)
     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "             \
     "LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid "              \
     "WHERE c.oid >= 16384 AND c.relkind IN "                                \
-    "('r', 'i', 'S', 'v', 'm', 'f', 'p', 'I') AND n.nspname <> 'tidegate' " \
+    "('r', 'i', 'S', 'v', 'm', 'f', 'p', 'I', 'c') AND n.nspname <> 'tidegate' " \
     "AND n.nspname !~ '^(pg_|information_schema$)'"
 
 #define BYTES_BY_FILE                                                      \

@@ -179,6 +179,66 @@ static const struct listing journal = {
     " FROM tidegate.journal GROUP BY name, down ORDER BY name COLLATE \"C\"",
     sizeof(struct journal_row), take_journal};
 
+/* A schema of before there were any is read as it is. */
+static bool has_table(struct pg *pg, struct arena *a, const char *name,
+                      bool *out, struct err *e)
+{
+    struct pg_result r;
+
+    if (!pg_query(pg, a, "SELECT pg_catalog.to_regclass($1) IS NOT NULL",
+                  (const char *[]){name}, 1, &r, e))
+        return false;
+    *out = is_true(r.cell[0][0]);
+    return true;
+}
+
+static void take_alone(void *row, char **c)
+{
+    *(struct applied_row *)row = (struct applied_row){.name = c[0],
+                                                      .checksum = c[1],
+                                                      .release = c[2],
+                                                      .after = is_true(c[3]),
+                                                      .up = c[4],
+                                                      .down = c[5],
+                                                      .compatible = c[6],
+                                                      .forward_only = c[7],
+                                                      .at = number(c[8]),
+                                                      .number = number(c[9])};
+}
+
+static const struct listing alone = {
+    "SELECT name, checksum, release, phase = 'after', up, down, compatible,"
+    " forward_only, pg_catalog.date_part('epoch', at)::int8, number"
+    " FROM tidegate.alone",
+    sizeof(struct applied_row), take_alone};
+
+/* What the journals of ups are of. */
+static bool read_alone(struct pg *pg, struct arena *a, struct journal_row *open,
+                       size_t n, struct err *e)
+{
+    struct list list;
+    bool there;
+
+    if (n == 0)
+        return true;
+    if (!has_table(pg, a, "tidegate.alone", &there, e))
+        return false;
+    if (!there)
+        return true;
+    if (!read_list(pg, a, &alone, &list, e))
+        return false;
+    for (size_t i = 0; i < list.n; i++)
+        for (size_t k = 0; k < n; k++) {
+            struct applied_row *row = (struct applied_row *)list.rows + i;
+
+            if (open[k].down || strcmp(open[k].name, row->name) != 0)
+                continue;
+            row->run = open[k].run;
+            open[k].row = row;
+        }
+    return true;
+}
+
 /* ---- backfills ---- */
 
 #define BACKFILL_COLUMNS                                                       \
@@ -223,19 +283,15 @@ static const struct listing backfills = {
     " ORDER BY b.number, b.name COLLATE \"C\"",
     sizeof(struct backfill_row), take_backfill};
 
-/* A schema of before there were any is read as it is. */
 static bool read_backfills(struct pg *pg, struct arena *a, struct applied *out,
                            struct err *e)
 {
-    struct pg_result r;
     struct list list;
+    bool there;
 
-    if (!pg_query(pg, a,
-                  "SELECT pg_catalog.to_regclass('tidegate.backfill') IS NOT "
-                  "NULL",
-                  NULL, 0, &r, e))
+    if (!has_table(pg, a, "tidegate.backfill", &there, e))
         return false;
-    if (!is_true(r.cell[0][0]))
+    if (!there)
         return true;
     if (!read_list(pg, a, &backfills, &list, e))
         return false;
@@ -294,7 +350,8 @@ static bool read_all(struct pg *pg, struct arena *a, struct applied *out,
     out->n = applied.n;
     out->open = open.rows;
     out->open_n = open.n;
-    return read_backfills(pg, a, out, e) && read_fence(pg, a, out, e);
+    return read_alone(pg, a, open.rows, open.n, e) &&
+           read_backfills(pg, a, out, e) && read_fence(pg, a, out, e);
 }
 
 bool applied_read(struct pg *pg, struct arena *a, struct applied *out,
@@ -312,5 +369,15 @@ const struct applied_row *applied_find(const struct applied *applied,
     for (size_t i = 0; i < applied->n; i++)
         if (strcmp(applied->rows[i].name, name) == 0)
             return &applied->rows[i];
+    return NULL;
+}
+
+const struct journal_row *applied_half(const struct applied *applied,
+                                       const char *name, bool down)
+{
+    for (size_t i = 0; i < applied->open_n; i++)
+        if (applied->open[i].down == down &&
+            strcmp(applied->open[i].name, name) == 0)
+            return &applied->open[i];
     return NULL;
 }

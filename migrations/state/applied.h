@@ -27,6 +27,9 @@ struct journal_row {
     int statements_done, statements;
     int backend_pid;
     int64_t backend_start; /* UTC */
+    /* What is recorded when it is done, run and release those that last worked
+     * on it; NULL: its down, or begun by a tidegate that did not keep it. */
+    const struct applied_row *row;
 };
 
 /* A backfill that was begun and is neither done nor wholly undone. */
@@ -59,6 +62,9 @@ bool applied_read(struct pg *pg, struct arena *a, struct applied *out,
                   struct err *e);
 const struct applied_row *applied_find(const struct applied *applied,
                                        const char *name);
+/* The journal of that name, up or down, or NULL. */
+const struct journal_row *applied_half(const struct applied *applied,
+                                       const char *name, bool down);
 /* It is an earlier text of a repeatable migration of these files. */
 bool applied_replaced(const struct applied_row *row,
                       const struct migrations *files);

@@ -102,7 +102,7 @@ static const char ours_sql[] =
     " WHERE NOT i.indisvalid AND i.indexrelid <> ALL ($1::oid[])"
     " AND ((NOT $4::bool AND i.indrelid = $2::oid"
     " AND c.relname = $3::name)"
-    " OR ($4::bool AND c.relname ~ '_ccnew[0-9]*$'"
+    " OR ($4::bool AND c.relname ~ '_cc(new|old)[0-9]*$'"
     " AND ($2::oid = 0 OR i.indrelid = $2::oid"
     " OR i.indrelid = (SELECT x.indrelid FROM pg_catalog.pg_index x"
     " WHERE x.indexrelid = $2::oid)"

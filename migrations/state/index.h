@@ -1,7 +1,8 @@
 /* index: what a statement that builds an index concurrently has left.
  *
  * A failed CREATE INDEX CONCURRENTLY leaves an INVALID index, a failed REINDEX
- * CONCURRENTLY one called NAME_ccnew; IF NOT EXISTS then skips and succeeds.
+ * CONCURRENTLY one called NAME_ccnew, or NAME_ccold when it had come as far as
+ * dropping the old one; IF NOT EXISTS then skips and succeeds.
  */
 #ifndef MIGRATIONS_STATE_INDEX_H
 #define MIGRATIONS_STATE_INDEX_H

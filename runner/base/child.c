@@ -261,6 +261,12 @@ pid_t child_pid(const struct child *c)
     return c->pid;
 }
 
+const char *child_said(const struct child *c, size_t *len)
+{
+    *len = c->done ? c->result.err_len : c->err.kept.len;
+    return c->done ? c->result.err : c->err.kept.data;
+}
+
 const struct child_result *child_result(const struct child *c)
 {
     return c->done ? &c->result : NULL;

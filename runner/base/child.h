@@ -58,6 +58,8 @@ struct child *child_start(struct loop *l, struct arena *a,
                           const struct child_spec *spec, struct err *e);
 bool child_done(const struct child *c);
 pid_t child_pid(const struct child *c); /* of it and of its group */
+/* What it has written on stderr so far, up to the bound; until it is done. */
+const char *child_said(const struct child *c, size_t *len);
 /* NULL until it is done; lives in the arena. */
 const struct child_result *child_result(const struct child *c);
 /* Ends it if it still runs (SIGTERM, up to 2 s without the loop, SIGKILL) and

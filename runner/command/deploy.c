@@ -81,7 +81,10 @@ const struct cmd cmd_deploy = {
     .help = "Asks every gate; then stages the release on every host, runs the "
             "\"before\" migrations, changes the hosts wave by wave, and runs "
             "the \"after\" migrations. A failure goes back, or stops, as "
-            "[rollout] on_failure says.",
+            "[rollout] on_failure says. --only and --restart-only want an "
+            "announcement of that (expect --only). Migrations alone that stop "
+            "on their way are finished by resume, or undone by rollback "
+            "--schema.",
     .needs = NEED_CONFIG | NEED_ENVIRONMENT | NEED_LEDGER_WRITE | CMD_VERDICT,
     .args = deploy_words,
     .opts = deploy_opts,

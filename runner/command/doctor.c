@@ -51,6 +51,8 @@ static void show_json(struct tidegate *t, const struct doctor *d)
     json_set(j, "lines", list);
     if (d->env)
         json_set_str(j, "environment", d->env->name);
+    if (d->s.migrations.n > 0)
+        json_set_str(j, "layout", d->s.migrations.layout);
     json_set_int(j, "warnings", (int64_t)doctor_count(d, DOCTOR_WARNING));
     json_set_int(j, "problems", (int64_t)doctor_count(d, DOCTOR_PROBLEM));
     output_json(t->out, j);

@@ -185,8 +185,14 @@ static bool status(struct tidegate *t, struct migrate_args *a, struct err *e)
     bool ok = migrate_status(&s, a->release, &rows, &n, e);
 
     if (ok) {
+        struct json *j = rows_json(t, rows, n);
+
         rows_show(t, rows, n);
-        output_json(t->out, rows_json(t, rows, n));
+        if (a->release)
+            output_text(t->out, "%s\n", subject_layout(&s));
+        if (s.migrations.n > 0)
+            json_set_str(j, "layout", s.migrations.layout);
+        output_json(t->out, j);
     }
     subject_close(&s);
     return ok;
@@ -294,9 +300,12 @@ const struct cmd cmd_migrate = {
     .summary = "Run the migrations of a release alone, or undo them.",
     .help = "up is deploy --only migrations; finish is deploy --only "
             "contract, of contracting migrations whose wait is over; down "
-            "undoes what the release applied, newest first, not while the "
-            "live release needs it, nor past one without a down. These want "
-            "an announcement. import records as applied what another tool's "
+            "undoes what the release applied, newest first, not while code "
+            "on hosts needs it, nor past one without a down. These want an "
+            "announcement (expect --only migrations, finish: --only "
+            "contract); what stops on its way is finished by resume, an up "
+            "also undone by rollback --schema. import records as applied what "
+            "another tool's "
             "table says, baseline what you say: they run nothing, and want "
             "the pinned policy and no other run, but no announcement, for "
             "they change no data of yours; no rollback undoes them. status "

@@ -88,10 +88,8 @@ static void plan_migrations(struct tidegate *t, struct subject *s,
                           s->pg_why ? s->pg_why : "no database"));
         return;
     }
-    if (s->migrations.layout && strcmp(s->migrations.layout, "tidegate") != 0)
-        line(t, list, PROVED,
-             arena_printf(a, "migrations are read as those of %s (layout = %s)",
-                          s->migrations.layout, t->config.migrations_layout));
+    if (s->migrations.n > 0)
+        line(t, list, PROVED, subject_layout(s));
     for (size_t i = 0; i < s->pending.n; i++) {
         const struct migration *m = s->pending.list[i];
 
@@ -166,6 +164,8 @@ void plan_show(struct tidegate *t, struct run *r)
     if (s->n_hosts > 0)
         plan_waves(t, s, list);
     json_set(j, "plan", list);
+    if (s->migrations.n > 0)
+        json_set_str(j, "layout", s->migrations.layout);
     json_set(j, "gates", report_verdicts_json(r->verdicts));
     release_show_gates(t, r);
     output_json(t->out, j);

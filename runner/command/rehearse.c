@@ -165,7 +165,9 @@ static const struct opt rehearse_opts[] = {
 const struct cmd cmd_rehearse = {
     .name = "rehearse",
     .summary = "Time a release's migrations on a clone of the database.",
-    .help = "Makes a clone, runs every pending migration up, down, compares "
+    .help = "Makes a clone as [rehearsal] says (dump, schema, template, "
+            "existing or command; `help config`), runs every pending migration "
+            "up, down, compares "
             "schema and data, and up again; measures time, locks, rewrites, "
             "scans, WAL and temporary files; estimates production. The "
             "certificate is what deploy asks for, until production changes. "

@@ -4,6 +4,7 @@
 
 #include "runner/base/duration.h"
 #include "runner/facts/contract.h"
+#include "runner/flow/back.h"
 #include "runner/release/statement.h"
 #include "runner/report/verdicts.h"
 
@@ -118,6 +119,26 @@ static void say_overridden(struct tidegate *t, const struct run *r)
                         r->verdicts[i].because);
 }
 
+/* What ends well has another way back than what stops on its way. */
+static const char *way_back(const struct tidegate *t, const struct run *r)
+{
+    const char *live = r->from ? r->from : r->s->state.live;
+
+    if (r->s->phases == PHASES_MIGRATIONS)
+        return arena_printf(t->arena,
+                            "tidegate migrate down %s; where it stops on its "
+                            "way: tidegate rollback --schema",
+                            r->s->release);
+    if (r->s->phases == PHASES_CONTRACT)
+        return "their downs, with the code or (where it stops on its way) "
+               "alone: tidegate rollback";
+    return live ? arena_printf(t->arena, "to %s: tidegate rollback", live)
+           : t->env->n_hosts == 0
+               ? "none: it is the first release; where it stops on its way: "
+                 "tidegate rollback --schema"
+               : "none: it is the first release";
+}
+
 bool release_confirm(void *ctx, const struct run *r, struct err *e)
 {
     struct release_confirm *c = ctx;
@@ -135,11 +156,7 @@ bool release_confirm(void *ctx, const struct run *r, struct err *e)
     say_overridden(t, r);
     say_migrations(t, r);
     say_contract(t, r);
-    say_line(t, "way back",
-             r->from || r->s->state.live
-                 ? arena_printf(t->arena, "to %s: tidegate rollback",
-                                r->s->state.live)
-                 : "none: it is the first release");
+    say_line(t, "way back", way_back(t, r));
     return cmd_confirm(t, c->yes, e);
 }
 
@@ -153,62 +170,29 @@ static char *join(struct arena *a, const char *const *names)
     return all;
 }
 
-/* The newest rehearsal of the release that is undone. */
-static bool rehearsed(const struct run *r, struct rehearsal *out)
-{
-    const struct json *all = r->s->state.rehearsals;
-
-    for (size_t i = json_len(all); r->undone && i-- > 0;) {
-        const struct json *event = json_at(all, i);
-        const char *of = json_str(event, "release");
-        struct err ignored;
-        if (of && strcmp(of, r->undone) == 0 &&
-            rehearsal_from_json(out, r->s->arena,
-                                json_get(event, "certificate"), &ignored))
-            return true;
-    }
-    return false;
-}
-
-void release_say_down(struct tidegate *t, const struct run *r)
-{
-    struct rehearsal was;
-    char low[32], high[32];
-
-    if (!r->s->pg || !rehearsed(r, &was))
-        return;
-    for (size_t i = was.n; i-- > 0;) {
-        const struct rehearsed *m = &was.list[i];
-        if (!m->has_down || (!m->after && !r->schema) ||
-            !applied_find(&r->s->applied, m->name))
-            continue;
-        duration_text(m->down_low, low, sizeof low);
-        duration_text(m->down_high, high, sizeof high);
-        say_line(t, "undoes",
-                 arena_printf(t->arena, "%s, rehearsed: %s to %s", m->name, low,
-                              high));
-        for (size_t k = 0; k < m->n_loses; k++)
-            say_line(t, "data lost", m->loses[k]);
-    }
-}
-
 bool release_confirm_back(void *ctx, const struct run *r, struct err *e)
 {
     struct release_confirm *c = ctx;
     struct tidegate *t = c->t;
     char *kept = join(t->arena, r->kept);
+    size_t downs;
 
+    back_rows(r, &downs);
     output_note(t->out, STYLE_BOLD, "rollback of %s\n", t->env->name);
-    say_line(t, "from", r->undone ? r->undone : r->to);
-    say_line(t, "to", r->to);
+    if (r->to && r->undone_run) {
+        say_line(t, "code", arena_printf(t->arena, "stays on %s", r->to));
+    } else if (r->to) {
+        say_line(t, "from", r->undone ? r->undone : r->to);
+        say_line(t, "to", r->to);
+    }
     say_line(t, "hosts", arena_printf(t->arena, "%zu", t->env->n_hosts));
     say_line(t, "database",
-             r->undone_finish ? arena_printf(t->arena,
-                                             "the contracting migrations of "
-                                             "run %s are undone",
-                                             r->undone_finish)
-             : kept           ? arena_printf(t->arena, "keeps %s", kept)
-                              : "unchanged");
+             r->undone_run
+                 ? arena_printf(t->arena, "what run %s did there is undone",
+                                r->undone_run)
+             : kept      ? arena_printf(t->arena, "keeps %s", kept)
+             : downs > 0 ? "goes back as follows"
+                         : "unchanged");
     release_say_down(t, r);
     if (r->s->state.frozen_by)
         say_line(t, "frozen",
@@ -303,6 +287,8 @@ void release_json(struct tidegate *t, const struct run *r, const struct err *e)
         json_set_str(j, "to", r->to);
     if (r->undone)
         json_set_str(j, "undone", r->undone);
+    if (r->undone_run)
+        json_set_str(j, "undone_run", r->undone_run);
     if (r->id)
         json_set_str(j, "run", r->id);
     if (r->facts.now > 0) {
@@ -312,6 +298,8 @@ void release_json(struct tidegate *t, const struct run *r, const struct err *e)
         if (e->code == ERR_HELD && retry > 0)
             json_set_int(j, "retry_after", retry - clock_now());
     }
+    if (r->kind == RUN_ROLLBACK && !r->id && e->code == ERR_NONE)
+        json_set(j, "undoes", release_down_json(r));
     if (r->s && r->s->release && r->s->pending_known) {
         struct contracts_facts all = contract_facts(r->s);
 

@@ -77,6 +77,14 @@ static void say_backfills(const struct status *s)
              arena_printf(a, "not looked at: %s", s->database_why));
 }
 
+/* It changed the database alone: going back is undoing that. */
+static bool alone_in_database(const struct status *s, const struct run_state *r)
+{
+    return (r->phases == PHASES_MIGRATIONS &&
+            !json_bool(r->begun, "down", false)) ||
+           (r->kind == RUN_DEPLOY && s->t->env->n_hosts == 0 && !r->from);
+}
+
 static void say_run(const struct status *s)
 {
     const struct run_state *r = s->state.unfinished;
@@ -102,8 +110,12 @@ static void say_run(const struct status *s)
              "finish it: tidegate resume, or: tidegate adopt --release TAG");
     else if (!running)
         line(s, STYLE_PLAIN, "",
-             r->from ? "finish it: tidegate resume; undo it: tidegate rollback"
-                     : "finish it: tidegate resume");
+             alone_in_database(s, r)
+                 ? "finish it: tidegate resume; undo what it did: tidegate "
+                   "rollback --schema"
+             : r->from
+                 ? "finish it: tidegate resume; undo it: tidegate rollback"
+                 : "finish it: tidegate resume");
     say_pending(s, r);
     say_backfills(s);
     for (size_t i = 0; i < r->overridden; i++)

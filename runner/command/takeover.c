@@ -112,9 +112,10 @@ static void tell(struct taking *x, const struct run *r)
         output_text(t->out, "nothing was recorded (--dry-run)\n");
     else
         output_text(t->out,
-                    "%zu migrations are recorded as applied in %s; none was "
+                    "%zu migration%s recorded as applied in %s; none was "
                     "run\n",
-                    x->found.n, t->env->name);
+                    x->found.n, x->found.n == 1 ? " is" : "s are",
+                    t->env->name);
 }
 
 bool takeover_command(struct tidegate *t, struct takeover_wish *wish,

@@ -63,8 +63,7 @@ void gather_need(struct subject *s, struct facts *f)
             continue;
         }
         need->after_high += rehearsed_need(&r.list[i]);
-        if (r.list[i].has_down && r.list[i].down_high > 0)
-            need->after_down_high += r.list[i].down_high;
+        need->after_down_high += rehearsed_need_back(&r.list[i]);
     }
 }
 

@@ -73,7 +73,7 @@ static char *plain_folder(struct arena *a, const char *folder)
     return name;
 }
 
-static bool read_migrations(struct subject *s, struct err *e)
+bool subject_read_migrations(struct subject *s, struct err *e)
 {
     char *folder = plain_folder(s->arena, s->config->migrations_path);
     struct collecting c = {.arena = s->arena,
@@ -87,10 +87,24 @@ static bool read_migrations(struct subject *s, struct err *e)
                          c.files, c.n, e))
         return false;
     if (s->migrations.n)
-        progress_detail(s->progress, s->config->migrations_path,
-                        "%zu migrations, layout %s", s->migrations.n,
-                        s->migrations.layout);
+        progress_detail(s->progress, s->config->migrations_path, "%s",
+                        subject_layout(s));
     return true;
+}
+
+const char *subject_layout(const struct subject *s)
+{
+    const struct migrations *m = &s->migrations;
+    const char *asked = s->config->migrations_layout;
+
+    if (m->n == 0)
+        return arena_printf(s->arena, "no migrations in %s",
+                            s->config->migrations_path);
+    return arena_printf(
+        s->arena, "%zu migration%s in %s, layout %s%s, %s%s%s", m->n,
+        m->n == 1 ? "" : "s", s->config->migrations_path, m->layout,
+        strcmp(asked, "auto") == 0 ? " (recognised)" : "", m->list[0].name,
+        m->n > 1 ? " to " : "", m->n > 1 ? m->list[m->n - 1].name : "");
 }
 
 /* How the pending ones were read: once. */
@@ -118,7 +132,7 @@ bool subject_resolve(struct subject *s, const char *release, struct err *e)
                          release, s->commit, &s->artifact, e))
         return false;
     s->release = arena_strdup(s->arena, release);
-    return read_migrations(s, e);
+    return subject_read_migrations(s, e);
 }
 
 bool subject_contact_hosts(struct subject *s, struct err *e)

@@ -65,6 +65,10 @@ bool subject_open(struct subject *s, struct err *e);
 bool subject_refresh(struct subject *s, struct err *e);
 /* The tag, its commit, artifact digest and migrations. */
 bool subject_resolve(struct subject *s, const char *release, struct err *e);
+/* The migrations of s->commit, which s->git has: part of subject_resolve. */
+bool subject_read_migrations(struct subject *s, struct err *e);
+/* "42 migrations in db, layout goose (recognised), 0001_a to 0042_z". */
+const char *subject_layout(const struct subject *s);
 /* Observes all hosts at once and reads the applied set. A host or database
  * that does not answer is no failure here: observed[i].outcome and pg_why
  * tell. An edited or out-of-order migration is, and one that is applied and

@@ -50,8 +50,8 @@ static void need_left(struct run *r)
 
         for (size_t k = 0; k < r->s->pending.n && !pending; k++)
             pending = strcmp(r->s->pending.list[k]->name, m->name) == 0;
-        if (m->after && m->has_down && m->down_high > 0)
-            need->after_down_high += m->down_high;
+        if (m->after)
+            need->after_down_high += rehearsed_need_back(m);
         if (pending)
             *(m->after ? &need->after_high : &need->before_high) +=
                 rehearsed_need(m);

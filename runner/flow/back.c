@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "migrations/apply/backfill.h"
+#include "migrations/apply/half.h"
 #include "runner/facts/contract.h"
 #include "runner/flow/database.h"
 #include "runner/flow/hosts.h"
@@ -13,7 +14,7 @@
 /* Whether anything is undone but hosts that are half way. */
 static bool undoes(const struct run *r)
 {
-    return r->undone || r->undone_finish;
+    return r->undone || r->undone_run;
 }
 
 /* Whether it was this release that went to the hosts with that run. */
@@ -43,8 +44,8 @@ static bool later(const struct run *r, const char *id, const char *release)
     const struct environment_state *s = &r->s->state;
     size_t base;
 
-    if (r->undone_finish)
-        return strcmp(id, r->undone_finish) == 0;
+    if (r->undone_run)
+        return strcmp(id, r->undone_run) == 0;
     if (strcmp(id, r->id ? r->id : "") == 0)
         return true;
     if (strcmp(release, r->to) == 0) /* it is what r->to brought, or finished */
@@ -69,7 +70,7 @@ static bool not_missed(const struct run *r, const struct applied_row *row)
     const char *waited = ran ? contract_waited(ran, row->name) : NULL;
     size_t n = r->s->state.n_runs, base = brought(r, r->to), at;
 
-    if (!waited || r->undone_finish)
+    if (!waited || r->undone_run)
         return false;
     if (strcmp(waited, r->to) == 0)
         return true;
@@ -82,16 +83,29 @@ static bool is_undone(const struct run *r, const struct applied_row *row)
     return later(r, row->run, row->release) && !not_missed(r, row);
 }
 
+/* Whose migrations are undone, for people. */
+static const char *whose(const struct run *r)
+{
+    return r->undone ? r->undone : r->undone_of ? r->undone_of : r->to;
+}
+
 /* Rows of one phase that came after r->to, newest first. */
-static const struct applied_row **later_rows(struct run *r, bool after,
+static const struct applied_row **later_rows(const struct run *r, bool after,
                                              size_t *n)
 {
     const struct applied *applied = &r->s->applied;
     const struct applied_row **rows = arena_array(
-        r->s->arena, applied->n + applied->backfills_n, sizeof *rows);
+        r->s->arena, applied->n + applied->backfills_n + applied->open_n,
+        sizeof *rows);
 
     *n = 0;
     /* one that is not finished is newer than all that are */
+    for (size_t i = applied->open_n; undoes(r) && i-- > 0;) {
+        const struct applied_row *row = applied->open[i].row;
+
+        if (row && row->after == after && is_undone(r, row))
+            rows[(*n)++] = row;
+    }
     for (size_t i = applied->backfills_n; undoes(r) && i-- > 0;) {
         const struct applied_row *row = &applied->backfills[i].row;
 
@@ -108,7 +122,7 @@ static bool release_later(const struct run *r, const char *release)
 {
     const struct environment_state *s = &r->s->state;
 
-    if (r->undone_finish || strcmp(release, r->undone) == 0)
+    if (r->undone_run || strcmp(release, r->undone) == 0)
         return true;
     if (strcmp(release, r->to) == 0)
         return false;
@@ -130,12 +144,32 @@ static bool after_begun(const struct run *r)
     return r->after_begun;
 }
 
-static bool no_way_past(const struct applied_row *row, struct err *e)
+static bool no_way_past(const struct run *r, const struct applied_row *row,
+                        struct err *e)
 {
     err_what(e, ERR_REFUSED, "no way back past %s: roll forward", row->name);
     err_why(e, "%s",
             row->forward_only ? row->forward_only : "it has no down migration");
+    if (r->undone_run)
+        return err_fix(e, "nothing was changed; finish it: tidegate resume; "
+                          "then mend it by a migration of a new release");
+    if (!row->after)
+        return err_fix(e, "the code alone can go back: tidegate rollback, "
+                          "without --schema");
     return err_fix(e, "announce and deploy a release that mends it");
+}
+
+/* Of one phase, those that are whole have a down. */
+static bool each_has_down(const struct run *r, bool after, struct err *e)
+{
+    size_t n;
+    const struct applied_row **rows = later_rows(r, after, &n);
+
+    for (size_t i = 0; i < n; i++)
+        if (!applied_half(&r->s->applied, rows[i]->name, false) &&
+            (rows[i]->forward_only || !rows[i]->down))
+            return no_way_past(r, rows[i], e);
+    return true;
 }
 
 /* A backfill goes back from its checkpoint, where its down is in batches. */
@@ -157,31 +191,44 @@ static bool backfills_go_back(const struct run *r, bool after, struct err *e)
     return true;
 }
 
-/* A migration that runs statement by statement has no down before its end. */
-static bool none_half(const struct run *r, struct err *e)
+/* What ran some of its statements goes back where its down can undo just
+ * those. Nobody knows the phase of one that an older tidegate began. */
+static bool halves_go_back(const struct run *r, bool after, struct err *e)
 {
     for (size_t i = 0; i < r->s->applied.open_n; i++) {
         const struct journal_row *half = &r->s->applied.open[i];
+        const char *why;
 
-        if (half->down || !later(r, half->run, ""))
+        if (half->down || !undoes(r) ||
+            (half->row && half->row->after != after) ||
+            (half->row ? !is_undone(r, half->row) : !later(r, half->run, "")) ||
+            half_goes_back(r->s->arena, half, &why))
             continue;
         err_what(e, ERR_PARTWAY, "%s is half applied", half->name);
-        err_why(e,
-                "%d of its %d statements are done, and the old code may not "
-                "run with them",
-                half->statements_done, half->statements);
-        return err_fix(e, "finish it: tidegate resume; then tidegate rollback "
-                          "undoes it whole");
+        err_why(e, "%s%s: %s", half_far(r->s->arena, half),
+                after ? ", and the old code may not run with that" : "", why);
+        return err_fix(e, "%s", half_by_hand(r->s->arena, half->name));
     }
     return true;
 }
 
+/* A run that changed the database alone is undone there, or not at all. */
+static bool database_answers(const struct run *r, struct err *e)
+{
+    if (r->s->pg || !r->undone_run)
+        return true;
+    err_what(e, ERR_UNREACHABLE, "cannot undo run %s", r->undone_run);
+    err_why(e, "it changed the database, which does not answer: %s",
+            r->s->pg_why ? r->s->pg_why : "not reached");
+    return err_fix(e, "bring the database back, then run this again");
+}
+
 bool back_possible(struct run *r, struct err *e)
 {
-    size_t n;
-
     if (!r->s->env->database || !undoes(r))
         return true;
+    if (!database_answers(r, e))
+        return false;
     if (!r->s->pg) {
         if (!after_begun(r))
             return true;
@@ -193,14 +240,29 @@ bool back_possible(struct run *r, struct err *e)
                 r->s->pg_why ? r->s->pg_why : "not reached");
         return err_fix(e, "bring the database back, then: tidegate rollback");
     }
-    const struct applied_row **after = later_rows(r, true, &n);
+    for (int after = 1; after >= !r->schema; after--)
+        if (!each_has_down(r, after, e) || !backfills_go_back(r, after, e) ||
+            !halves_go_back(r, after, e))
+            return false;
+    return true;
+}
 
-    for (size_t i = 0; i < n; i++)
-        if (after[i]->forward_only || !after[i]->down)
-            return no_way_past(after[i], e);
-    return backfills_go_back(r, true, e) &&
-           (!r->schema || backfills_go_back(r, false, e)) &&
-           (!after_begun(r) || none_half(r, e));
+const struct applied_row **back_rows(const struct run *r, size_t *n)
+{
+    const struct applied_row **after, **before, **all;
+    size_t after_n, before_n = 0;
+
+    *n = 0;
+    if (!r->s->pg)
+        return NULL;
+    after = later_rows(r, true, &after_n);
+    before = r->schema ? later_rows(r, false, &before_n) : NULL;
+    all = arena_array(r->s->arena, after_n + before_n, sizeof *all);
+    for (size_t i = 0; i < after_n; i++)
+        all[(*n)++] = after[i];
+    for (size_t i = 0; i < before_n; i++)
+        all[(*n)++] = before[i];
+    return all;
 }
 
 /* What the ledger says of a migration: up adds its name, down takes it out. */
@@ -250,8 +312,9 @@ const char *const *back_kept(struct run *r, bool schema)
         return kept_by_ledger(r);
     const struct applied_row **rows = later_rows(r, false, &n);
     const struct applied *applied = &r->s->applied;
-    const char **names =
-        arena_array(r->s->arena, applied->n + 1, sizeof *names);
+    const char **names = arena_array(
+        r->s->arena, applied->n + applied->backfills_n + applied->open_n + 1,
+        sizeof *names);
 
     for (size_t i = 0; i < n; i++)
         names[i] = rows[n - 1 - i]->name;
@@ -303,7 +366,7 @@ static bool undo_after(struct run *r, struct err *e)
     const struct applied_row **rows = later_rows(r, true, &n);
     bool begun = after_begun(r);
 
-    return database_down_rows(r, rows, n, r->undone ? r->undone : r->to, e) &&
+    return database_down_rows(r, rows, n, whose(r), e) &&
            subject_read_pending(r->s, e) &&
            (!begun || hosts_after_begun(r, after_kept(r), e));
 }
@@ -312,7 +375,7 @@ static bool undo_before(struct run *r, struct err *e)
 {
     size_t n;
 
-    if (!r->undone)
+    if (!undoes(r))
         return true;
     if (!r->s->pg) {
         err_what(e, ERR_PARTWAY, "code is back; the schema is not");
@@ -324,7 +387,7 @@ static bool undo_before(struct run *r, struct err *e)
         return false;
     const struct applied_row **rows = later_rows(r, false, &n);
 
-    return database_down_rows(r, rows, n, r->undone, e);
+    return database_down_rows(r, rows, n, whose(r), e);
 }
 
 /* The old code runs with each statement of a "before" migration, so those that
@@ -334,11 +397,10 @@ static void tell_half(const struct run *r)
     for (size_t i = 0; r->s->pg && i < r->s->applied.open_n; i++) {
         const struct journal_row *half = &r->s->applied.open[i];
 
-        if (!half->down)
+        if (!half->down && !r->schema && !(half->row && half->row->after))
             progress_warn(r->s->progress, half->name,
-                          "half applied, and kept so: %d of its %d statements "
-                          "are done",
-                          half->statements_done, half->statements);
+                          "half applied, and kept so: %s",
+                          half_far(r->s->arena, half));
     }
     for (size_t i = 0; r->s->pg && i < r->s->applied.backfills_n; i++) {
         const struct backfill_row *half = &r->s->applied.backfills[i];
@@ -356,8 +418,8 @@ bool back_run(struct run *r, bool schema, const char *why, struct err *e)
         return false;
     r->going_back = true;
     r->last_flip = false;
-    if (r->undone_finish)
-        return undo_after(r, e);
+    if (r->undone_run)
+        return undo_after(r, e) && (!schema || undo_before(r, e));
     tell_half(r);
     progress_stage(r->s->progress, "going back from %s to %s",
                    r->undone ? r->undone : "this release", r->to);

@@ -16,7 +16,9 @@ bool database_open(struct run *r, struct err *e)
     struct apply_settings settings = {
         .conninfo = r->s->env->database,
         .run = r->id,
-        .release = r->s->release ? r->s->release : r->to,
+        .release = r->s->release  ? r->s->release
+                   : r->undone_of ? r->undone_of
+                                  : r->to,
         .ledger = ledger_id(r->s->ledger),
         .epoch = ledger_epoch(r->s->ledger),
         .blocked_ms = r->s->env->policy.budget.on
@@ -106,7 +108,8 @@ static bool clear(struct run *r, const struct migration *m, struct err *e)
 {
     struct apply_expected expected = expected_up(r, m);
 
-    if (apply_clear(r->apply, m, &expected, e))
+    expected_read(r, &m->up, &expected);
+    if (apply_clear(r->apply, m->name, &m->up, &expected, e))
         return true;
     if (e->code != ERR_HELD || !r->changed)
         return false;
@@ -115,6 +118,22 @@ static bool clear(struct run *r, const struct migration *m, struct err *e)
     else
         e->code = ERR_FAILED;
     return false;
+}
+
+/* The same on the way back: a HOLD before anything was changed leaves all as
+ * it was, a later one what is undone so far. */
+static bool clear_down(struct run *r, const struct applied_row *row,
+                       struct err *e)
+{
+    struct apply_expected expected = expected_down(r, row);
+    struct script script;
+
+    if (!row->down)
+        return true; /* which apply_down says */
+    if (!apply_down_script(row, r->s->arena, &script, e))
+        return false;
+    expected_read(r, &script, &expected);
+    return apply_clear(r->apply, row->name, &script, &expected, e);
 }
 
 static bool up_one(struct run *r, const struct migration *m, struct err *e)
@@ -188,8 +207,12 @@ bool database_up(struct run *r, bool after, struct err *e)
 
     if (n == 0)
         return true;
-    progress_stage(r->s->progress, "%zu migration%s %s the code", n,
-                   n == 1 ? "" : "s", after ? "after" : "before");
+    if (r->s->env->n_hosts == 0)
+        progress_stage(r->s->progress, "%zu %smigration%s", n,
+                       after ? "\"after\" " : "", n == 1 ? "" : "s");
+    else
+        progress_stage(r->s->progress, "%zu migration%s %s the code", n,
+                       n == 1 ? "" : "s", after ? "after" : "before");
     if (!database_open(r, e))
         return false;
     while ((m = next_pending(r, after)) != NULL) {
@@ -238,9 +261,16 @@ database_applied_by(struct run *r, const char *release, bool after, size_t *n)
 {
     const struct applied *applied = &r->s->applied;
     const struct applied_row **list = arena_array(
-        r->s->arena, applied->n + applied->backfills_n, sizeof *list);
+        r->s->arena, applied->n + applied->backfills_n + applied->open_n,
+        sizeof *list);
 
     *n = 0;
+    for (size_t i = applied->open_n; i-- > 0;) {
+        const struct applied_row *half = applied->open[i].row;
+
+        if (half && half->after == after && strcmp(half->release, release) == 0)
+            list[(*n)++] = half;
+    }
     for (size_t i = applied->backfills_n; i-- > 0;) {
         const struct applied_row *half = &applied->backfills[i].row;
 
@@ -286,7 +316,8 @@ bool database_down_rows(struct run *r, const struct applied_row **rows,
     if (!database_open(r, e))
         return false;
     for (size_t i = 0; i < n; i++)
-        if ((r->down && run_stopped(r, e)) || !down_one(r, rows[i], e))
+        if ((r->down && run_stopped(r, e)) || !clear_down(r, rows[i], e) ||
+            !down_one(r, rows[i], e))
             return false;
     return true;
 }

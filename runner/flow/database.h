@@ -20,7 +20,7 @@ bool database_down_rows(struct run *r, const struct applied_row **rows,
 /* Migrations that a killed run began, and of which it could not write how they
  * ended: what the database shows (s->applied, as read last) is written. */
 bool database_settle(struct run *r, struct err *e);
-/* What `release` applied in this phase, newest first, with backfills that it
+/* What `release` applied in this phase, newest first, with those that it
  * began and did not finish; in r's arena. */
 const struct applied_row **
 database_applied_by(struct run *r, const char *release, bool after, size_t *n);

@@ -176,6 +176,12 @@ static bool end_stopped(struct run *r, struct err *e)
     e->code = unknown ? ERR_UNKNOWN : ERR_PARTWAY;
     if (r->pending_after)
         fix_pending(r, x.pending, e);
+    else if (r->s->phases == PHASES_MIGRATIONS ||
+             (r->s->n_hosts == 0 && !r->from))
+        err_fix(e,
+                "see what stands: tidegate migrate status %s; then tidegate "
+                "resume, or undo what it did: tidegate rollback --schema",
+                r->s->release ? r->s->release : "");
     else
         err_fix(e, "%s",
                 r->from ? "see what stands where: tidegate status; then "

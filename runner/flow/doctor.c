@@ -249,6 +249,7 @@ static const struct {
     {"line", look_line, DOCTOR_STATE},
     {"window", doctor_look_window, DOCTOR_CONFIG},
     {"git", doctor_look_git, DOCTOR_CONFIG},
+    {"layout", doctor_look_migrations, DOCTOR_CONFIG},
     {"signers", doctor_look_signers, DOCTOR_CONFIG},
     {"key", doctor_look_key, DOCTOR_CONFIG},
     {"database", doctor_look_database, DOCTOR_CONFIG},
@@ -326,6 +327,9 @@ bool doctor_run(struct doctor *d, struct err *e)
                       sizeof rows / sizeof *rows, "looking");
         if ((rows[i].needs & d->proved) == rows[i].needs)
             rows[i].look(d);
+        else if ((rows[i].needs & ~d->proved) == DOCTOR_HOSTS &&
+                 d->env->n_hosts == 0)
+            doctor_off(d, "not configured: releases without hosts");
         else
             doctor_off(d, "not looked at: it needs what is wrong above");
         if (stopped(d, e))

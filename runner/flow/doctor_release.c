@@ -35,6 +35,22 @@ void doctor_look_git(struct doctor *d)
                   tags, tags == 1 ? "" : "s");
 }
 
+/* Of what is checked out: the next release will most likely have them. */
+void doctor_look_migrations(struct doctor *d)
+{
+    struct subject *s = &d->s;
+    struct err e = {0};
+
+    if (!d->env->database)
+        doctor_off(d, "no database: releases have none");
+    else if (!s->git || !git_head(s->git, s->commit))
+        doctor_off(d, "not looked at: nothing is committed");
+    else if (!subject_read_migrations(s, &e))
+        doctor_error(d, NULL, &e);
+    else
+        doctor_ok(d, NULL, "%s (commit %.12s)", subject_layout(s), s->commit);
+}
+
 /* Persons who may sign, each counted once; `unread` lines that cannot. */
 static size_t people(const struct signers *signers, size_t *unread)
 {

@@ -28,6 +28,7 @@ void doctor_problem(struct doctor *d, const char *subject, enum err_code code,
 void doctor_error(struct doctor *d, const char *subject, const struct err *e);
 
 void doctor_look_git(struct doctor *d);
+void doctor_look_migrations(struct doctor *d);
 void doctor_look_signers(struct doctor *d);
 void doctor_look_key(struct doctor *d);
 void doctor_look_database(struct doctor *d);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "migrations/lint/lint_locks.h"
+
 const struct rehearsed *expected_of(const struct run *r, const char *name)
 {
     for (size_t i = 0; r->certified && i < r->certificate.n; i++)
@@ -50,45 +52,93 @@ static const char *no_return(const struct run *r)
     return NULL;
 }
 
-static void add_touches(const struct run *r, const struct rehearsed *as,
+static void add_touches(const struct run *r,
+                        const struct rehearsed_statement *list, size_t n,
                         struct apply_expected *x)
 {
-    size_t n = 0;
+    size_t most = 0;
 
-    for (size_t i = 0; i < as->n; i++)
-        n += as->up[i].n;
-    struct apply_touch *list = arena_array(r->s->arena, n, sizeof *list);
+    for (size_t i = 0; i < n; i++)
+        most += list[i].n;
+    struct apply_touch *touches =
+        arena_array(r->s->arena, most, sizeof *touches);
 
-    for (size_t i = 0; i < as->n; i++)
-        for (size_t k = 0; k < as->up[i].n; k++) {
-            const struct touched *t = &as->up[i].touched[k];
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < list[i].n; k++) {
+            const struct touched *t = &list[i].touched[k];
             double ratio = t->ratio > 0 ? t->ratio : 1;
 
-            list[x->touched++] = (struct apply_touch){
+            touches[x->touched++] = (struct apply_touch){
                 .relation = t->relation,
                 .lock = t->lock,
-                .statement = as->up[i].number,
+                .statement = list[i].number,
                 .rewritten = t->rewritten,
                 .bytes = (int64_t)((double)t->bytes * ratio),
             };
         }
-    x->touches = list;
+    x->touches = touches;
 }
 
-static void add_each(const struct run *r, const struct rehearsed *as,
+static struct apply_phases phases_of(struct arena *a,
+                                     const struct rehearsed_statement *s)
+{
+    struct apply_phase *list = arena_array(a, s->n_phases, sizeof *list);
+
+    for (size_t i = 0; i < s->n_phases; i++)
+        list[i] = (struct apply_phase){s->phases[i].name, s->phases[i].ms};
+    return (struct apply_phases){list, s->n_phases};
+}
+
+static void add_each(const struct run *r,
+                     const struct rehearsed_statement *list, size_t n,
                      struct apply_expected *x)
 {
+    struct apply_phases *phases;
     struct apply_span *each;
 
-    for (size_t i = 0; i < as->n; i++)
-        if (as->up[i].number > (int)x->n)
-            x->n = (size_t)as->up[i].number;
+    for (size_t i = 0; i < n; i++)
+        if (list[i].number > (int)x->n)
+            x->n = (size_t)list[i].number;
     each = arena_array(r->s->arena, x->n, sizeof *each);
-    for (size_t i = 0; i < as->n; i++)
-        if (as->up[i].number > 0)
-            each[as->up[i].number - 1] = (struct apply_span){
-                as->up[i].low, as->up[i].likely, as->up[i].high};
+    phases = arena_array(r->s->arena, x->n, sizeof *phases);
+    for (size_t i = 0; i < n; i++) {
+        if (list[i].number <= 0)
+            continue;
+        each[list[i].number - 1] =
+            (struct apply_span){list[i].low, list[i].likely, list[i].high};
+        phases[list[i].number - 1] = phases_of(r->s->arena, &list[i]);
+    }
     x->each = each;
+    x->phases = phases;
+}
+
+void expected_read(const struct run *r, const struct script *s,
+                   struct apply_expected *x)
+{
+    struct arena *a = r->s->arena;
+    struct catalog *catalog = NULL;
+    struct apply_touch *touches;
+    struct lint_locks locks;
+    struct err ignored;
+    struct pg *pg;
+
+    if (x->n >= s->n)
+        return;
+    pg =
+        pg_open(r->s->loop, r->s->env->database, "tidegate:locks", 0, &ignored);
+    if (pg)
+        catalog = catalog_open(a, pg, &ignored);
+    lint_locks_read(&locks, a, s, catalog);
+    pg_close(pg);
+    touches = arena_array(a, locks.n, sizeof *touches);
+    for (size_t i = 0; i < locks.n; i++)
+        touches[i] =
+            (struct apply_touch){.relation = locks.list[i].relation,
+                                 .lock = lock_mode_name(locks.list[i].lock),
+                                 .statement = locks.list[i].statement};
+    x->touches = touches;
+    x->touched = locks.n;
+    x->unread = locks.unread;
 }
 
 struct apply_expected expected_up(const struct run *r,
@@ -103,8 +153,8 @@ struct apply_expected expected_up(const struct run *r,
         return x;
     x.all = (struct apply_span){as->low, as->likely, as->high};
     x.back_high = as->has_down ? as->down_high : -1;
-    add_each(r, as, &x);
-    add_touches(r, as, &x);
+    add_each(r, as->up, as->n, &x);
+    add_touches(r, as->up, as->n, &x);
     return x;
 }
 
@@ -114,7 +164,11 @@ struct apply_expected expected_down(const struct run *r,
     const struct rehearsed *as = expected_of(r, row->name);
     struct apply_expected x = {.back_high = -1};
 
-    if (as && as->down_high > 0)
+    if (!as)
+        return x;
+    if (as->down_high > 0)
         x.all = (struct apply_span){0, as->down_high, as->down_high};
+    add_each(r, as->down, as->n_down, &x);
+    add_touches(r, as->down, as->n_down, &x);
     return x;
 }

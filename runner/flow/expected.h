@@ -13,5 +13,9 @@ struct apply_expected expected_up(const struct run *r,
                                   const struct migration *m);
 struct apply_expected expected_down(const struct run *r,
                                     const struct applied_row *row);
+/* Where the certificate does not know what the script locks: reads it from
+ * its text, with the database's catalog over a connection of its own. */
+void expected_read(const struct run *r, const struct script *s,
+                   struct apply_expected *x);
 
 #endif

@@ -170,7 +170,7 @@ static bool contracts(const struct run *r)
 {
     const struct pending *all = &r->s->pending;
 
-    if (r->going_back || r->undone_finish || r->down || r->changed ||
+    if (r->going_back || r->undone_run || r->down || r->changed ||
         (r->before && r->before->changed))
         return false;
     if (r->kind == RUN_MIGRATE)

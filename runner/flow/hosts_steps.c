@@ -120,6 +120,8 @@ bool hosts_send(struct run *r, const char *release,
         .ctx = &sending};
 
     hosts_all(r, &n);
+    if (n == 0)
+        return true;
     progress_stage(r->s->progress, "staging %s: %zu files to %zu host%s",
                    release, artifact->entries, n, n == 1 ? "" : "s");
     return hosts_step_all(r, &step, e);

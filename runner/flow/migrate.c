@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "migrations/apply/backfill.h"
+#include "migrations/apply/half.h"
 #include "runner/flow/ask.h"
 #include "runner/flow/database.h"
 #include "runner/flow/hosts.h"
@@ -164,6 +165,22 @@ bool migrate_status(struct subject *s, const char *release,
 
 /* ---- down: may it ---- */
 
+/* Where its down cannot undo just what is done: e says so. */
+static bool half_applied(const struct run *r, const struct journal_row *half,
+                         struct err *e)
+{
+    const char *why;
+
+    if (half_goes_back(r->s->arena, half, &why))
+        return true;
+    err_what(e, ERR_REFUSED, "%s cannot be undone as it stands", half->name);
+    err_why(e, "%s: %s", half_far(r->s->arena, half), why);
+    return err_fix(e,
+                   "nothing was changed; apply it whole first: tidegate "
+                   "migrate up %s",
+                   r->s->release);
+}
+
 static bool half_way(const struct run *r, const struct backfill_row *half,
                      struct err *e)
 {
@@ -188,8 +205,13 @@ static bool each_has_down(struct run *r, const char *release, size_t *n,
             const struct backfill_row *half =
                 applied_backfill(&r->s->applied, list[i]->name);
 
+            const struct journal_row *begun =
+                applied_half(&r->s->applied, list[i]->name, false);
+
             if (half && list[i]->down && !backfill_goes_back(half))
                 return half_way(r, half, e);
+            if (begun && !half_applied(r, begun, e))
+                return false;
             if (list[i]->down && !list[i]->forward_only)
                 continue;
             err_what(e, ERR_REFUSED, "%s cannot be undone", list[i]->name);
@@ -331,7 +353,9 @@ static bool end_badly(struct run *r, struct err *e)
     if (!r->changed) {
         if (e->code == ERR_FAILED)
             e->code = ERR_REFUSED;
-        x.exit_code = e->code == ERR_REFUSED ? 10 : 69;
+        x.exit_code = e->code == ERR_REFUSED ? 10
+                      : e->code == ERR_HELD  ? 75
+                                             : 69;
     } else if (r->unknown || e->code == ERR_UNKNOWN) {
         x = (struct run_ending){.ended = RUN_BROKEN, .exit_code = 13};
         e->code = ERR_UNKNOWN;

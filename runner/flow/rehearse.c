@@ -5,6 +5,7 @@
 #include "migrations/rehearse/versus.h"
 
 #include "migrations/rehearse/clone.h"
+#include "runner/base/escape.h"
 #include "runner/base/file.h"
 #include "runner/facts/contract.h"
 #include "runner/release/statement.h"
@@ -15,6 +16,29 @@ static bool no_rehearsal(const struct subject *s, struct err *e)
              s->env->name);
     err_why(e, "a rehearsal needs a clone: what it is made from, and where");
     return err_fix(e, "add [rehearsal] with clone, from and server");
+}
+
+/* What making such a clone took last time, for what tells nothing of its own:
+ * 0, where no rehearsal tells. */
+static int64_t last_clone_ms(const struct subject *s)
+{
+    const struct rehearsal_settings *r = &s->env->rehearsal;
+    const struct json *all = s->state.rehearsals;
+    char *label;
+
+    if (r->clone != CLONE_COMMAND)
+        return 0;
+    label = arena_printf(s->arena, "command %s, ",
+                         escape(s->arena, r->clone_argument));
+    for (size_t i = json_len(all); i-- > 0;) {
+        const struct json *j = json_get(json_at(all, i), "certificate");
+        const char *clone = json_str(j, "clone");
+
+        if (clone && strncmp(clone, label, strlen(label)) == 0 &&
+            json_int(j, "clone_ms", 0) > 0)
+            return json_int(j, "clone_ms", 0);
+    }
+    return 0;
 }
 
 static struct rehearse_settings settings_of(const struct subject *s,
@@ -35,6 +59,7 @@ static struct rehearse_settings settings_of(const struct subject *s,
         .production = s->env->database,
         .run = name,
         .notes = path_join(s->arena, ledger_folder(s->ledger), CLONE_NOTES),
+        .clone_ms = last_clone_ms(s),
     };
 }
 

@@ -20,10 +20,20 @@ static bool nothing_before(const struct subject *s, struct err *e)
     else
         err_why(e, "%s is the first that %s ever had", first, s->env->name);
     if (open)
-        return err_fix(e, "mend what stopped it, then finish it: tidegate "
-                          "resume");
-    return err_fix(e, "roll forward: announce and deploy a release that "
-                      "mends it");
+        return err_fix(e,
+                       "mend what stopped it, then finish it: tidegate "
+                       "resume%s",
+                       s->env->n_hosts == 0 && open->changed
+                           ? "; or undo what it did: tidegate rollback "
+                             "--schema"
+                           : "");
+    return err_fix(e,
+                   "roll forward: announce and deploy a release that "
+                   "mends it%s",
+                   s->env->n_hosts == 0
+                       ? "; or undo what a release did in the database: "
+                         "tidegate migrate down RELEASE"
+                       : "");
 }
 
 static bool without_reason(const char *to, struct err *e)
@@ -76,23 +86,60 @@ static bool goes_on(const struct run *r, const struct rollback_wish *wish)
     const struct run_state *open = r->s->state.unfinished;
 
     return open && open->kind == RUN_ROLLBACK &&
-           strcmp(open->release, r->to) == 0 &&
+           strcmp(open->release ? open->release : "", r->to ? r->to : "") ==
+               0 &&
            (!wish->schema || json_bool(open->begun, "schema", false));
 }
 
-/* A run of contracting migrations changed the database alone: they are what is
- * undone, and the code stays as it is. */
-static void undo_finish(struct run *r, const struct rollback_wish *wish)
+/* Whether a run changed the database alone, and is undone there: one of
+ * contracting migrations; with the schema, any of migrations, and where no
+ * host has code the first release, which has none to go back to. */
+static bool in_database(const struct run *r, const struct run_state *first,
+                        bool schema)
+{
+    if (first->phases == PHASES_CONTRACT)
+        return r->s->state.live != NULL;
+    return schema && !json_bool(first->begun, "down", false) &&
+           (first->phases == PHASES_MIGRATIONS ||
+            (first->kind == RUN_DEPLOY && r->s->env->n_hosts == 0 &&
+             !first->from));
+}
+
+/* A way back that was cut short is taken up as it was begun. */
+static bool with_schema(const struct run *r, const struct rollback_wish *wish)
+{
+    const struct run_state *open = r->s->state.unfinished;
+
+    return wish->schema || (open->kind == RUN_ROLLBACK &&
+                            json_bool(open->begun, "schema", false));
+}
+
+/* Its migrations are what is undone, and the code stays as it is. */
+static void undo_run(struct run *r, const struct rollback_wish *wish)
 {
     const char *live = r->s->state.live;
     const struct run_state *first = first_undone(r);
 
-    if (first->phases != PHASES_CONTRACT || !live ||
-        (wish->to && strcmp(wish->to, live) != 0))
+    if (!in_database(r, first, with_schema(r, wish)) ||
+        (wish->to && (!live || strcmp(wish->to, live) != 0)))
         return;
-    r->undone_finish = first->id;
+    r->undone_run = first->id;
+    r->undone_of = first->release;
     r->undone = NULL;
     r->to = live;
+}
+
+/* The run that was undone in the database last, nothing having come after it:
+ * asked once more, there is nothing to do, and no release goes for it. */
+static const char *undone_last(const struct environment_state *state)
+{
+    const struct run_state *last =
+        state->n_runs ? &state->runs[state->n_runs - 1] : NULL;
+
+    return last && last->kind == RUN_ROLLBACK && last->ended == RUN_GOOD &&
+                   !json_str(last->end, "live")
+               ? last->takes_over
+               : NULL;
 }
 
 /* What is undone, and where to: of the unfinished run, else of what is
@@ -117,18 +164,23 @@ static bool choose(struct run *r, const struct rollback_wish *wish,
         r->to = state->live;
         r->undone = NULL;
         r->already = true;
+    } else if (!open && !wish->to && undone_last(state)) {
+        r->to = state->live;
+        r->undone = NULL;
+        r->undone_run = undone_last(state);
+        r->already = true;
     }
     if (wish->to)
         r->to = wish->to;
     if (open)
-        undo_finish(r, wish);
+        undo_run(r, wish);
     r->schema = wish->schema;
-    if (!r->to)
+    if (!r->to && !r->undone_run)
         return nothing_before(r->s, e);
     if (r->undone && strcmp(r->undone, r->to) == 0)
         r->undone = NULL;
-    to = state_release(state, r->to);
-    if (!to) {
+    to = r->to ? state_release(state, r->to) : NULL;
+    if (!to && r->to) {
         err_what(e, ERR_USAGE, "%s was never released to %s", r->to,
                  r->s->env->name);
         err_why(e, "the ledger knows no such release here");
@@ -140,9 +192,9 @@ static bool choose(struct run *r, const struct rollback_wish *wish,
         r->schema = json_bool(open->begun, "schema", false);
         return true;
     }
-    if (to->is == RELEASE_STAGED)
+    if (to && to->is == RELEASE_STAGED)
         return never_live(r, e);
-    return to->is != RELEASE_BAD || (wish->to && wish->reason) ||
+    return !to || to->is != RELEASE_BAD || (wish->to && wish->reason) ||
            without_reason(r->to, e);
 }
 
@@ -206,7 +258,7 @@ static bool reach(struct run *r, struct err *e)
                 s->observed[0].why ? s->observed[0].why : "no answer");
         return err_fix(e, "mend the way to the hosts: tidegate doctor");
     }
-    return s->n_hosts == 0 || prove_target(r, e);
+    return s->n_hosts == 0 || !r->to || prove_target(r, e);
 }
 
 static bool end_failed(struct run *r, const struct run_ending *x, struct err *e)
@@ -236,7 +288,7 @@ static bool end(struct run *r, bool ok, struct err *e)
         .ended = RUN_GOOD, .live = r->to, .bad = r->undone, .kept = r->kept};
     bool as_before = false;
 
-    if (r->undone_finish) /* the hosts were not touched */
+    if (r->undone_run) /* the hosts were not touched */
         x.live = NULL;
 
     if (ok && !r->unknown && !back_complete(r, e)) {
@@ -250,7 +302,7 @@ static bool end(struct run *r, bool ok, struct err *e)
         e->code = r->changed ? run_without_ledger(r) : e->code;
         return false;
     }
-    if (ok && serve_back(r, &as_before, e) && !r->unknown)
+    if (ok && (!r->to || serve_back(r, &as_before, e)) && !r->unknown)
         return end_good(r, &x, e);
     if (ok && e->code == ERR_NONE) {
         err_what(e, ERR_UNKNOWN, "code is back where hosts answer");
@@ -266,7 +318,7 @@ static bool end(struct run *r, bool ok, struct err *e)
     } else {
         x.ended = r->changed ? RUN_STOPPED : RUN_NOTHING;
         x.live = x.bad = NULL;
-        x.exit_code = r->changed ? 12 : 10;
+        x.exit_code = r->changed ? 12 : e->code == ERR_HELD ? 75 : 10;
         if (r->changed)
             e->code = ERR_PARTWAY;
         else if (e->code == ERR_FAILED)
@@ -281,6 +333,8 @@ static bool prove_only(struct run *r, struct err *e)
 {
     bool as_before;
 
+    if (r->undone_run)
+        return true;
     for (size_t i = 0; i < r->s->n_hosts; i++)
         if (!r->s->left_out[i] &&
             (!r->now[i] || strcmp(r->now[i], r->to) != 0)) {

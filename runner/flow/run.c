@@ -172,7 +172,10 @@ bool run_intent(struct run *r, const char *step, const char *target,
     struct json *j = step_event(r, step, target);
 
     json_set_bool(j, "change", change);
-    json_set_str(j, "release", r->to ? r->to : r->s->release);
+    json_set_str(j, "release",
+                 r->to           ? r->to
+                 : r->s->release ? r->s->release
+                                 : r->undone_of);
     json_set_str(j, "undo", undo);
     failpoint("intent.before");
     if (!ledger_append(r->s->ledger, EVENT_INTENT, j, e))

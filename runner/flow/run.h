@@ -29,9 +29,10 @@ struct run {
     const struct run_state *before; /* resumed: its state when taken over */
     const char *undoes;             /* the unfinished run's id, or NULL */
     const char *undone; /* going back: the release that is undone, or NULL */
-    const char *undone_finish; /* or the run of contracting migrations that
-                                  is: the code stays as it is */
-    bool schema; /* and the downs of its "before" migrations too */
+    const char *undone_run; /* or the run that changed the database alone:
+                               the code stays as it is */
+    const char *undone_of;  /* the release whose migrations that one ran */
+    bool schema;            /* and the downs of its "before" migrations too */
     const char *const *records; /* import, baseline: names, NULL-closed */
     const char *const *kept;    /* NULL-closed: migrations the database keeps */
 

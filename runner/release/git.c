@@ -1,27 +1,14 @@
-#include "runner/release/git.h"
+#include "runner/release/git_intern.h"
 
-/* libgit2 calls a type by the name of our function. */
-#define git_tag libgit2_tag
-#include <git2.h>
-#undef git_tag
 #include <string.h>
 
 #include "runner/base/buf.h"
 #include "runner/base/escape.h"
 #include "runner/base/nearest.h"
 
-#define DEPTH_LIMIT 128
-#define NODE_LIMIT  1000000
-#define BLOB_LIMIT  (256LL * 1024 * 1024)
-#define NAME_LIMIT  4096
 #define NAMES_LIMIT 20000 /* above it nobody looks for the nearest tag */
 
-struct git {
-    git_repository *repo;
-    const char *path;
-};
-
-static const char *last_message(void)
+const char *git_last_message(void)
 {
     const git_error *last = git_error_last();
 
@@ -30,7 +17,7 @@ static const char *last_message(void)
 
 static bool open_failed(struct err *e, const char *path, int rc)
 {
-    const char *why = last_message();
+    const char *why = git_last_message();
 
     if (rc == GIT_EOWNER || strstr(why, "safe.directory") ||
         strstr(why, "not owned by current user")) {
@@ -81,18 +68,17 @@ void git_close(struct git *g)
     git_libgit2_shutdown();
 }
 
-/* Only full ids: a short one may mean another commit tomorrow. */
-static bool full_id(const char *text, git_oid *id)
+bool git_full_id(const char *text, git_oid *id)
 {
     return text && strlen(text) == GIT_HEX - 1 &&
            strspn(text, "0123456789abcdef") == GIT_HEX - 1 &&
            git_oid_fromstr(id, text) == 0;
 }
 
-static bool object_missing(const struct git *g, struct err *e, const char *id)
+bool git_object_missing(const struct git *g, struct err *e, const char *id)
 {
     err_what(e, ERR_INPUT, "cannot read object %s of %s", id, g->path);
-    err_why(e, "%s%s", last_message(),
+    err_why(e, "%s%s", git_last_message(),
             git_repository_is_shallow(g->repo)
                 ? " (the clone is shallow: its history is cut off)"
                 : "");
@@ -177,7 +163,7 @@ static bool tag_peel(const struct git *g, const git_reference *ref,
     if (rc == GIT_EPEEL || rc == GIT_EINVALIDSPEC)
         return tag_bad(e, shown, "it names a file or a tree");
     if (rc != 0)
-        return object_missing(g, e, at);
+        return git_object_missing(g, e, at);
     git_oid_tostr(commit, GIT_HEX, git_object_id(object));
     git_object_free(object);
     return true;
@@ -194,18 +180,28 @@ bool git_tag(struct git *g, struct arena *a, const char *name,
     if (rc == GIT_ENOTFOUND || rc == GIT_EINVALIDSPEC)
         return tag_missing(g, a, name, e);
     if (rc != 0)
-        return tag_bad(e, escape(a, name), last_message());
+        return tag_bad(e, escape(a, name), git_last_message());
     ok = tag_peel(g, ref, escape(a, name), commit, e);
     git_reference_free(ref);
     return ok;
+}
+
+bool git_head(struct git *g, char commit[GIT_HEX])
+{
+    git_oid id;
+
+    if (git_reference_name_to_id(&id, g->repo, "HEAD") != 0)
+        return false;
+    git_oid_tostr(commit, GIT_HEX, &id);
+    return true;
 }
 
 bool git_commit_exists(struct git *g, const char *commit)
 {
     git_commit *found = NULL;
     git_oid id;
-    bool ok =
-        full_id(commit, &id) && git_commit_lookup(&found, g->repo, &id) == 0;
+    bool ok = git_full_id(commit, &id) &&
+              git_commit_lookup(&found, g->repo, &id) == 0;
 
     git_commit_free(found);
     return ok;
@@ -217,7 +213,7 @@ static const char *cut_off(const struct git *g, struct arena *a)
         return arena_printf(a, "the clone is shallow, its history is cut off: "
                                "git fetch --unshallow --tags");
     return arena_printf(a, "history cannot be read: %s",
-                        escape(a, last_message()));
+                        escape(a, git_last_message()));
 }
 
 enum ancestry git_ancestry(struct git *g, struct arena *a, const char *live,
@@ -229,7 +225,7 @@ enum ancestry git_ancestry(struct git *g, struct arena *a, const char *live,
     *why = NULL;
     if (!live || !*live)
         return ANCESTRY_NOTHING_LIVE;
-    if (!full_id(live, &l) || !full_id(candidate, &c)) {
+    if (!git_full_id(live, &l) || !git_full_id(candidate, &c)) {
         *why = "a commit is named by a text that is no full commit id";
         return ANCESTRY_UNKNOWN;
     }
@@ -286,7 +282,7 @@ char *git_tags_of(struct git *g, struct arena *a, const char *commit)
     struct tags_of t = {.g = g};
 
     buf_init(&t.names);
-    if (full_id(commit, &t.commit))
+    if (git_full_id(commit, &t.commit))
         git_tag_foreach(g->repo, tags_of_visit, &t);
     return buf_into(&t.names, a);
 }
@@ -297,194 +293,13 @@ bool git_survey(struct git *g, size_t *tags, bool *shallow, struct err *e)
 
     if (git_tag_list(&names, g->repo) != 0) {
         err_what(e, ERR_INPUT, "cannot list the tags of %s", g->path);
-        err_why(e, "%s", last_message());
+        err_why(e, "%s", git_last_message());
         return err_fix(e, "see what git says: git -C %s tag", g->path);
     }
     *tags = names.count;
     *shallow = git_repository_is_shallow(g->repo) == 1;
     git_strarray_dispose(&names);
     return true;
-}
-
-struct walk {
-    struct git *g;
-    git_odb *odb;
-    bool (*visit)(void *ctx, const struct git_entry *entry, struct err *e);
-    void *ctx;
-    size_t nodes;
-    int depth;
-    struct buf name;
-};
-
-static bool walk_tree(struct walk *w, const git_oid *id, struct err *e);
-
-static bool walk_refused(struct walk *w, struct err *e, const char *why)
-{
-    struct arena a;
-
-    arena_init(&a);
-    err_what(e, ERR_INPUT, "cannot read %s of the commit's tree",
-             escape(&a, w->name.data));
-    err_why(e, "%s", why);
-    arena_release(&a);
-    return err_fix(e, "take it out of the commit, and tag the new commit");
-}
-
-/* The size is asked before the bytes: a huge delta is not unpacked. */
-static bool walk_blob(struct walk *w, const git_tree_entry *item,
-                      struct git_entry *entry, struct err *e)
-{
-    const git_oid *id = git_tree_entry_id(item);
-    git_blob *blob = NULL;
-    git_object_t type;
-    char hex[GIT_HEX];
-    size_t size;
-    bool ok;
-
-    git_oid_tostr(hex, sizeof hex, id);
-    if (git_odb_read_header(&size, &type, w->odb, id) != 0)
-        return object_missing(w->g, e, hex);
-    if ((int64_t)size > BLOB_LIMIT)
-        return walk_refused(w, e, "it is larger than 256 MB");
-    if (git_blob_lookup(&blob, w->g->repo, id) != 0)
-        return object_missing(w->g, e, hex);
-    entry->bytes = git_blob_rawcontent(blob);
-    entry->len = (size_t)git_blob_rawsize(blob);
-    if (!entry->bytes)
-        entry->bytes = "";
-    ok = w->visit(w->ctx, entry, e);
-    git_blob_free(blob);
-    return ok;
-}
-
-static bool walk_item(struct walk *w, const git_tree_entry *item, struct err *e)
-{
-    struct git_entry entry = {.name = w->name.data};
-
-    switch (git_tree_entry_filemode(item)) {
-    case GIT_FILEMODE_TREE:
-        return walk_tree(w, git_tree_entry_id(item), e);
-    case GIT_FILEMODE_BLOB:
-        entry.kind = GIT_FILE;
-        return walk_blob(w, item, &entry, e);
-    case GIT_FILEMODE_BLOB_EXECUTABLE:
-        entry.kind = GIT_PROGRAM;
-        return walk_blob(w, item, &entry, e);
-    case GIT_FILEMODE_LINK:
-        entry.kind = GIT_LINK;
-        return walk_blob(w, item, &entry, e);
-    case GIT_FILEMODE_COMMIT:
-        entry.kind = GIT_SUBMODULE;
-        entry.bytes = "";
-        return w->visit(w->ctx, &entry, e);
-    default:
-        return walk_refused(w, e, "git gives it a mode nobody knows");
-    }
-}
-
-/* Nodes, depth and names are bounded: a small pack can hold a tree that
- * unfolds without end. */
-static bool walk_tree(struct walk *w, const git_oid *id, struct err *e)
-{
-    git_tree *tree = NULL;
-    char hex[GIT_HEX];
-    size_t before = w->name.len;
-    bool ok = true;
-
-    git_oid_tostr(hex, sizeof hex, id);
-    if (w->depth >= DEPTH_LIMIT)
-        return walk_refused(w, e, "folders are nested over 128 deep");
-    if (git_tree_lookup(&tree, w->g->repo, id) != 0)
-        return object_missing(w->g, e, hex);
-    w->depth++;
-    for (size_t i = 0; ok && i < git_tree_entrycount(tree); i++) {
-        const git_tree_entry *item = git_tree_entry_byindex(tree, i);
-
-        buf_printf(&w->name, "%s%s", before ? "/" : "",
-                   git_tree_entry_name(item));
-        if (++w->nodes > NODE_LIMIT)
-            ok = walk_refused(w, e, "the tree has over 1,000,000 entries");
-        else if (w->name.len > NAME_LIMIT)
-            ok = walk_refused(w, e, "its name is over 4,096 bytes long");
-        else
-            ok = walk_item(w, item, e);
-        w->name.len = before;
-        w->name.data[before] = '\0';
-    }
-    w->depth--;
-    git_tree_free(tree);
-    return ok;
-}
-
-/* "./db/migrations/" is the folder db/migrations of the commit. */
-static char *folder_name(struct arena *a, const char *folder)
-{
-    char *name;
-    size_t len;
-
-    if (!folder)
-        return NULL;
-    while (folder[0] == '.' && (folder[1] == '/' || folder[1] == '\0'))
-        folder += folder[1] ? 2 : 1;
-    name = arena_strdup(a, folder);
-    len = strlen(name);
-    while (len && name[len - 1] == '/')
-        name[--len] = '\0';
-    return len ? name : NULL;
-}
-
-static bool walk_folder(struct walk *w, const git_tree *root,
-                        const char *folder, struct err *e)
-{
-    git_tree_entry *item = NULL;
-    bool ok;
-    int rc;
-
-    buf_str(&w->name, folder ? folder : "");
-    if (!folder)
-        return walk_tree(w, git_tree_id(root), e);
-    rc = git_tree_entry_bypath(&item, root, folder);
-    if (rc == GIT_ENOTFOUND)
-        return true;
-    if (rc != 0)
-        return walk_refused(w, e, last_message());
-    ok = git_tree_entry_type(item) == GIT_OBJECT_TREE
-             ? walk_tree(w, git_tree_entry_id(item), e)
-             : walk_refused(w, e, "it is not a folder");
-    git_tree_entry_free(item);
-    return ok;
-}
-
-bool git_walk(struct git *g, const char *commit, const char *folder,
-              bool (*visit)(void *ctx, const struct git_entry *entry,
-                            struct err *e),
-              void *ctx, struct err *e)
-{
-    struct walk w = {.g = g, .visit = visit, .ctx = ctx};
-    git_commit *found = NULL;
-    git_tree *root = NULL;
-    struct arena a;
-    git_oid id;
-    bool ok;
-
-    if (!full_id(commit, &id)) {
-        git_error_clear();
-        return object_missing(g, e, commit);
-    }
-    arena_init(&a);
-    buf_init(&w.name);
-    if (git_commit_lookup(&found, g->repo, &id) != 0 ||
-        git_repository_odb(&w.odb, g->repo) != 0 ||
-        git_commit_tree(&root, found) != 0)
-        ok = object_missing(g, e, commit);
-    else
-        ok = walk_folder(&w, root, folder_name(&a, folder), e);
-    git_tree_free(root);
-    git_odb_free(w.odb);
-    git_commit_free(found);
-    buf_release(&w.name);
-    arena_release(&a);
-    return ok;
 }
 
 char *git_setting(struct git *g, struct arena *a, const char *key)

@@ -1,4 +1,4 @@
-/* git: the repository, read in process (the only file that knows libgit2).
+/* git: the repository, read in process (only git*.c know libgit2).
  *
  * Only refs/tags are looked at; a name is resolved once. No hooks, filters,
  * submodules or network. Ref names are data: shown escaped, never words.
@@ -26,6 +26,8 @@ void git_close(struct git *g);
  * nearest; a branch of that name is said. */
 bool git_tag(struct git *g, struct arena *a, const char *name,
              char commit[GIT_HEX], struct err *e);
+/* The commit that is checked out; false: there is none yet. */
+bool git_head(struct git *g, char commit[GIT_HEX]);
 /* The commit a full id names; short ids are refused. */
 bool git_commit_exists(struct git *g, const char *commit);
 /* How the candidate stands to live; ANCESTRY_UNKNOWN with *why for a shallow

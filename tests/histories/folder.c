@@ -223,6 +223,8 @@ bool folder_read(struct folder *out, struct arena *a, const char *path,
     while (!migrations_read(&out->found, a, l->name, out->files, out->n, e))
         if (!go_on(out, e))
             return false;
+    if (out->left_out_n && strcmp(layout, "auto") == 0 && l == &layout_tidegate)
+        return folder_read(out, a, path, layout_golang_migrate.name, e);
     if (out->found.n || out->left_out_n)
         return true;
     err_what(e, ERR_INPUT, "no migrations in %s", path);

@@ -24,7 +24,9 @@ struct folder {
     struct migrations found;
 };
 
-/* layout: "auto" or a name. False: there is no such folder, it is none or two
+/* layout: "auto" or a name. Where auto takes files for tidegate's own and some
+ * would be left out, they are read as golang-migrate's, who names them alike
+ * and allows more. False: there is no such folder, it is none or two
  * layouts, or what holds all together (a plan) is wrong. */
 bool folder_read(struct folder *out, struct arena *a, const char *path,
                  const char *layout, struct err *e);

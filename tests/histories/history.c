@@ -106,9 +106,6 @@ static void show_row(struct arena *a, const struct row *r)
 
 static void show_left_out(struct arena *a, const struct folder *f)
 {
-    if (f->left_out_n && strcmp(f->found.layout, "tidegate") == 0)
-        printf("read as tidegate's own; files of golang-migrate: "
-               "scripts/history FOLDER golang-migrate\n");
     for (size_t i = 0; i < f->left_out_n; i++)
         printf("LEFT OUT %s: %s\n", escape(a, f->left_out[i].file),
                escape(a, f->left_out[i].why));

@@ -55,6 +55,8 @@ cat >"$SITE/clone" <<END
 echo "\$1 \$2" >>$SITE/clone.log
 case \$1 in
 create)
+    echo "asking the storage" >&2
+    [ ! -p $SITE/gate ] || read -r _ <$SITE/gate
     $PG_BIN/psql -qXd '$pg dbname=postgres' -c "CREATE DATABASE \"\$2\""
     $PG_BIN/pg_dump '$pg dbname=shop' | $PG_BIN/psql -qX '$pg dbname='"\$2" >/dev/null
     echo "{\"conninfo\": \"$pg dbname=\$2\"}" ;;
@@ -65,8 +67,22 @@ chmod +x "$SITE/clone"
 setting rehearsal clone "command:$SITE/clone"
 setting rehearsal from
 setting rehearsal server
-gives 0 'rehearsed' t rehearse c1
+# long NAME PART: how far it is, told while its create waits at the gate
+long() {
+    mkfifo "$SITE/gate"
+    t rehearse c1 --verbose >"$SITE/long.log" 2>&1 &
+    rehearsing=$!
+    until_true 60 grep -q "$2" "$SITE/long.log"
+    ok "$1" $?
+    echo go >"$SITE/gate"
+    rm "$SITE/gate"
+    wait "$rehearsing"
+    ok 'rehearsed' $?
+}
+long 'a command that never ran says how long' 'create, .*; how long it takes is not known yet'
+has 'and what it says itself' "$(cat "$SITE/long.log")" ': asking the storage'
 is 'nothing is left of it' "$(databases)" "$before"
+long 'the next one goes by the last' 'create, .*the last one'
 : >"$SITE/clone.log"
 dies clone.command rehearse c1
 ok 'killed while it makes one' $?

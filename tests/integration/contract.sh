@@ -139,6 +139,11 @@ rm "$SITE/repo"/migrations/0005_never.*
 release c3
 announce c3
 gives 0 'a wait that is over' t rehearse c3
+"$APPEND" "$SITE/repo/.tidegate/ledger" owing '{"environment":"production",
+    "host":"127.0.0.1","release":"c2","why":"not reached"}' >"$SITE/owing"
+gives 10 'nor with a release while a host owes one' t deploy c3 $yes
+has 'that is the reason' "$OUT" 'owes a release'
+gives 0 'caught up' t catch-up $yes
 gives 0 'it runs with the release' t deploy c3 $yes
 is 'applied, although a higher number is' "$(applied)" \
     '0001_order_note 0002_expand 0003_later 0004_soon 0006_more'

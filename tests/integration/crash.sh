@@ -128,8 +128,8 @@ each() { # MOMENT THEN SAMPLES
 unfinished() { [ "$left" != 0 ]; }
 even() { [ $((turn % 2)) = 0 ]; }
 
-# A migration outside a transaction that was cut short has no down yet: the way
-# back says so, and opens once it is finished.
+# A migration outside a transaction that was cut short may have a down that
+# undoes no half of it: the way back says so, and opens once it is finished.
 go_back() {
     t rollback $yes
     got=$?

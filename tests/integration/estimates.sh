@@ -10,30 +10,11 @@ flavour=${FLAVOUR:-test}
 . tests/harness/ordinary.sh
 ordinary_exec env FLAVOUR="$flavour" tests/integration/estimates.sh
 . tests/harness/tap.sh
-. tests/demo/site.sh
+. tests/harness/project.sh
 
-TIDEGATE=$PWD/build/$flavour/tidegate
-SITE_HOSTS=1
-SITE_ROWS=200000
-stop() {
-    site_stop
-    ordinary_end
-}
-trap stop EXIT
-trap 'exit 130' INT TERM HUP
-yes=--yes=production
-
-t() { (cd "$SITE/repo" && exec "$TIDEGATE" "$@"); }
-announce() { # RELEASE
-    t expect "$1" --only migrations --at now --why test --key "$SITE/anna" \
-        >"$SITE/said" 2>&1 &&
-        t approve "$1" --key "$SITE/jaak" >>"$SITE/said" 2>&1
-    ok "announced: $1" $?
-}
-release() { # TAG NAME UP DOWN: one more migration
-    printf '%s\n' "$3" >"$SITE/repo/migrations/$2.up.sql"
-    printf '%s\n' "$4" >"$SITE/repo/migrations/$2.down.sql"
-    (cd "$SITE/repo" && site_tag "$1")
+next() { # TAG NAME UP DOWN: one more migration
+    migration "$2" "$3" "$4"
+    release "$1"
 }
 # What the gate says of the release, and why.
 gate() {
@@ -47,20 +28,21 @@ field() { # of JSON on stdin: an expression of j
     python3 -c "import json, sys; j = json.load(sys.stdin); print($1)"
 }
 
-site_start "$(mktemp -d /tmp/tgestimates.XXXXXX)"
-ok 'the site starts' $?
-site_users 3
-git -C "$SITE/repo" checkout -q v1.0 -b work
-mkdir "$SITE/repo/migrations"
+project_open
+project_clones shop >"$D/clones.ini"
+project_data shop <"$D/clones.ini"
+project_budget
+db 'CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        total int NOT NULL, at timestamptz NOT NULL DEFAULT now());
+    INSERT INTO orders (total) SELECT i % 500 FROM generate_series(1, 200000) i'
 gives 0 'init' t init
-gives 0 'adopt' t adopt --release v1.0 $yes
-release r1 0001_one '-- tidegate: transaction=none
+next r1 0001_one '-- tidegate: transaction=none
 ALTER TABLE orders ADD COLUMN one int;
 CREATE INDEX CONCURRENTLY orders_at ON orders (at);' \
     '-- tidegate: transaction=none
 DROP INDEX CONCURRENTLY orders_at;
 ALTER TABLE orders DROP COLUMN one;'
-site_sql 'VACUUM ANALYZE' >"$SITE/said"
+db 'VACUUM ANALYZE'
 
 # what the estimate stands on
 gives 0 'rehearse' t rehearse r1
@@ -69,34 +51,34 @@ has 'the gate passes' "$(gate r1)" 'pass'
 
 # it expires when production changes
 announce r1
-site_sql 'ALTER TABLE orders ADD COLUMN strange int'
+db 'ALTER TABLE orders ADD COLUMN strange int'
 has 'another schema' "$(gate r1)" \
     'hold the schema has changed since the rehearsal: new: column public.orders.strange: integer'
 gives 75 'and no migration runs' t migrate up r1 $yes
 has 'it says what to do' "$OUT" 'rehearse again: tidegate rehearse r1'
-site_sql 'ALTER TABLE orders DROP COLUMN strange'
+db 'ALTER TABLE orders DROP COLUMN strange'
 has 'the schema as it was' "$(gate r1)" 'pass'
-site_sql "ALTER DATABASE shop SET maintenance_work_mem = '5MB'"
+db "ALTER DATABASE shop SET maintenance_work_mem = '5MB'"
 has 'another setting' "$(gate r1)" \
     'hold maintenance_work_mem is "5120kB" now, and was "65536kB" at the rehearsal'
-site_sql 'ALTER DATABASE shop RESET maintenance_work_mem'
+db 'ALTER DATABASE shop RESET maintenance_work_mem'
 has 'the setting as it was' "$(gate r1)" 'pass'
-site_sql 'INSERT INTO orders (total) SELECT i FROM generate_series(1, 60000) i'
+db 'INSERT INTO orders (total) SELECT i FROM generate_series(1, 60000) i'
 has 'a grown table' "$(gate r1)" 'hold public.orders has grown since the rehearsal, from '
 
 # compared with the last one
 gives 0 'rehearse --compare' t rehearse r1 --compare
 has 'with what' "$OUT" 'against the rehearsal of r1 at '
 has 'the gate passes again' "$(gate r1)" 'pass'
-t rehearse r1 --compare --format json >"$SITE/json" 2>/dev/null
-is 'as JSON' "$(field 'j["compared"]["release"], len(j["compared"]["statements"])' <"$SITE/json")" 'r1 2'
+t rehearse r1 --compare --format json >"$D/json" 2>/dev/null
+is 'as JSON' "$(field 'j["compared"]["release"], len(j["compared"]["statements"])' <"$D/json")" 'r1 2'
 is 'production is in the certificate' \
-    "$(field '[t["table"] for t in j["production"]["tables"]], len(j["production"]["schema"])' <"$SITE/json")" \
+    "$(field '[t["table"] for t in j["production"]["tables"]], len(j["production"]["schema"])' <"$D/json")" \
     "['public.orders'] 64"
 is 'what each statement works on' \
-    "$(field '[s.get("work", "catalog") for s in j["migrations"][0]["up"]]' <"$SITE/json")" \
+    "$(field '[s.get("work", "catalog") for s in j["migrations"][0]["up"]]' <"$D/json")" \
     "['catalog', 'index']"
-release r2 0001_one 'ALTER TABLE orders ADD COLUMN one bigint;
+next r2 0001_one 'ALTER TABLE orders ADD COLUMN one bigint;
 CREATE INDEX orders_at ON orders (at);' \
     'DROP INDEX orders_at;
 ALTER TABLE orders DROP COLUMN one;'
@@ -113,20 +95,20 @@ run=$(t history --format json 2>/dev/null | field 'j["runs"][-1]["run"]')
 gives 0 'show' t show "$run"
 has 'a table of them' "$OUT" 'PREDICTED'
 has 'with the line' "$OUT" '0001_one:2'
-t show "$run" --format json >"$SITE/json" 2>/dev/null
+t show "$run" --format json >"$D/json" 2>/dev/null
 is 'as JSON' \
-    "$(field '[(s["migration"], s["line"], s["took_ms"] >= 0, s["high_ms"] > 0) for s in j["statements"]]' <"$SITE/json")" \
+    "$(field '[(s["migration"], s["line"], s["took_ms"] >= 0, s["high_ms"] > 0) for s in j["statements"]]' <"$D/json")" \
     "[('0001_one', 1, True, True), ('0001_one', 2, True, True)]"
 
 # ten of a kind teach
-release r3 0002_many "$(i=0
+next r3 0002_many "$(i=0
 while [ $((i += 1)) -le 9 ]; do
     echo "ALTER TABLE orders ADD COLUMN c$i int;"
 done)" 'SELECT 1;'
 gives 0 'rehearse' t rehearse r3
 announce r3
 gives 0 'up' t migrate up r3 $yes
-release r4 0003_last 'ALTER TABLE orders ADD COLUMN last int;' \
+next r4 0003_last 'ALTER TABLE orders ADD COLUMN last int;' \
     'ALTER TABLE orders DROP COLUMN last;'
 gives 0 'rehearse' t rehearse r4
 has 'by the past' "$OUT" 'estimated: catalog changes by 10 past runs'

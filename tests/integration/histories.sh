@@ -66,12 +66,15 @@ has 'and all at once' "$OUT" 'all at once: 10 up, 6 down, '
 
 # what is missing may be set up before; then all is well
 mkdir "$SETS/pairs"
-echo 'CREATE TABLE a (id int); GRANT SELECT ON a TO nobody_here;' \
+echo "SET lock_timeout = '5s';" \
+    'CREATE TABLE a (id int); GRANT SELECT ON a TO nobody_here;' \
     >"$SETS/pairs/1_a.up.sql"
 echo 'DROP TABLE a;' >"$SETS/pairs/1_a.down.sql"
 echo 'CREATE ROLE nobody_here;' >"$SETS/setup.sql"
 gives 0 'a set that wants a role, and has it' \
     env SETUP="$SETS/setup.sql" scripts/history "$SETS/pairs"
+has "what is golang-migrate's custom is read as its" "$OUT" \
+    'golang-migrate: 2 files, 0 left out'
 has 'all of it is undone' "$OUT" 'each by itself: 1 undone'
 has 'and up again' "$OUT" 'all at once: 1 up, 1 down, 1 of them undone, up again'
 

@@ -10,50 +10,11 @@ flavour=${FLAVOUR:-test}
 . tests/harness/ordinary.sh
 ordinary_exec env FLAVOUR="$flavour" tests/integration/import.sh
 . tests/harness/tap.sh
-# shellcheck source=tests/harness/postgres.sh
-. tests/harness/postgres.sh
+. tests/harness/project.sh
 
-TIDEGATE=$PWD/build/$flavour/tidegate
-yes=--yes=production
-D=$(mktemp -d /tmp/tgimport.XXXXXX)
-stop() {
-    postgres_stop
-    rm -rf "$D"
-    ordinary_end
-}
-trap stop EXIT
-trap 'exit 130' INT TERM HUP
-for name in $(env | sed -n 's/^\(GIT_[A-Z_]*\)=.*/\1/p'); do
-    unset "$name"
-done
-
-t() { (cd "$P" && exec "$TIDEGATE" "$@"); }
-db() { # SQL
-    PGOPTIONS='' "$PG_BIN/psql" -qAtX -v ON_ERROR_STOP=1 \
-        "$(postgres_conninfo "$(basename "$P")")" -c "$1"
-}
-project() { # NAME: with a database of its own
-    P=$D/$1
-    mkdir -p "$P/policies" "$P/migrations"
-    "$PG_BIN/createdb" -h "$PG_SOCKET" -p "$PG_PORT" -U postgres "$1"
-    printf '[project]\nname = %s\nrepository = .\n[environment production]\n' \
-        "$1" >"$P/tidegate.ini"
-    printf 'policy = policies/production.ini\ndatabase = %s\n' \
-        "$(postgres_conninfo "$1")" >>"$P/tidegate.ini"
-    printf '[expected]\nsignatures = optional\nnotice = 0s\n' \
-        >"$P/policies/production.ini"
-    printf '.tidegate/\ntidegate.ini\npolicies/\n' >"$P/.gitignore"
-    git -C "$P" -c init.defaultBranch=main init -q
-    t init >"$D/init.log" 2>&1 || cat "$D/init.log"
-}
-release() { # TAG
-    git -C "$P" add -A
-    git -C "$P" -c user.name=t -c user.email=t@t commit -qm "$1" --allow-empty
-    git -C "$P" tag "$1"
-}
-file() { # NAME TEXT
-    mkdir -p "$(dirname "$P/migrations/$1")"
-    printf '%s\n' "$2" >"$P/migrations/$1"
+begin() { # NAME: a project with a database of its own
+    project_data "$1" </dev/null
+    t init >"$D/init.log" 2>&1 || sed 's/^/# /' "$D/init.log"
 }
 recorded() {
     db "SELECT regexp_replace(name, '@.*', '@') FROM tidegate.migration
@@ -64,11 +25,10 @@ import json, sys
 print(*[m["name"].split("@")[0] + "=" + m["is"] for m in json.load(sys.stdin)["migrations"]])'; }
 no_schema() { db "SELECT to_regnamespace('tidegate') IS NULL"; }
 
-postgres_start
-ok 'PostgreSQL stands' $?
+project_open
 
 echo '# golang-migrate: a high-water mark'
-project gomigrate
+begin gomigrate
 release v0
 for n in 1 2 3 4; do
     file "00000${n}_t$n.up.sql" "CREATE TABLE t$n (i int);"
@@ -165,7 +125,7 @@ takes() {
     is "$1: the rest is pending" "$(states v1)" "$3"
     is "$1: nothing was run" "$(db "SELECT to_regclass('x1') IS NULL")" t
 }
-project dbmate
+begin dbmate
 for n in 1 2; do
     file "2026010100000${n}_x$n.sql" "-- migrate:up
 CREATE TABLE x$n (i int);
@@ -178,7 +138,7 @@ takes dbmate 20260101000001_x1 '20260101000001_x1=applied 20260101000002_x2=pend
 is 'dbmate: with its way back' "$(db 'SELECT down FROM tidegate.migration' |
     grep -c 'DROP TABLE x1')" 1
 
-project goose
+begin goose
 for n in 1 2; do
     file "0000${n}_x$n.sql" "-- +goose Up
 CREATE TABLE x$n (i int);
@@ -194,7 +154,7 @@ db 'CREATE TABLE goose_db_version (
     VALUES (0, true), (1, true), (2, true), (2, false)'
 takes goose 00001_x1 '00001_x1=applied 00002_x2=pending'
 
-project flyway
+begin flyway
 file V1__x1.sql 'CREATE TABLE x1 (i int);'
 file V1.1__x2.sql 'CREATE TABLE x2 (i int);'
 db 'CREATE TABLE flyway_schema_history (installed_rank integer NOT NULL
@@ -252,7 +212,7 @@ is 'flyway: it ran' "$(db 'TABLE r2')" 3
 is 'flyway: and stands for the one before' "$(states v2)" \
     'V1__x1=applied V1.1__x2=applied R__as_it_was=applied R__changed=applied'
 
-project sqitch
+begin sqitch
 file sqitch.plan '%syntax-version=1.0.0
 %project=shop
 
@@ -278,7 +238,7 @@ db 'CREATE SCHEMA sqitch;
         now(), $$A$$, $$a$$, $$2026-01-02 03:04:05+00$$, $$A$$, $$a$$)'
 takes sqitch x1 'x1=applied x2=pending'
 
-project diesel
+begin diesel
 for n in 1 2; do
     file "2026-01-01-00000${n}_x$n/up.sql" "CREATE TABLE x$n (i int);"
     file "2026-01-01-00000${n}_x$n/down.sql" "DROP TABLE x$n;"
@@ -314,7 +274,7 @@ gives 0 'resume writes it down' t resume $yes
 gives 0 'all is whole' t status
 
 echo '# baseline: on a word, or proved'
-project baseline
+begin baseline
 release v0
 t expect v0 --at now --why test >/dev/null 2>&1
 gives 0 'a release without migrations' t deploy v0 $yes

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Migrations of another tool against a whole site: a sqitch project with
+# Migrations of another tool against a database: a sqitch project with
 # folders, a reworked change and data of a COPY, planned, rehearsed, applied,
 # and refused where psql would be needed. TAP. FLAVOUR names the build.
 set -u
@@ -9,42 +9,24 @@ flavour=${FLAVOUR:-test}
 . tests/harness/ordinary.sh
 ordinary_exec env FLAVOUR="$flavour" tests/integration/layouts.sh
 . tests/harness/tap.sh
-. tests/demo/site.sh
+. tests/harness/project.sh
 
-TIDEGATE=$PWD/build/$flavour/tidegate
-SITE_HOSTS=1
-SITE_ROWS=50
-stop() {
-    site_stop
-    ordinary_end
-}
-trap stop EXIT
-trap 'exit 130' INT TERM HUP
-yes=--yes=production
-
-t() { (cd "$SITE/repo" && exec "$TIDEGATE" "$@"); }
-announce() { # RELEASE
-    t expect "$1" --only migrations --at now --why test --key "$SITE/anna" \
-        >"$SITE/said" 2>&1 &&
-        t approve "$1" --key "$SITE/jaak" >>"$SITE/said" 2>&1
-    ok "announced: $1" $?
-}
-tag() { (cd "$SITE/repo" && site_tag "$1"); }
-names() { site_sql "SELECT coalesce(string_agg(name, ' ' ORDER BY number), '')
+names() { db "SELECT coalesce(string_agg(name, ' ' ORDER BY number), '')
     FROM tidegate.migration"; }
 
-site_start "$(mktemp -d /tmp/tglayouts.XXXXXX)"
-ok 'the site starts' $?
-site_users 3
-git -C "$SITE/repo" checkout -q v1.0 -b work
+project_open
+project_data shop <<END
+$(project_clones shop)
+[migrations]
+path = ./db/
+END
+project_budget
 gives 0 'init' t init
-gives 0 'adopt' t adopt --release v1.0 $yes
 
 # sqitch
-sed -i 's|^path = migrations$|path = ./db/|' "$SITE/repo/tidegate.ini"
-mkdir -p "$SITE/repo/db/deploy/tables" "$SITE/repo/db/revert/tables"
+mkdir -p "$P/db/deploy/tables" "$P/db/revert/tables"
 by='A Person <a@example.org> # why'
-cat >"$SITE/repo/db/sqitch.plan" <<END
+cat >"$P/db/sqitch.plan" <<END
 %syntax-version=1.0.0
 %project=shop
 
@@ -52,7 +34,7 @@ tables/colour 2024-01-05T12:00:00Z $by
 @one 2024-01-05T12:00:01Z $by
 tables/colour [tables/colour@one] 2024-01-05T12:00:02Z $by
 END
-cat >"$SITE/repo/db/deploy/tables/colour@one.sql" <<'END'
+cat >"$P/db/deploy/tables/colour@one.sql" <<'END'
 -- Deploy shop:tables/colour
 BEGIN;
 CREATE TABLE colour (id int PRIMARY KEY, name text);
@@ -63,22 +45,22 @@ COPY public.colour (id, name) FROM stdin;
 COMMIT;
 END
 echo 'BEGIN; DROP TABLE colour; COMMIT;' \
-    >"$SITE/repo/db/revert/tables/colour@one.sql"
+    >"$P/db/revert/tables/colour@one.sql"
 echo 'ALTER TABLE colour ADD COLUMN note text;' \
-    >"$SITE/repo/db/deploy/tables/colour.sql"
+    >"$P/db/deploy/tables/colour.sql"
 echo 'ALTER TABLE colour DROP COLUMN note;' \
-    >"$SITE/repo/db/revert/tables/colour.sql"
-mkdir -p "$SITE/repo/db/verify/tables"
+    >"$P/db/revert/tables/colour.sql"
+mkdir -p "$P/db/verify/tables"
 printf -- '-- Verify\nBEGIN;\nSELECT note FROM colour WHERE false;\nROLLBACK;\n' \
-    >"$SITE/repo/db/verify/tables/colour@one.sql"
-tag v1.9
+    >"$P/db/verify/tables/colour@one.sql"
+release v1.9
 announce v1.9
 gives 10 'what verifies it fails' t rehearse v1.9
 has 'with its place' "$OUT" 'verify/tables/colour@one.sql:3: '
-sed -i 's/note/name/' "$SITE/repo/db/verify/tables/colour@one.sql"
-tag v2.0
+sed -i 's/note/name/' "$P/db/verify/tables/colour@one.sql"
+release v2.0
 gives 10 'the plan of what nobody announced' t plan v2.0 --only migrations
-has 'it names the layout' "$OUT" 'those of sqitch (layout = auto)'
+has 'it names the layout' "$OUT" '2 migrations in ./db/, layout sqitch (recognised), tables/colour to tables/colour#2'
 has 'and the changes' "$OUT" 'pending: tables/colour#2'
 announce v2.0
 gives 0 'rehearse' t rehearse v2.0
@@ -86,21 +68,21 @@ has 'verified' "$OUT" 'tables/colour: up, verified, down, schema equal'
 gives 0 'up' t migrate up v2.0 $yes
 is 'both are applied' "$(names)" 'tables/colour tables/colour#2'
 is 'with their data' \
-    "$(site_sql "SELECT string_agg(coalesce(name, '-'), ',' ORDER BY id)
+    "$(db "SELECT string_agg(coalesce(name, '-'), ',' ORDER BY id)
         FROM colour")" "red; it's,-"
 gives 0 'status' t migrate status v2.0
 has 'it names the change' "$OUT" 'tables/colour#2  applied'
 
 # what holds on a clone, and not in production
 printf "SELECT 1 / (current_database() <> 'shop')::int;\n" \
-    >"$SITE/repo/db/verify/more.sql"
-echo 'ALTER TABLE colour ADD COLUMN more text;' >"$SITE/repo/db/deploy/more.sql"
-echo "more 2024-01-06T12:00:00Z $by" >>"$SITE/repo/db/sqitch.plan"
-tag v2.0.1
+    >"$P/db/verify/more.sql"
+echo 'ALTER TABLE colour ADD COLUMN more text;' >"$P/db/deploy/more.sql"
+echo "more 2024-01-06T12:00:00Z $by" >>"$P/db/sqitch.plan"
+release v2.0.1
 announce v2.0.1
 gives 0 'rehearse' t rehearse v2.0.1
-echo 'SELECT 1;' >>"$SITE/repo/db/verify/more.sql"
-tag v2.0.2
+echo 'SELECT 1;' >>"$P/db/verify/more.sql"
+release v2.0.2
 announce v2.0.2
 gives 75 'another verify script is another rehearsal' t migrate up v2.0.2 $yes
 has 'that is the reason' "$OUT" 'rehears'
@@ -109,15 +91,15 @@ has 'with its place' "$OUT" 'verify/more.sql:1: SELECT failed'
 is 'nothing of it is there' "$(names)" 'tables/colour tables/colour#2'
 
 # psql's own
-printf '\\set x 1\nSELECT :x;\n' >"$SITE/repo/db/deploy/more.sql"
-tag v2.1
+printf '\\set x 1\nSELECT :x;\n' >"$P/db/deploy/more.sql"
+release v2.1
 gives 65 'a command to psql' t plan v2.1 --only migrations
 has 'is named with its place' "$OUT" "deploy/more.sql:1: not SQL: psql's"
 
 # what a link leads to is not in the commit
-rm "$SITE/repo/db/deploy/more.sql"
-ln -s ../verify/more.sql "$SITE/repo/db/deploy/more.sql"
-tag v2.2
+rm "$P/db/deploy/more.sql"
+ln -s ../verify/more.sql "$P/db/deploy/more.sql"
+release v2.2
 gives 65 'a symbolic link' t plan v2.2 --only migrations
 has 'is named' "$OUT" 'deploy/more.sql: a symbolic link'
 

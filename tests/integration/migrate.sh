@@ -207,6 +207,26 @@ printf '.tidegate/\ntidegate.ini\npolicies/\n' >"$S/.gitignore"
 git -C "$S" init -q -b main
 (cd "$S" && site_tag d1)
 lone() { (cd "$S" && exec "$TIDEGATE" "$@"); }
+lone_killed() { # POINT ARGUMENT...
+    point=$1
+    shift
+    (cd "$S" && TIDEGATE_FAILPOINT=$point exec "$TIDEGATE" "$@")
+}
+lone_expect() { # TAG
+    lone expect "$1" --only migrations --at now --why test \
+        >"$SITE/said" 2>&1 || sed 's/^/# /' "$SITE/said"
+}
+lone_up() { # TAG: announced, and run
+    lone_expect "$1"
+    lone migrate up "$1" $yes
+}
+# what is there of all that d1 to d3 make, and of what tidegate remembers
+lone_has() { site_sql "SELECT concat_ws(' ', to_regclass('lonely'),
+    (SELECT 'a' FROM pg_attribute WHERE attrelid = to_regclass('lonely')
+        AND attname = 'a' AND NOT attisdropped), to_regclass('lonely_id'),
+    'rows', (SELECT count(*) FROM tidegate.migration),
+    'journal', (SELECT count(*) FROM tidegate.journal),
+    'kept', (SELECT count(*) FROM tidegate.alone))" lone; }
 gives 0 'init without hosts' lone init
 gives 0 'announced' lone expect d1 --at now --why test
 gives 0 'deployed' lone deploy d1 $yes
@@ -215,6 +235,76 @@ gives 10 'undoing wants an announcement' lone migrate down d1 $yes
 gives 0 'announced' lone expect d1 --only migrations --at now --why test
 gives 0 'undone, although it is live' lone migrate down d1 $yes
 is 'its table is gone' "$(site_sql "SELECT to_regclass('lonely') IS NOT NULL" lone)" f
+
+# half done, and undone: one whole, one that stopped between its statements
+echo 'INSERT INTO lonely VALUES (1), (1);' >>"$S/migrations/0001_lonely.up.sql"
+cat >"$S/migrations/0002_half.up.sql" <<'END'
+-- tidegate: transaction=none
+ALTER TABLE lonely ADD COLUMN a int;
+CREATE UNIQUE INDEX CONCURRENTLY lonely_id ON lonely (id);
+END
+cat >"$S/migrations/0002_half.down.sql" <<'END'
+-- tidegate: transaction=none
+DROP INDEX CONCURRENTLY lonely_id;
+ALTER TABLE lonely DROP COLUMN a;
+END
+(cd "$S" && site_tag d2)
+gives 12 'it stops between its statements' lone_up d2
+has 'the way back is said' "$OUT" 'tidegate rollback --schema'
+is 'half of it is there' "$(lone_has)" 'lonely a rows 1 journal 2 kept 1'
+gives 12 'status' lone status
+has 'says it as well' "$OUT" 'undo what it did: tidegate rollback --schema'
+gives 0 'tried dry' lone rollback --schema --dry-run
+has 'the half is told' "$OUT" \
+    '0002_half, never rehearsed: nobody knows its cost; 1 of its 2 statements is done'
+has 'and the whole' "$OUT" '0001_lonely, never rehearsed'
+gives 0 'undone' lone rollback --schema $yes
+is 'nothing is left' "$(lone_has)" 'rows 0 journal 0 kept 0'
+gives 0 'once more' lone rollback --schema $yes
+has 'undoes nothing else' "$OUT" 'undone already'
+gives 0 'status is whole' lone status
+for point in journal-done:1 journal-intent:2; do # of the up
+    lone_expect d2
+    lone_killed "$point" migrate up d2 $yes >/dev/null 2>&1
+    is "$point: kill -9" $? 137
+    gives 0 "$point: undone" lone rollback --schema $yes
+    is "$point: nothing is left" "$(lone_has)" 'rows 0 journal 0 kept 0'
+done
+for point in down.after:1 down.before:2; do
+    lone_up d2 >/dev/null 2>&1
+    lone_killed "$point" rollback --schema $yes >/dev/null 2>&1
+    is "$point: kill -9" $? 137
+    gives 0 "$point: resume goes on back" lone resume $yes
+    is "$point: nothing is left" "$(lone_has)" 'rows 0 journal 0 kept 0'
+done
+gives 0 'status is whole' lone status
+
+# what its down does not undo by itself is said
+sed -i '3i UPDATE lonely SET a = 1;' "$S/migrations/0002_half.up.sql"
+(cd "$S" && site_tag d3)
+gives 12 'it stops later' lone_up d3
+before=$(lone_has)
+gives 12 'no way back by itself' lone rollback --schema $yes
+has 'what stands against it' "$OUT" 'line 3, UPDATE, is done'
+has 'and what to do' "$OUT" "DELETE FROM tidegate.journal WHERE name = '0002_half'"
+is 'nothing was changed' "$(lone_has)" "$before"
+site_sql "ALTER TABLE lonely DROP COLUMN a;
+    DELETE FROM tidegate.journal WHERE name = '0002_half'" lone
+gives 0 'done so, it goes back' lone rollback --schema $yes
+is 'nothing is left' "$(lone_has | sed 's/ kept .*//')" 'rows 0 journal 0'
+gives 0 'status is whole' lone status
+
+# before the first release there is none to go back to, but what it did
+rm -rf "$S/.tidegate"
+site_sql 'DROP DATABASE lone' postgres
+site_sql 'CREATE DATABASE lone' postgres
+gives 0 'a new ledger' lone init
+gives 12 'half done' lone_up d2
+gives 10 'no release to go back to' lone rollback $yes
+has 'but a way' "$OUT" 'undo what it did: tidegate rollback --schema'
+gives 0 'which is gone' lone rollback --schema $yes
+is 'nothing is left' "$(lone_has)" 'rows 0 journal 0 kept 0'
+gives 0 'status is whole' lone status
 
 # without a database
 sed -i '/^database /d' "$SITE/repo/tidegate.ini"

@@ -152,7 +152,8 @@ site_sql 'CREATE TABLE cause AS SELECT 7 AS i'
 up 0006_late '-- tidegate: phase=after transaction=none
 CREATE TABLE late (i int);
 INSERT INTO late SELECT i FROM cause;'
-down 0006_late 'DROP TABLE late;'
+down 0006_late 'DROP TABLE late;
+DELETE FROM half WHERE i = 9;'
 release f3
 announce f3
 gives 0 'an after migration of two steps is rehearsed' t rehearse f3
@@ -160,7 +161,8 @@ site_sql 'DROP TABLE cause'
 gives 12 'and stops between them' t deploy f3 $yes
 gives 12 'a half applied one closes the way back' t rollback $yes
 has 'which is told' "$OUT" '0006_late is half applied'
-has 'and how it opens' "$OUT" 'tidegate resume; then tidegate rollback undoes it whole'
+has 'and why' "$OUT" 'line 2 of its down, DELETE, undoes no one statement of the up'
+has 'and how it opens' "$OUT" 'finish it (tidegate resume) and then go back'
 is 'every host has what it had' "$(releases)" releases/f3
 site_sql 'CREATE TABLE cause AS SELECT 7 AS i'
 gives 0 'so it is finished' t resume $yes

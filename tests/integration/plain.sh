@@ -9,8 +9,6 @@ flavour=${FLAVOUR:-asan}
 . tests/harness/ordinary.sh
 ordinary_exec env FLAVOUR="$flavour" tests/integration/plain.sh
 . tests/harness/tap.sh
-# shellcheck source=tests/harness/postgres.sh
-. tests/harness/postgres.sh
 # shellcheck source=tests/harness/sshd.sh
 . tests/harness/sshd.sh
 # shellcheck source=tests/harness/project.sh

@@ -23,6 +23,18 @@ sessions() { # APPLICATION HOW-MANY
     [ "$(site_sql "SELECT count(*) FROM pg_stat_activity
         WHERE application_name = '$1'")" = "$2" ]
 }
+# beside_a_dump ARGUMENT...: a dump holds the table until tidegate waits for it
+beside_a_dump() {
+    as pg_dump 'BEGIN; LOCK TABLE orders IN ACCESS SHARE MODE; SELECT pg_sleep(600)'
+    t "$@" >"$SITE/beside.log" 2>&1 &
+    until_true 120 grep -q 'not begun yet' "$SITE/beside.log"
+    site_sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = 'pg_dump'" >/dev/null
+    wait $!
+    beside=$?
+    cat "$SITE/beside.log"
+    return $beside
+}
 columns() { site_sql "SELECT count(*) FROM pg_attribute WHERE attname = '$1'
     AND attrelid = 'orders'::regclass"; }
 
@@ -46,7 +58,7 @@ gives 11 'it is cancelled and rolled back' t deploy r1 $yes
 has 'it says why' "$OUT" '0001_slow.up.sql:2: SELECT: cancelled, far over its estimate'
 has 'and by what' "$OUT" 'and overrun = 2; nothing of it is there'
 has 'the line had what matters' "$OUT" \
-    ' ms (cancelled after 5 s); stop now costs seconds, it rolls back; point of no return: none; window closes in '
+    ' (cancelled after 5 s); stop now costs seconds, it rolls back; point of no return: none; window closes in '
 has 'and the users' "$OUT" '; 7 users on (limit 50); 0 waiting behind'
 is 'nothing of it is there' "$(columns slow)" 0
 is 'nor a row' "$(site_sql 'SELECT count(*) FROM tidegate.migration')" 0
@@ -58,8 +70,7 @@ site_sql 'UPDATE pace SET s = 0'
 release r2
 announce r2
 gives 0 'rehearse' t rehearse r2
-as pg_dump 'BEGIN; LOCK TABLE orders IN ACCESS SHARE MODE; SELECT pg_sleep(5)'
-gives 0 'it is waited for' t deploy r2 $yes
+gives 0 'it is waited for' beside_a_dump deploy r2 $yes
 has 'and named' "$OUT" '0001_slow: not begun yet: waits for pid'
 has 'with its application' "$OUT" 'pg_dump, in its transaction for'
 is 'it is applied' "$(columns slow)" 1
@@ -122,5 +133,25 @@ is 'nothing of it is there' "$(columns last)" 0
 is 'exit 11: all is as before' "$code" 11
 is 'the old release serves' "$(releases)" releases/r4
 gives 0 'status is whole' t status
+
+echo '# a dump holds the table on the way back'
+site_sql 'UPDATE pace SET s = 0'
+gives 0 'it is waited for' beside_a_dump rollback --to r3 --schema $yes
+has 'and named' "$OUT" '0003_most: not begun yet: waits for pid'
+has 'with what it holds' "$OUT" 'holds AccessShareLock on'
+is 'it is undone' "$(columns most)" 0
+
+echo '# what was not rehearsed is read'
+policy 0 '[users]' 'count = sql: SELECT count(*) FROM session' 'max = 50' \
+    'forecast = no'
+git -C "$SITE/repo" rm -q migrations/0003_most.* migrations/0004_last.*
+up 0005_read 'ALTER TABLE orders ADD read int;'
+down 0005_read 'ALTER TABLE orders DROP read;'
+release r6
+announce r6
+gives 0 'a dump is waited for' beside_a_dump deploy r6 $yes
+has 'and named' "$OUT" '0005_read: not begun yet: waits for pid'
+has 'with what it holds' "$OUT" 'holds AccessShareLock on'
+is 'it is applied' "$(columns read)" 1
 
 tap_end

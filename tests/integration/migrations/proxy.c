@@ -81,6 +81,19 @@ static char *message(int fd, size_t kind, size_t *len)
     return m;
 }
 
+/* Whether the answer to this message is the one to cut off: of a Parse, that
+ * to its Sync. */
+static bool is_cut(enum proxy_mode mode, const char *m, bool *parsed)
+{
+    if (mode == PROXY_POOL)
+        return false;
+    if (mode != PROXY_BEGUN)
+        return m[0] == 'Q' && strcmp(m + 5, "COMMIT") == 0;
+    if (m[0] == 'P')
+        *parsed = strstr(m + 6 + strlen(m + 5), "tidegate.begin_backfill(");
+    return m[0] == 'S' && *parsed;
+}
+
 /* Answers up to ReadyForQuery; to: -1 throws them away. True: no transaction
  * is open. */
 static bool answers(int from, int to)
@@ -100,6 +113,7 @@ static void serve(int client, enum proxy_mode mode, const char *server,
                   bool *cut)
 {
     int backend[2], now = 0;
+    bool parsed = false;
     size_t len;
     char *m = message(client, 0, &len);
 
@@ -116,8 +130,7 @@ static void serve(int client, enum proxy_mode mode, const char *server,
         if (m[0] == 'X')
             _exit(0);
         last = m[0] == 'Q' || m[0] == 'S';
-        if (mode != PROXY_POOL && !*cut && m[0] == 'Q' &&
-            strcmp(m + 5, "COMMIT") == 0) {
+        if (!*cut && is_cut(mode, m, &parsed)) {
             *cut = true;
             answers(backend[now], -1);
             _exit(0);
@@ -140,7 +153,7 @@ static void listen_for_ever(struct proxy *p, enum proxy_mode mode,
         int client = accept(listener, NULL, NULL);
         if (client < 0)
             die("accept");
-        if (mode == PROXY_GONE && *cut) {
+        if (mode >= PROXY_GONE && *cut) {
             close(client);
             continue;
         }

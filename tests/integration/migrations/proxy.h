@@ -9,9 +9,10 @@
 #include <sys/types.h>
 
 enum proxy_mode {
-    PROXY_POOL, /* another backend for each transaction */
-    PROXY_CUT,  /* the first COMMIT is done, its answer cut off */
-    PROXY_GONE, /* the same, and nothing answers any more */
+    PROXY_POOL,  /* another backend for each transaction */
+    PROXY_CUT,   /* the first COMMIT is done, its answer cut off */
+    PROXY_GONE,  /* the same, and nothing answers any more */
+    PROXY_BEGUN, /* as gone, of the first tidegate.begin_backfill() */
 };
 
 struct proxy {

@@ -188,6 +188,14 @@ void must(struct fixture *f, bool ok)
     assert_int_equal(clones_left(f), 0);
 }
 
+void rehearse_shop(struct fixture *f, const struct migration *m)
+{
+    struct rehearse_settings s = by_dump(f, "shop");
+
+    database_make(f, "shop", SHOP);
+    must(f, rehearse(f, &s, &m, 1));
+}
+
 void refused(struct fixture *f, bool ok, enum err_code code, const char *part)
 {
     assert_false(ok);

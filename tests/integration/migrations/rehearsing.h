@@ -44,6 +44,8 @@ bool rehearse(struct fixture *f, const struct rehearse_settings *s,
               const struct migration *const *list, size_t n);
 /* ok, or the error is printed; and no clone is left. */
 void must(struct fixture *f, bool ok);
+/* A database shop with SHOP, and one migration rehearsed on a dump of it. */
+void rehearse_shop(struct fixture *f, const struct migration *m);
 /* Not ok, with this code, this in `why`, and all three parts set. */
 void refused(struct fixture *f, bool ok, enum err_code code, const char *part);
 /* Asks database postgres until the first cell is want; false after 20 s. */

@@ -518,6 +518,110 @@ static void a_signal_ends_what_commits_by_itself(void **state)
     assert_sql(f, "SELECT count(*) FROM public.paid", "1");
 }
 
+/* What it does before its first COMMIT is no more there than that of any other
+ * transaction: that is known, and it may run again. */
+static void what_fails_before_it_commits_is_not_there(void **state)
+{
+    struct fixture *f = *state;
+    const struct migration *m = one(f, "-- tidegate: transaction=none\n"
+                                       "INSERT INTO public.paid VALUES (0);\n"
+                                       "CALL public.p()");
+
+    sql(f,
+        "CREATE TABLE paid (id int);"
+        "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN"
+        " INSERT INTO public.paid VALUES (1); PERFORM 1 / 0; COMMIT; END $$");
+    assert_false(up(f, m));
+    assert_int_equal(f->r.outcome, APPLY_PARTIAL);
+    assert_int_equal(f->r.statement, 2);
+    assert_null(strstr(f->e.why, "a part of its work"));
+    assert_sql(f, "SELECT string_agg(state, ' ') FROM tidegate.journal",
+               "done");
+    sql(f, "CREATE OR REPLACE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN"
+           " INSERT INTO public.paid VALUES (1); COMMIT; END $$");
+    if (!up(f, m))
+        err_print(&f->e, stderr);
+    assert_int_equal(f->r.outcome, APPLY_DONE);
+    assert_sql(f, "SELECT string_agg(id::text, ' ' ORDER BY id) FROM paid",
+               "0 1");
+}
+
+static void what_is_cancelled_before_it_commits_is_not_there(void **state)
+{
+    struct fixture *f = *state;
+
+    sql(f, "CREATE TABLE paid (id int)");
+    f->s.alone_ms = 300;
+    assert_false(up(f, one(f, "-- tidegate: transaction=none\n"
+                              "DO $$ BEGIN INSERT INTO public.paid VALUES (2);"
+                              " PERFORM pg_catalog.pg_sleep(600); COMMIT;"
+                              " END $$")));
+    assert_int_equal(f->r.outcome, APPLY_ROLLED_BACK);
+    assert_non_null(strstr(f->e.why, "nothing of it is there"));
+    assert_sql(f, "SELECT count(*) FROM tidegate.journal", "0");
+    assert_sql(f, "SELECT count(*) FROM paid", "0");
+}
+
+/* It cannot be tried again once it has committed: it waits. */
+static void what_commits_by_itself_outwaits_the_lock_timeout(void **state)
+{
+    struct fixture *f = *state;
+    struct pg *old = pg_open(f->loop, f->conninfo, "old", 0, &f->e);
+    struct later l;
+
+    sql(f, "CREATE TABLE paid (id int);"
+           "CREATE TABLE busy (id int);"
+           "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN"
+           " INSERT INTO public.paid VALUES (1); COMMIT;"
+           " INSERT INTO public.busy VALUES (1); COMMIT; END $$");
+    run_on(f, old, "BEGIN; LOCK TABLE public.busy");
+    later(f, &l,
+          "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE"
+          " 'CALL%' AND wait_event_type = 'Lock' AND"
+          " clock_timestamp() - query_start > '500ms')",
+          arena_printf(&f->a, "SELECT pg_terminate_backend(%d)",
+                       pg_backend_pid(old)));
+    if (!up(f, one(f, "-- tidegate: transaction=none\nCALL public.p()")))
+        err_print(&f->e, stderr);
+    later_end(&l);
+    assert_int_equal(f->r.outcome, APPLY_DONE);
+    assert_int_equal(f->r.retries, 0);
+    assert_sql(f, "SELECT count(*) FROM paid, busy", "1");
+    pg_close(old);
+}
+
+/* Others queue behind its lock: it gives way, and tries again. */
+static void what_has_not_committed_gives_way(void **state)
+{
+    struct fixture *f = *state;
+    struct pg *old = pg_open(f->loop, f->conninfo, "old", 0, &f->e);
+    struct later queued, over;
+    struct heard h;
+
+    sql(f, "CREATE TABLE paid (id int);"
+           "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN"
+           " INSERT INTO public.paid VALUES (1);"
+           " ALTER TABLE public.paid ADD b int; COMMIT; END $$");
+    run_on(f, old, "BEGIN; SELECT * FROM public.paid");
+    f->s.blocked_ms = 400;
+    hear(f, &h, "waits for its lock, try 2", 1);
+    later(f, &queued,
+          "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE"
+          " 'CALL%' AND wait_event_type = 'Lock')",
+          "SELECT * FROM public.paid");
+    later_flag(f, &over, &h.enough,
+               arena_printf(&f->a, "SELECT pg_terminate_backend(%d)",
+                            pg_backend_pid(old)));
+    if (!up(f, one(f, "-- tidegate: transaction=none\nCALL public.p()")))
+        err_print(&f->e, stderr);
+    later_end(&queued);
+    later_end(&over);
+    assert_int_equal(f->r.outcome, APPLY_DONE);
+    assert_true(f->r.retries >= 1);
+    assert_sql(f, "SELECT count(*) FROM paid", "1");
+    pg_close(old);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -542,6 +646,10 @@ int main(void)
         APPLYING(a_detach_outwaits_the_lock_timeout),
         APPLYING(what_commits_by_itself_is_not_run_twice),
         APPLYING(a_signal_ends_what_commits_by_itself),
+        APPLYING(what_fails_before_it_commits_is_not_there),
+        APPLYING(what_is_cancelled_before_it_commits_is_not_there),
+        APPLYING(what_commits_by_itself_outwaits_the_lock_timeout),
+        APPLYING(what_has_not_committed_gives_way),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -347,6 +347,19 @@ static void another_run_takes_over(void **state)
     assert_int_equal(f->e.code, ERR_REFUSED);
 }
 
+/* f->s goes by a proxy to the server. */
+static void go_by(struct fixture *f, struct proxy *proxy, enum proxy_mode mode)
+{
+    proxy_start(proxy, mode,
+                arena_printf(&f->a, "%s/.s.PGSQL.%s",
+                             value(f, "SELECT split_part(current_setting("
+                                      "'unix_socket_directories'), ',', 1)"),
+                             value(f, "SHOW port")));
+    f->s.conninfo =
+        arena_printf(&f->a, "host=%s port=5432 user=postgres dbname=%s",
+                     proxy->folder, f->database);
+}
+
 /* The answer to the first COMMIT is lost, and the server is away. */
 static void a_commit_nobody_can_look_up(struct fixture *f)
 {
@@ -354,14 +367,7 @@ static void a_commit_nobody_can_look_up(struct fixture *f)
 
     /* so that the first COMMIT is the batch's, or of the end */
     apply_close(opened(f));
-    proxy_start(&proxy, PROXY_GONE,
-                arena_printf(&f->a, "%s/.s.PGSQL.%s",
-                             value(f, "SELECT split_part(current_setting("
-                                      "'unix_socket_directories'), ',', 1)"),
-                             value(f, "SHOW port")));
-    f->s.conninfo =
-        arena_printf(&f->a, "host=%s port=5432 user=postgres dbname=%s",
-                     proxy.folder, f->database);
+    go_by(f, &proxy, PROXY_GONE);
     assert_false(up(f, counting(f, "size=10")));
     proxy_stop(&proxy);
     f->s.conninfo = f->conninfo;
@@ -369,6 +375,27 @@ static void a_commit_nobody_can_look_up(struct fixture *f)
     assert_int_equal(f->e.code, ERR_UNKNOWN);
     assert_non_null(strstr(f->e.what, "commit unknown"));
     assert_true(*f->e.why && *f->e.fix);
+}
+
+/* Its row is written, and that of the applied one gone, or neither. */
+static void a_down_whose_begin_is_lost_is_unknown(void **state)
+{
+    struct fixture *f = *state;
+    struct proxy proxy;
+
+    make_rows(f, 100);
+    assert_went(f, up(f, counting(f, "size=10")));
+    go_by(f, &proxy, PROXY_BEGUN);
+    assert_false(down(f));
+    proxy_stop(&proxy);
+    f->s.conninfo = f->conninfo;
+    assert_int_equal(f->r.outcome, APPLY_UNKNOWN);
+    assert_int_equal(f->e.code, ERR_UNKNOWN);
+    assert_true(*f->e.why && *f->e.fix);
+    assert_sql(f, "SELECT count(*) FROM tidegate.migration", "0");
+    assert_sql(f, HOW_OFTEN, "1:100");
+    assert_went(f, down(f));
+    assert_sql(f, HOW_OFTEN, "0:100");
 }
 
 static void the_first_commit_is_unknown(void **state)
@@ -563,6 +590,7 @@ int main(int argc, char **argv)
         FILLING(another_run_takes_over),
         FILLING(an_open_transaction_is_waited_for),
         FILLING(the_first_commit_is_unknown),
+        FILLING(a_down_whose_begin_is_lost_is_unknown),
         FILLING(the_last_commit_is_unknown),
         FILLING(killed_at_every_moment),
         FILLING(an_older_schema_is_upgraded),

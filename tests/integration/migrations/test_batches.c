@@ -75,13 +75,11 @@ static void batches_are_timed_one_by_one(void **state)
 static void the_certificate_has_them(void **state)
 {
     struct fixture *f = *state;
-    struct rehearse_settings s = by_dump(f, "shop");
     const struct migration *m = read_one(f, UP, DOWN);
     struct rehearsal back;
     struct json *j;
 
-    database_make(f, "shop", SHOP);
-    must(f, rehearse(f, &s, &m, 1));
+    rehearse_shop(f, m);
     j = rehearsal_to_json(&f->out);
     assert_true(rehearsal_from_json(&back, &f->a, j, &f->e));
     json_free(j);
@@ -108,7 +106,6 @@ static void a_key_that_will_not_do_fails_the_rehearsal(void **state)
 static void a_batch_that_fails_is_named(void **state)
 {
     struct fixture *f = *state;
-    struct rehearse_settings s = by_dump(f, "shop");
     const struct migration *m =
         read_one(f,
                  "-- tidegate: batch=orders key=id\n"
@@ -116,8 +113,7 @@ static void a_batch_that_fails_is_named(void **state)
                  "WHERE id BETWEEN $1 AND $2",
                  DOWN);
 
-    database_make(f, "shop", SHOP);
-    must(f, rehearse(f, &s, &m, 1));
+    rehearse_shop(f, m);
     assert_non_null(f->out.failed);
     assert_non_null(strstr(f->out.failed, "0001_one.up.sql:2: division"));
 }

@@ -293,6 +293,7 @@ static void a_full_disk_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
     struct pg *kept = f->pg;
+    const char *full = getenv("TIDEGATE_TEST_FULL"); /* a file system is */
 
     f->s.conninfo = getenv("TIDEGATE_TEST_SMALL");
     assert_non_null(f->s.conninfo);
@@ -305,6 +306,7 @@ static void a_full_disk_leaves_nothing(void **state)
     assert_int_equal(f->r.statement, 3);
     assert_int_equal(f->e.code, ERR_FAILED);
     assert_non_null(strstr(f->e.why, "could not extend file"));
+    assert_non_null(strstr(f->e.why, full ? full : "File too large"));
     assert_complete(&f->e);
     assert_sql(f, "SELECT to_regclass('public.large')", "");
     assert_sql(f, "SELECT count(*) FROM tidegate.migration", "0");

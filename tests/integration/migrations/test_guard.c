@@ -209,7 +209,7 @@ static void who_holds_the_table_is_named_before_it_begins(void **state)
     m = one(f, "ALTER TABLE a ADD b int");
     ap = opened(f);
     pg = holder(f, "reports", "ACCESS SHARE", "1.1 s");
-    assert_false(apply_clear(ap, m, &x, &f->e));
+    assert_false(apply_clear(ap, m->name, &m->up, &x, &f->e));
     assert_int_equal(f->e.code, ERR_HELD);
     assert_non_null(strstr(
         f->e.why, arena_printf(&f->a, "pid %d, user postgres, reports, in its ",
@@ -219,15 +219,15 @@ static void who_holds_the_table_is_named_before_it_begins(void **state)
     assert_sql(f, "SELECT count(*) FROM tidegate.migration", "0");
     /* one that is in nobody's way is not waited for */
     x = wanting("SHARE UPDATE EXCLUSIVE");
-    assert_true(apply_clear(ap, m, &x, &f->e));
+    assert_true(apply_clear(ap, m->name, &m->up, &x, &f->e));
     pg_close(pg);
     /* nor one that has just begun; a dump is, it lasts */
     x = wanting("ACCESS EXCLUSIVE");
     pg = holder(f, "quick", "ACCESS SHARE", "0 s");
-    assert_true(apply_clear(ap, m, &x, &f->e));
+    assert_true(apply_clear(ap, m->name, &m->up, &x, &f->e));
     pg_close(pg);
     pg = holder(f, "pg_dump", "ACCESS SHARE", "0 s");
-    assert_false(apply_clear(ap, m, &x, &f->e));
+    assert_false(apply_clear(ap, m->name, &m->up, &x, &f->e));
     assert_non_null(strstr(f->e.why, "pg_dump"));
     pg_close(pg);
     apply_close(ap);
@@ -237,6 +237,7 @@ static void who_ends_in_time_is_waited_for(void **state)
 {
     struct fixture *f = *state;
     struct apply_expected x = wanting("SHARE");
+    const struct migration *m;
     struct heard h;
     struct later l;
     struct apply *ap;
@@ -249,7 +250,8 @@ static void who_ends_in_time_is_waited_for(void **state)
     later_flag(f, &l, &h.enough,
                arena_printf(&f->a, "SELECT pg_terminate_backend(%d)",
                             pg_backend_pid(pg)));
-    assert_true(apply_clear(ap, one(f, "CREATE INDEX i ON a (id)"), &x, &f->e));
+    m = one(f, "CREATE INDEX i ON a (id)");
+    assert_true(apply_clear(ap, m->name, &m->up, &x, &f->e));
     later_end(&l);
     assert_int_equal(h.news, 1);
     pg_close(pg);
@@ -260,6 +262,7 @@ static void what_waits_for_old_snapshots_says_so(void **state)
 {
     struct fixture *f = *state;
     struct pg *pg = pg_open(f->loop, f->conninfo, "elsewhere", 0, &f->e);
+    const struct migration *m;
     struct heard h;
     struct apply *ap;
 
@@ -273,9 +276,35 @@ static void what_waits_for_old_snapshots_says_so(void **state)
                   "t") != 0)
         loop_turn(f->loop, clock_mono() + 20);
     /* it is in the way of a concurrent build alone, and only slows it */
-    assert_true(apply_clear(ap, one(f, "CREATE INDEX CONCURRENTLY i ON a (id)"),
-                            &f->x, &f->e));
+    m = one(f, "CREATE INDEX CONCURRENTLY i ON a (id)");
+    assert_true(apply_clear(ap, m->name, &m->up, &f->x, &f->e));
     assert_true(h.enough);
+    pg_close(pg);
+    apply_close(ap);
+}
+
+/* What nobody can tell may want any table, but not of those just begun. */
+static void what_cannot_be_told_waits_for_the_old(void **state)
+{
+    struct fixture *f = *state;
+    struct apply_expected x = {.unread = "0001_a.up.sql:1: DO"};
+    const struct migration *m;
+    struct apply *ap;
+    struct pg *pg;
+
+    sql(f, "CREATE TABLE a (id int)");
+    f->s.retry_for_ms = 400;
+    m = one(f, "DO $$ BEGIN END $$");
+    ap = opened(f);
+    pg = holder(f, "young", "ACCESS SHARE", "1.1 s");
+    assert_true(apply_clear(ap, m->name, &m->up, &x, &f->e));
+    pg_close(pg);
+    pg = holder(f, "pg_dump", "ACCESS SHARE", "0 s");
+    assert_false(apply_clear(ap, m->name, &m->up, &x, &f->e));
+    assert_int_equal(f->e.code, ERR_HELD);
+    assert_non_null(strstr(f->e.why, "pg_dump, in its transaction for"));
+    assert_non_null(strstr(f->e.why, "0001_a.up.sql:1: DO: what it locks"));
+    assert_complete(&f->e);
     pg_close(pg);
     apply_close(ap);
 }
@@ -410,6 +439,7 @@ int main(void)
         APPLYING(who_holds_the_table_is_named_before_it_begins),
         APPLYING(who_ends_in_time_is_waited_for),
         APPLYING(what_waits_for_old_snapshots_says_so),
+        APPLYING(what_cannot_be_told_waits_for_the_old),
         APPLYING(what_runs_far_over_its_estimate_is_rolled_back),
         APPLYING(an_estimate_of_nothing_trips_nothing),
         APPLYING(who_does_not_heed_a_cancel_is_terminated),

@@ -1,4 +1,5 @@
-/* kill -9 at moments drawn from a seed, in runs with every kind of statement:
+/* kill -9 at moments drawn from a seed, in runs with every kind of statement,
+ * every other one in the middle of what waits for somebody else:
  * none is applied twice, none is there without its row or its journal, and
  * every orphan is found before anything else is done.
  *
@@ -35,7 +36,9 @@ static const char start[] =
     "CREATE MATERIALIZED VIEW seen AS SELECT n FROM base;"
     "CREATE UNIQUE INDEX ON seen (n);"
     "CREATE TABLE fill AS SELECT n, 0 AS times FROM generate_series(1, 2000) n;"
-    "ALTER TABLE fill ADD PRIMARY KEY (n)";
+    "ALTER TABLE fill ADD PRIMARY KEY (n);"
+    "CREATE TABLE apart AS SELECT n FROM generate_series(1, 1000) n;"
+    "ALTER TABLE apart ADD PRIMARY KEY (n)";
 
 static const char *const files[][2] = {
     {"1_rewrite.up.sql", "ALTER TABLE big ALTER n TYPE bigint;\n"
@@ -58,7 +61,8 @@ static const char *const files[][2] = {
                        "ALTER TABLE big ADD CONSTRAINT big_c UNIQUE USING"
                        " INDEX big_u;\n"
                        "ANALYZE big;\n"
-                       "SELECT note('3.13')"},
+                       "SELECT note('3.13');\n"
+                       "REINDEX INDEX CONCURRENTLY apart_pkey"},
     {"4_block.up.sql", "DO $$ BEGIN FOR i IN 1..5 LOOP EXECUTE pg_catalog."
                        "format('CREATE TABLE made_%s (n int)', i);"
                        " PERFORM pg_catalog.pg_sleep(0.02); END LOOP;"
@@ -196,6 +200,10 @@ static void assert_all_once(struct fixture *f)
     assert_sql(f, "SELECT count(*) FROM pg_class WHERE relname ~ '^made_'",
                "5");
     assert_sql(f, "SELECT count(*) FROM public.fill WHERE times = 1", "2000");
+    assert_sql(f,
+               "SELECT string_agg(indisvalid::text, ' ') FROM pg_index WHERE"
+               " indrelid = 'public.apart'::regclass",
+               "true");
     assert_sql(f, "SELECT count(*) FROM tidegate.migration", "9");
     assert_sql(f, "SELECT count(*) FROM tidegate.journal", "0");
 }
@@ -257,46 +265,115 @@ static void resume(struct fixture *f, const char *killed, const char *when)
     apply_close(ap);
 }
 
+/* ---- in the middle of what waits for others ---- */
+
+/* Every other round aims at the middle of one of these: somebody else's old
+ * transaction keeps it there. */
+static const struct {
+    const char *holds, *waits;
+    const char *half; /* what it leaves when it ends there */
+} aims[] = {
+    {"SELECT count(*) FROM public.apart", "REINDEX INDEX CONCURRENTLY%",
+     "SELECT count(*) FROM pg_index WHERE NOT indisvalid AND indrelid ="
+     " 'public.apart'::regclass"},
+    {"SELECT count(*) FROM public.parts", "ALTER TABLE parts DETACH%",
+     "SELECT count(*) FROM pg_inherits WHERE inhdetachpending"},
+};
+#define AIMS (sizeof aims / sizeof *aims)
+
+struct kills {
+    struct fixture *f;
+    uint32_t seed;
+    int64_t ms; /* how long all of it takes */
+    int killed, orphans, half[AIMS];
+};
+
+/* Kills a run at a moment that is drawn; what was left by then. */
+static const char *kill_anywhere(struct kills *k)
+{
+    int64_t moment = (int64_t)(drawn(&k->seed) % (uint32_t)k->ms);
+    pid_t pid = child_start(k->f, NULL);
+    int status;
+
+    loop_sleep(k->f->loop, moment);
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    k->killed += WIFSIGNALED(status);
+    k->orphans += orphaned(k->f, k->f->s.run);
+    return arena_printf(&k->f->a, "killed after %lld of %lld ms",
+                        (long long)moment, (long long)k->ms);
+}
+
+/* Kills it in the middle of aims[at]; whether the orphan has ended before who
+ * it waits for has, is drawn. */
+static const char *kill_within(struct kills *k, size_t at)
+{
+    struct fixture *f = k->f;
+    struct pg *other = pg_open(f->loop, f->conninfo, "other", 0, &f->e);
+    const char *waits = arena_printf(
+        &f->a,
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name"
+        " LIKE 'tidegate:%s:=%%' AND wait_event_type = 'Lock' AND query LIKE"
+        " '%s')",
+        f->s.run, aims[at].waits);
+    bool stays = drawn(&k->seed) % 3 != 0;
+    pid_t pid;
+    int status;
+
+    run_on(f, other, "BEGIN");
+    run_on(f, other, aims[at].holds);
+    pid = child_start(f, NULL);
+    while (strcmp(value(f, waits), "t") != 0)
+        loop_turn(f->loop, clock_mono() + 10);
+    loop_sleep(f->loop, (int64_t)(drawn(&k->seed) % 50));
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    k->killed += WIFSIGNALED(status);
+    k->orphans += orphaned(f, f->s.run);
+    if (stays)
+        wait_for_orphans(f, f->s.run);
+    k->half[at] += strcmp(value(f, aims[at].half), "0") != 0;
+    pg_close(other);
+    return arena_printf(&f->a, "killed within %s, %s", aims[at].waits,
+                        stays ? "which ended there" : "which may go on");
+}
+
+static void one_round(struct kills *k, int round)
+{
+    struct fixture *f = k->f;
+    const char *run, *when;
+
+    begin(f, round);
+    run = f->s.run;
+    when = round % 2 ? kill_anywhere(k) : kill_within(k, round / 2 % AIMS);
+    if (round % 4 < 2) { /* at once, and once nobody is at work any more */
+        wait_for_orphans(f, run);
+        assert_nothing_without_a_row(f, when);
+    }
+    resume(f, run, when);
+    assert_all_once(f);
+    end(f, round);
+}
+
 static void a_run_survives_kill_9_at_any_moment(void **state)
 {
     struct fixture *f = *state;
     struct pg *own = f->pg;
     const char *own_conninfo = f->conninfo;
-    uint32_t seed = (uint32_t)setting("KILL_SEED", 1);
+    struct kills k = {.f = f, .seed = (uint32_t)setting("KILL_SEED", 1)};
     long kills = setting("KILLS", 6);
-    int orphans = 0, killed = 0;
-    int64_t ms;
 
     read_files(f, files, FILES);
-    ms = whole(f);
-    for (int round = 1; round <= kills; round++) {
-        int64_t moment = (int64_t)(drawn(&seed) % (uint32_t)ms);
-        const char *run, *when;
-        int status;
-        pid_t pid;
-
-        begin(f, round);
-        run = f->s.run;
-        when = arena_printf(&f->a, "killed after %lld of %lld ms",
-                            (long long)moment, (long long)ms);
-        pid = child_start(f, NULL);
-        loop_sleep(f->loop, moment);
-        kill(pid, SIGKILL);
-        waitpid(pid, &status, 0);
-        killed += WIFSIGNALED(status);
-        orphans += orphaned(f, run);
-        if (round % 2) { /* at once, and once nobody is at work any more */
-            wait_for_orphans(f, run);
-            assert_nothing_without_a_row(f, when);
-        }
-        resume(f, run, when);
-        assert_all_once(f);
-        end(f, round);
-    }
+    k.ms = whole(f);
+    for (int round = 1; round <= kills; round++)
+        one_round(&k, round);
     f->pg = own;
     f->conninfo = own_conninfo;
-    print_message("%d killed, %d with an orphan left\n", killed, orphans);
-    assert_true(killed * 2 > kills);
+    print_message("%d killed, %d with an orphan left, %d half reindexed, %d "
+                  "half detached\n",
+                  k.killed, k.orphans, k.half[0], k.half[1]);
+    assert_true(k.killed * 2 > kills);
+    assert_true(kills < 20 || (k.half[0] > 0 && k.half[1] > 0));
 }
 
 int main(int argc, char **argv)

@@ -17,7 +17,6 @@
 static void temporary_files_are_told_by_statement(void **state)
 {
     struct fixture *f = *state;
-    struct rehearse_settings s = by_dump(f, "shop");
     const struct migration *m =
         one(f,
             "SET LOCAL work_mem = '64kB'\n;;\n" SPILLS "\n;;\n"
@@ -25,8 +24,7 @@ static void temporary_files_are_told_by_statement(void **state)
             NULL);
     const struct rehearsed *r;
 
-    database_make(f, "shop", SHOP);
-    must(f, rehearse(f, &s, &m, 1));
+    rehearse_shop(f, m);
     assert_null(f->out.failed);
     r = &f->out.list[0];
     assert_int_equal(r->up[0].temp_bytes, 0);
@@ -136,7 +134,6 @@ static void indexes_left_invalid_are_named(void **state)
 static void the_cost_of_going_back_is_kept(void **state)
 {
     struct fixture *f = *state;
-    struct rehearse_settings s = by_dump(f, "shop");
     const struct migration *m =
         one(f, "ALTER TABLE orders ADD COLUMN c int",
             "UPDATE orders SET total = total\n;;\n"
@@ -144,8 +141,7 @@ static void the_cost_of_going_back_is_kept(void **state)
     const struct rehearsed *r;
     const struct touched *t;
 
-    database_make(f, "shop", SHOP);
-    must(f, rehearse(f, &s, &m, 1));
+    rehearse_shop(f, m);
     r = &f->out.list[0];
     assert_int_equal(r->n_down, 3);
     assert_int_equal(r->down[0].rows, 20000);

@@ -58,7 +58,6 @@ static void a_volatile_default_rewrites_and_blocks(void **state)
 static void locks_are_held_to_the_end_of_the_transaction(void **state)
 {
     struct fixture *f = *state;
-    struct rehearse_settings s = by_dump(f, "shop");
     const struct migration *m =
         one(f,
             "ALTER TABLE orders ADD COLUMN c int\n;;\n"
@@ -66,8 +65,7 @@ static void locks_are_held_to_the_end_of_the_transaction(void **state)
             NULL);
     const struct rehearsed_statement *up;
 
-    database_make(f, "shop", SHOP);
-    must(f, rehearse(f, &s, &m, 1));
+    rehearse_shop(f, m);
     up = f->out.list[0].up;
     assert_int_equal(f->out.list[0].n, 3);
     assert_int_equal(up[0].n, 1);
@@ -209,14 +207,12 @@ static void tables_of_this_release_are_in_nobodys_way(void **state)
 static void a_concurrent_index_is_observed(void **state)
 {
     struct fixture *f = *state;
-    struct rehearse_settings s = by_dump(f, "shop");
     const struct migration *m = migration_make(
         f, "0001_one!", "CREATE INDEX CONCURRENTLY n_idx ON orders (note)",
         "DROP INDEX CONCURRENTLY n_idx");
     const struct touched *t;
 
-    database_make(f, "shop", SHOP);
-    must(f, rehearse(f, &s, &m, 1));
+    rehearse_shop(f, m);
     assert_null(f->out.failed);
     assert_true(f->out.list[0].down_ok);
     assert_false(f->out.list[0].transaction);
@@ -253,7 +249,6 @@ static void even_the_shortest_is_observed(void **state)
 static void without_a_transaction_each_statement_is_traced(void **state)
 {
     struct fixture *f = *state;
-    struct rehearse_settings s = by_dump(f, "shop");
     const struct migration *m = migration_make(
         f, "0001_one!",
         "ALTER TABLE orders ADD COLUMN q int\n;;\n"
@@ -262,8 +257,7 @@ static void without_a_transaction_each_statement_is_traced(void **state)
         NULL);
     const struct rehearsed_statement *up;
 
-    database_make(f, "shop", SHOP);
-    must(f, rehearse(f, &s, &m, 1));
+    rehearse_shop(f, m);
     up = f->out.list[0].up;
     assert_string_equal(up[0].touched[0].lock, "ACCESS EXCLUSIVE");
     /* its own transaction: over before the sleep */
@@ -307,11 +301,9 @@ static void sessions_are_cleaned_between_migrations(void **state)
 static void an_update_of_all_rows_makes_writers_wait(void **state)
 {
     struct fixture *f = *state;
-    struct rehearse_settings s = by_dump(f, "shop");
     const struct migration *m = one(f, "UPDATE orders SET note = 'y'", NULL);
 
-    database_make(f, "shop", SHOP);
-    must(f, rehearse(f, &s, &m, 1));
+    rehearse_shop(f, m);
     assert_int_equal(f->out.list[0].up[0].rows, 20000);
     assert_int_equal(f->out.waited, 1);
     assert_int_equal(f->out.waits[0].readers, 0);
@@ -344,15 +336,13 @@ static void a_failing_migration_is_a_result(void **state)
 static void a_deferred_constraint_fails_at_commit(void **state)
 {
     struct fixture *f = *state;
-    struct rehearse_settings s = by_dump(f, "shop");
     const struct migration *m =
         one(f,
             "CREATE TABLE c (x bigint REFERENCES orders "
             "DEFERRABLE INITIALLY DEFERRED)\n;;\nINSERT INTO c VALUES (-1)",
             NULL);
 
-    database_make(f, "shop", SHOP);
-    must(f, rehearse(f, &s, &m, 1));
+    rehearse_shop(f, m);
     assert_non_null(f->out.failed);
     assert_non_null(strstr(f->out.failed, "23503"));
 }
@@ -360,11 +350,9 @@ static void a_deferred_constraint_fails_at_commit(void **state)
 static void a_migration_that_commits_by_itself_fails(void **state)
 {
     struct fixture *f = *state;
-    struct rehearse_settings s = by_dump(f, "shop");
     const struct migration *m = one(f, "COMMIT\n;;\nSELECT 1", NULL);
 
-    database_make(f, "shop", SHOP);
-    must(f, rehearse(f, &s, &m, 1));
+    rehearse_shop(f, m);
     assert_non_null(strstr(f->out.failed, "ended the transaction"));
 }
 
@@ -432,7 +420,6 @@ static void data_of_a_copy_are_fed_to_the_clone(void **state)
                                "-- migrate:down\n"
                                "DELETE FROM public.orders WHERE id > 90000;";
     struct fixture *f = *state;
-    struct rehearse_settings s = by_dump(f, "shop");
     const struct sql_file file = {
         .name = "20240105_more.sql", .bytes = text, .len = strlen(text)};
     struct migrations files;
@@ -440,8 +427,7 @@ static void data_of_a_copy_are_fed_to_the_clone(void **state)
 
     assert_true(migrations_read(&files, &f->a, "auto", &file, 1, &f->e));
     m = &files.list[0];
-    database_make(f, "shop", SHOP);
-    must(f, rehearse(f, &s, &m, 1));
+    rehearse_shop(f, m);
     assert_null(f->out.failed);
     assert_int_equal(f->out.list[0].n, 1);
     assert_int_equal(f->out.list[0].up[0].rows, 2);

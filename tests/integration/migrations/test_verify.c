@@ -130,13 +130,22 @@ static void batches_are_verified_once_all_are_done(void **state)
     const struct migration *m;
 
     sql(f, "CREATE TABLE t (id int PRIMARY KEY, n int);"
-           "INSERT INTO t SELECT i FROM generate_series(1, 250) i");
+           "INSERT INTO t SELECT i FROM generate_series(1, 250) i;"
+           "CREATE TABLE wanted (n int)");
     m = sqitch(f,
                "-- tidegate: batch=t key=id size=100\n"
-               "UPDATE t SET n = 1 WHERE id BETWEEN $1 AND $2\n",
-               "SELECT 1 / (count(*) = 0)::int FROM t WHERE n IS NULL;");
+               "UPDATE t SET n = coalesce(n, 0) + 1"
+               " WHERE id BETWEEN $1 AND $2\n",
+               "SELECT 1 / (count(*) = 0)::int FROM t WHERE n IS NULL;\n"
+               "SELECT 1 / count(*) FROM wanted;\n");
+    assert_false(up(f, m));
+    assert_int_equal(f->r.outcome, APPLY_PARTIAL);
+    assert_says(f->e.why, "verify/a.sql:2: SELECT failed");
+    assert_says(f->e.fix, "tidegate resume, which asks again");
+    sql(f, "INSERT INTO wanted VALUES (1)");
     assert_true(up(f, m));
     assert_sql(f, "SELECT name FROM tidegate.migration", "a");
+    assert_sql(f, "SELECT sum(n) FROM t", "250");
 }
 
 /* A value of an enumeration cannot be used before it is committed. */

@@ -543,6 +543,33 @@ static void children_run_side_by_side(void **state)
     }
 }
 
+static bool has_said(void *child)
+{
+    size_t len;
+
+    return child_said(child, &len) && len >= 4;
+}
+
+static void what_it_says_can_be_read_while_it_runs(void **state)
+{
+    static const char *const argv[] = {"sh", "-c",
+                                       "echo one >&2; exec sleep 1000", NULL};
+    struct child_spec spec = {.argv = argv};
+    struct err e;
+    struct child *c = child_start(loop, &arena, &spec, &e);
+    size_t len;
+
+    (void)state;
+    assert_non_null(c);
+    assert_true(loop_until(loop, has_said, c, CLOCK_NEVER));
+    assert_false(child_done(c));
+    assert_memory_equal(child_said(c, &len), "one\n", 4);
+    assert_int_equal(len, 4);
+    child_close(c);
+    assert_memory_equal(child_said(c, &len), "one\n", 4);
+    assert_int_equal(len, 4);
+}
+
 static void closing_ends_a_child_that_runs(void **state)
 {
     static const char *const scripts[] = {"exec sleep 1000",
@@ -583,6 +610,7 @@ int main(void)
         with_loop(what_is_left_behind_is_not_waited_for),
         with_loop(a_stop_signal_ends_the_child),
         with_loop(children_run_side_by_side),
+        with_loop(what_it_says_can_be_read_while_it_runs),
         with_loop(closing_ends_a_child_that_runs),
     };
 

@@ -51,6 +51,7 @@ static const struct table_wait down_waits[] = {
 };
 static const char *const loses[] = {"public.b", "public.orders.k"};
 static const char *const invalid[] = {"public.i on public.orders"};
+static const struct rehearsed_batches down_batches = {.n = 9, .high = 40};
 static const struct rehearsed list[] = {
     {.name = "0001_a",
      .transaction = true,
@@ -66,6 +67,7 @@ static const struct rehearsed list[] = {
      .down_low = 20,
      .down_likely = 50,
      .down_high = 200,
+     .down_batches = &down_batches,
      .down_waits = down_waits,
      .n_down_waits = 1,
      .temp_bytes = 24576,
@@ -100,6 +102,7 @@ static struct rehearsal whole(void)
                               .high = 30,
                               .failed = "0001_a:3: no",
                               .clone = "dump of shop",
+                              .clone_ms = 42000,
                               .warnings = "w\n",
                               .basis = {.version = 150020,
                                         .settings = settings,
@@ -129,9 +132,14 @@ static void every_field_comes_back(void **state)
     assert_int_equal(back.low + back.likely + back.high, 60);
     assert_string_equal(back.failed, "0001_a:3: no");
     assert_string_equal(back.clone, "dump of shop");
+    assert_int_equal(back.clone_ms, 42000);
     assert_int_equal(back.n, 2);
     assert_int_equal(back.list[0].down_high, 200);
     assert_int_equal(back.list[1].down_high, -1);
+    assert_null(back.list[0].batches);
+    assert_int_equal(back.list[0].down_batches->n, 9);
+    assert_int_equal(rehearsed_need_back(&back.list[0]), 40);
+    assert_int_equal(rehearsed_need_back(&back.list[1]), 0);
     assert_true(back.list[1].after && !back.list[0].after);
     assert_true(back.list[0].has_down && !back.list[0].down_ok);
     assert_null(back.list[1].differs);

@@ -102,21 +102,59 @@ static void its_own_pace_counts(void **state)
 static void an_index_build_has_phases(void **state)
 {
     (void)state;
+    assert_int_equal(live_index_share(NULL, "building index: scanning table",
+                                      false, 50, 100),
+                     225);
+    assert_int_equal(live_index_share(NULL,
+                                      "building index: loading tuples in tree",
+                                      false, 9, 9),
+                     1000);
+    assert_int_equal(live_index_share(NULL,
+                                      "building index: loading tuples in tree",
+                                      true, 9, 9),
+                     600);
     assert_int_equal(
-        live_index_share("building index: scanning table", false, 50, 100),
-        225);
+        live_index_share(NULL, "index validation: scanning table", true, 5, 10),
+        860);
     assert_int_equal(
-        live_index_share("building index: loading tuples in tree", false, 9, 9),
-        1000);
+        live_index_share(NULL, "building index: scanning table", false, 5, 0),
+        0);
     assert_int_equal(
-        live_index_share("building index: loading tuples in tree", true, 9, 9),
-        600);
+        live_index_share(NULL, "waiting for old snapshots", true, 1, 2), -1);
+}
+
+/* 400 ms of 2 s, then 1.2 s, then 400 ms; the wait is none of it. */
+static void phases_take_what_they_took_when_rehearsed(void **state)
+{
+    const struct apply_phase list[] = {
+        {"building index: scanning table", 400},
+        {"waiting for writers before validation", 9000},
+        {"building index: loading tuples in tree", 1200},
+        {"index validation: scanning table", 400},
+    };
+    const struct apply_phase quick[] = {{"building index: scanning table", 9}};
+    struct apply_phases as = {list, 4}, too_quick = {quick, 1};
+
+    (void)state;
     assert_int_equal(
-        live_index_share("index validation: scanning table", true, 5, 10), 860);
+        live_index_share(&as, "building index: scanning table", true, 5, 10),
+        100);
+    assert_int_equal(live_index_share(&as,
+                                      "building index: loading tuples in tree",
+                                      true, 1, 2),
+                     500);
     assert_int_equal(
-        live_index_share("building index: scanning table", false, 5, 0), 0);
-    assert_int_equal(live_index_share("waiting for old snapshots", true, 1, 2),
-                     -1);
+        live_index_share(&as, "index validation: scanning table", true, 0, 0),
+        800);
+    /* a phase that it was never seen in, and one that was over too soon */
+    assert_int_equal(live_index_share(&as,
+                                      "building index: sorting live tuples",
+                                      false, 1, 2),
+                     525);
+    assert_int_equal(live_index_share(&too_quick,
+                                      "building index: scanning table", false,
+                                      50, 100),
+                     225);
 }
 
 static void the_line(void **state)
@@ -193,6 +231,7 @@ int main(void)
         cmocka_unit_test(a_down_has_one_number),
         cmocka_unit_test(its_own_pace_counts),
         cmocka_unit_test(an_index_build_has_phases),
+        cmocka_unit_test(phases_take_what_they_took_when_rehearsed),
         cmocka_unit_test(the_line),
         cmocka_unit_test(what_stopping_costs),
     };
