@@ -4,9 +4,11 @@
 #include <string.h>
 
 #define DENSE_FOR_MS 200
-#define DENSE_MS     2
-#define SPARSE_MS    50
-#define PHASE        "phase "
+/* A machine that is busy begins late; who waits for us shows its locks. */
+#define HOLD_MS   3000
+#define DENSE_MS  2
+#define SPARSE_MS 50
+#define PHASE     "phase "
 
 /* Locks of a backend, and the relations its progress views say it reads. */
 #define SAMPLE_SQL                                                            \
@@ -152,7 +154,7 @@ static bool observer_ask(struct observer *o, struct err *e)
     const char *sql;
     bool ok;
 
-    if (o->holding && (o->n || clock_mono() - o->began > DENSE_FOR_MS))
+    if (o->holding && (o->n || clock_mono() - o->began > HOLD_MS))
         return observer_free(o, e);
     arena_init(&scratch);
     sql = arena_printf(&scratch, SAMPLE_SQL, o->backend, o->backend, o->backend,

@@ -3,7 +3,7 @@
  * For statements that cannot run in a transaction (CREATE INDEX CONCURRENTLY
  * and its kin): they take and leave their locks while they run. Densely at
  * first, since short ones are over soon; then every 50 ms. Until the first
- * locks are seen (at most 200 ms) the observer keeps an old snapshot: building
+ * locks are seen (at most 3 s) the observer keeps an old snapshot: building
  * an index concurrently waits for it at its end, so even one that takes a
  * millisecond is seen.
  */

@@ -85,17 +85,18 @@ struct relation *relations_put(struct relations *r, uint32_t oid)
 
 /* The first %s: how the rows are found, the second: the bytes of a relation
  * with storage. A table's TOAST counts as the table. */
-#define SIZES_SQL                                                           \
-    "SELECT c.oid, pg_catalog.quote_ident(n.nspname) || '.' || "            \
-    "pg_catalog.quote_ident(c.relname), c.relkind, "                        \
-    "coalesce(i.indrelid, 0), coalesce(c.relfilenode, 0), "                 \
-    "%s, "                                                                  \
-    "CASE WHEN c.relkind IN ('r', 'm', 'i') THEN %s ELSE 0 END "            \
-    "FROM pg_catalog.pg_class c "                                           \
-    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "             \
-    "LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid "              \
-    "WHERE c.oid >= 16384 AND c.relkind IN "                                \
-    "('r', 'i', 'S', 'v', 'm', 'f', 'p', 'I', 'c') AND n.nspname <> 'tidegate' " \
+#define SIZES_SQL                                                     \
+    "SELECT c.oid, pg_catalog.quote_ident(n.nspname) || '.' || "      \
+    "pg_catalog.quote_ident(c.relname), c.relkind, "                  \
+    "coalesce(i.indrelid, 0), coalesce(c.relfilenode, 0), "           \
+    "%s, "                                                            \
+    "CASE WHEN c.relkind IN ('r', 'm', 'i') THEN %s ELSE 0 END "      \
+    "FROM pg_catalog.pg_class c "                                     \
+    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "       \
+    "LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid "        \
+    "WHERE c.oid >= 16384 AND c.relkind IN "                          \
+    "('r', 'i', 'S', 'v', 'm', 'f', 'p', 'I', 'c') AND n.nspname <> " \
+    "'tidegate' "                                                     \
     "AND n.nspname !~ '^(pg_|information_schema$)'"
 
 #define BYTES_BY_FILE                                                      \
