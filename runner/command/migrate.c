@@ -298,7 +298,7 @@ static const struct opt migrate_opts[] = {
 const struct cmd cmd_migrate = {
     .name = "migrate",
     .summary = "Run the migrations of a release alone, or undo them.",
-    .help = "up is deploy --only migrations; finish is deploy --only "
+    .help = "Up is deploy --only migrations; finish is deploy --only "
             "contract, of contracting migrations whose wait is over; down "
             "undoes what the release applied, newest first, not while code "
             "on hosts needs it, nor past one without a down. These want an "
