@@ -152,7 +152,7 @@ $(addprefix $(B)/integration/migrations/,test_back test_basis test_batches \
 $(B)/integration/migrations/test_hazards: $(patsubst %.c,$(B)/%.o, \
     $(wildcard tests/integration/migrations/hazard_*.c))
 $(addprefix $(B)/integration/migrations/,test_alone test_apply test_backfill \
-    test_ends test_guard test_kills test_throttle test_verify): \
+    test_ends test_guard test_half test_kills test_throttle test_verify): \
     $(B)/tests/integration/migrations/applying.o
 $(addprefix $(B)/integration/migrations/,test_backfill test_throttle): \
     $(B)/tests/integration/migrations/filling.o
