@@ -152,6 +152,8 @@ is 'nothing waits' "$(state)" ''
 echo '# the way back'
 gives 0 'to a release after the one it waited for' t rollback $yes
 has 'it stays' "$OUT" 'keeps 0003_later'
+is 'and nothing says otherwise' \
+    "$(printf '%s\n' "$OUT" | grep -c 'undoes *0003_later')" 0
 is 'the columns stay away' "$(columns)" 'c d note'
 gives 0 'past it' t rollback --to v1.0 $yes
 is 'the columns are back' "$(columns)" 'a b c d note'

@@ -49,7 +49,9 @@ const struct hazard_row hazard_rows_tables[] = {
      "ALTER PUBLICATION $pub DROP TABLE $", 0, {{"$", SUE, NO, NO}}},
     {"21 publication gone", "CREATE PUBLICATION $pub FOR TABLE $",
      "DROP PUBLICATION $pub", 0, {}},
-    {"21 publication of all", "", "CREATE PUBLICATION $pub FOR ALL TABLES", 0,
+    /* not of updates: later rows do some, on tables without a key */
+    {"21 publication of all", "",
+     "CREATE PUBLICATION $pub FOR ALL TABLES WITH (publish = 'insert')", 0,
      {}},
     {"21 cluster on", "", "ALTER TABLE $ CLUSTER ON $_pkey", 0,
      {{"$", SUE, NO, NO}}},
