@@ -181,6 +181,32 @@ static bool clean(struct journal *j, int i, struct err *e)
     return ok;
 }
 
+/* The index stood before the statement was run: it is not the one it makes. */
+static bool stood(const struct journal *j, int i,
+                  const struct index_found *found)
+{
+    const char *at = j->lines[i].invalid;
+    size_t len = strlen(found->oid);
+
+    while (at && (at = strpbrk(at, "{,")) != NULL)
+        if (strncmp(++at, found->oid, len) == 0 &&
+            (at[len] == ',' || at[len] == '}'))
+            return true;
+    return false;
+}
+
+bool alone_made_nothing(struct journal *j, int i, bool *nothing, struct err *e)
+{
+    struct index_ask ask = asking(j, i);
+    struct index_found found;
+
+    *nothing = false;
+    if (!index_look(&ask, &found, e))
+        return false;
+    *nothing = found.state == INDEX_VALID && stood(j, i, &found);
+    return true;
+}
+
 enum alone alone_see(struct journal *j, int i, struct err *e)
 {
     const struct statement *s = &j->t->script->statements[i];
@@ -193,7 +219,7 @@ enum alone alone_see(struct journal *j, int i, struct err *e)
         return ALONE_ABSENT; /* its outcome would have been with it */
     if (!prepare(j, s, e) || !index_look(&ask, &found, e))
         return ALONE_UNKNOWN;
-    if (found.state == INDEX_VALID)
+    if (found.state == INDEX_VALID && !stood(j, i, &found))
         return ALONE_DONE;
     if (!leaves_look(&ask, before, &left, e))
         return ALONE_UNKNOWN;

@@ -16,5 +16,7 @@ bool alone_run(struct journal *j, int i, struct err *e);
  * built is dropped. ALONE_UNKNOWN: e says why, and what to do. */
 enum alone { ALONE_DONE, ALONE_ABSENT, ALONE_UNKNOWN };
 enum alone alone_see(struct journal *j, int i, struct err *e);
+/* Of one that is done: IF NOT EXISTS passed over an index that was there. */
+bool alone_made_nothing(struct journal *j, int i, bool *nothing, struct err *e);
 
 #endif

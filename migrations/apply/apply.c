@@ -336,6 +336,7 @@ static bool down_half(struct apply *ap, const struct applied_row *row,
 {
     const char *args[] = {row->name}, *why;
     struct script up, down, picked;
+    struct err unread = {0}; /* e may say what came before */
     struct task was = *t;
     bool *done;
 
@@ -347,9 +348,11 @@ static bool down_half(struct apply *ap, const struct applied_row *row,
     done = arena_array(t->a, up.n, sizeof *done);
     if (!journal_settle(ap, &was, done, e))
         return false;
-    if (!half_script(t->a, row, done, &picked, &why, e)) {
-        if (e->code != ERR_NONE)
+    if (!half_script(t->a, row, done, &picked, &why, &unread)) {
+        if (unread.code != ERR_NONE) {
+            *e = unread;
             return false;
+        }
         err_what(e, ERR_PARTWAY, "%s is half applied", row->name);
         err_why(e, "%s", why);
         return err_fix(e, "%s", half_by_hand(t->a, row->name));

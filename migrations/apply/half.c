@@ -36,7 +36,8 @@ static bool covered(struct arena *a, const struct script *up,
             continue;
         *why = arena_printf(a,
                             "line %d, %s, is done, and no statement of its "
-                            "down undoes just that",
+                            "down undoes just that and surely nothing that was "
+                            "there before",
                             up->statements[i].line, up->statements[i].kind);
         return false;
     }

@@ -329,6 +329,22 @@ static bool keep(struct journal *j, struct err *e)
     return journal_stop_at(j, j->done);
 }
 
+/* Names are looked up as the statement did; what IF NOT EXISTS passed over is
+ * not for its undoing. */
+static bool settled(struct journal *j, int i, bool *done, struct err *e)
+{
+    bool nothing = false;
+
+    *done = j->lines[i].done;
+    if (!*done && !j->lines[i].begun)
+        return true;
+    j->t->entered = false;
+    if (!enter(j, i, e) || (*done && !alone_made_nothing(j, i, &nothing, e)))
+        return false;
+    *done &= !nothing;
+    return true;
+}
+
 bool journal_settle(struct apply *ap, struct task *t, bool *done, struct err *e)
 {
     struct journal j = {.ap = ap, .t = t};
@@ -339,7 +355,8 @@ bool journal_settle(struct apply *ap, struct task *t, bool *done, struct err *e)
     for (size_t i = 0; i < t->script->n; i++) {
         int at = (int)i;
 
-        done[i] = j.lines[i].done;
+        if (!settled(&j, at, &done[i], e))
+            return false;
         if (!j.lines[i].begun)
             continue;
         switch (alone_see(&j, at, e)) {

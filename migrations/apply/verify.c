@@ -5,12 +5,14 @@
 
 #include "migrations/apply/transaction.h"
 #include "runner/base/failpoint.h"
+#include "runner/base/hash.h"
 
 #define UNSAFE_ENUM_VALUE "55P04"
 
 /* The session that a tool would have opened for it: nothing that the migration
  * has set holds. */
-static char *begin_sql(struct apply *ap, const struct task *t)
+static char *begin_sql(struct apply *ap, const struct task *t,
+                       const char *savepoint)
 {
     const struct script *v = t->script->verify;
     int64_t lock_ms =
@@ -18,8 +20,9 @@ static char *begin_sql(struct apply *ap, const struct task *t)
 
     return arena_printf(
         t->a,
-        "SAVEPOINT tidegate_verify; RESET ALL;"
+        "SAVEPOINT %s; RESET ALL;"
         " SET SESSION AUTHORIZATION DEFAULT; %s",
+        savepoint,
         transaction_settings(ap, t, v->statement_timeout_ms, lock_ms));
 }
 
@@ -90,11 +93,16 @@ bool verify_run(struct apply *ap, struct task *t, const struct guard *as,
 {
     const struct script *v = t->script->verify;
     int64_t began = clock_mono();
+    const char *savepoint;
     struct pg_result r;
+    char nonce[17];
 
     if (!v)
         return true;
-    if (!own(ap, t, as, begin_sql(ap, t), e))
+    /* one of the same name in the script would take the place of ours */
+    nonce_hex(nonce, 8);
+    savepoint = arena_printf(t->a, "tidegate_verify_%s", nonce);
+    if (!own(ap, t, as, begin_sql(ap, t, savepoint), e))
         return false;
     for (size_t i = 0; i < v->n; i++) {
         const struct statement *s = &v->statements[i];
@@ -110,7 +118,8 @@ bool verify_run(struct apply *ap, struct task *t, const struct guard *as,
     }
     failpoint("apply-verified");
     return own(ap, t, as,
-               "ROLLBACK TO SAVEPOINT tidegate_verify;"
-               " RELEASE SAVEPOINT tidegate_verify",
+               arena_printf(t->a,
+                            "ROLLBACK TO SAVEPOINT %s; RELEASE SAVEPOINT %s",
+                            savepoint, savepoint),
                e);
 }

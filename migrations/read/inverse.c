@@ -71,11 +71,60 @@ static const struct node *tree_of(struct arena *a, const char *text)
                : NULL;
 }
 
-static bool replaces(const struct node *stmt)
+/* A temporary one hides another of its name. */
+static bool is_temporary(const struct node *stmt)
 {
-    return (node_is(stmt, "ViewStmt") || node_is(stmt, "CreateFunctionStmt") ||
-            node_is(stmt, "CreateTrigStmt")) &&
-           node_bool(stmt, "replace");
+    static const char *const fields[][2] = {{"CreateStmt", "relation"},
+                                            {"CreateSeqStmt", "sequence"},
+                                            {"ViewStmt", "view"}};
+    const struct node *relation = NULL;
+
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (node_is(stmt, fields[i][0]))
+            relation = node_get(stmt, fields[i][1]);
+    if (node_is(stmt, "CreateTableAsStmt"))
+        relation = node_get(node_get(stmt, "into"), "rel");
+    return relation && strcmp(node_str(relation, "relpersistence"), "t") == 0;
+}
+
+static bool adds_if_absent(const struct node *stmt)
+{
+    size_t n = node_is(stmt, "AlterTableStmt") ? node_count(stmt, "cmds") : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct node *cmd = node_item(stmt, "cmds", i);
+
+        if (node_bool(cmd, "missing_ok") &&
+            strcmp(node_enum(cmd, "subtype"), "AT_AddColumn") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What it is about may have been there before it, by its name: nobody can tell
+ * what it has made. Of an index that is built alone the journal can. */
+static bool may_have_been(const struct node *stmt)
+{
+    static const char *const flags[][2] = {
+        {"ViewStmt", "replace"},
+        {"CreateFunctionStmt", "replace"},
+        {"CreateTrigStmt", "replace"},
+        {"RuleStmt", "replace"},
+        {"CreateStmt", "if_not_exists"},
+        {"CreateTableAsStmt", "if_not_exists"},
+        {"CreateSeqStmt", "if_not_exists"},
+        {"CreateSchemaStmt", "if_not_exists"},
+        {"CreateExtensionStmt", "if_not_exists"},
+        {"IndexStmt", "if_not_exists"},
+    };
+
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (node_is(stmt, flags[i][0]) && node_bool(stmt, flags[i][1]))
+            return !node_is(stmt, "IndexStmt") ||
+                   !node_bool(stmt, "concurrent");
+    if (node_is(stmt, "CreateForeignTableStmt"))
+        return node_bool(node_get(stmt, "base_stmt"), "if_not_exists");
+    return is_temporary(stmt) || adds_if_absent(stmt);
 }
 
 /* Is what this down drops just what that up has made? */
@@ -86,7 +135,7 @@ static bool undoes(struct arena *a, const struct node *up,
     struct fresh fresh = {0};
     size_t found = 0;
 
-    if (!drops->all || drops->n == 0 || !up || replaces(up))
+    if (!drops->all || drops->n == 0 || !up || may_have_been(up))
         return false;
     if (node_is(up, "IndexStmt") && *node_str(up, "idxname"))
         add(&makes, arena_printf(a, "index %s", node_str(up, "idxname")));
@@ -136,10 +185,13 @@ static const struct node **trees(struct arena *a, const struct script *s)
     return list;
 }
 
+/* One of several that make what has that name might be any of them. */
 static int undone_by(struct arena *a, const struct node *down,
                      const struct node *const *ups, size_t n)
 {
     struct keys drops = {.a = a, .all = true};
+    int found = INVERSE_NONE;
+    size_t times = 0;
 
     if (!down)
         return INVERSE_NONE;
@@ -147,9 +199,28 @@ static int undone_by(struct arena *a, const struct node *down,
         return INVERSE_ALL;
     subject_each(a, down, "", NULL, dropped, &drops);
     for (size_t i = 0; i < n; i++)
-        if (undoes(a, ups[i], &drops))
-            return (int)i;
-    return INVERSE_NONE;
+        if (undoes(a, ups[i], &drops)) {
+            found = (int)i;
+            times++;
+        }
+    return times == 1 ? found : INVERSE_NONE;
+}
+
+/* Two that undo the same would undo it twice: one of them is about another
+ * object of that name. */
+static void once_each(int *undoes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool twice = false;
+
+        for (size_t k = i + 1; undoes[i] >= 0 && k < n; k++)
+            if (undoes[k] == undoes[i]) {
+                undoes[k] = INVERSE_NONE;
+                twice = true;
+            }
+        if (twice)
+            undoes[i] = INVERSE_NONE;
+    }
 }
 
 void inverse_find(struct inverse *out, struct arena *a, const struct script *up,
@@ -165,10 +236,11 @@ void inverse_find(struct inverse *out, struct arena *a, const struct script *up,
     out->traces = arena_array(a, up->n, sizeof *out->traces);
     for (size_t i = 0; i < up->n; i++) {
         out->traces[i] = !ups[i] || leaves_traces(&own, ups[i], &made);
-        if (ups[i])
+        if (ups[i] && !may_have_been(ups[i]))
             subject_remember(&own, ups[i], &made);
     }
     for (size_t i = 0; i < down->n; i++)
         out->undoes[i] = undone_by(&own, downs[i], ups, up->n);
+    once_each(out->undoes, down->n);
     arena_release(&own);
 }

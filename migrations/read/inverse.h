@@ -3,7 +3,8 @@
  * A migration that runs statement by statement may stop between two. Its down
  * was written for all of them: what undoes the half is those of its statements
  * that undo what is done, and no other. Only what names say is taken: a DROP of
- * exactly what one CREATE or ADD has made.
+ * exactly what one CREATE or ADD has made, and nothing else by that name: not
+ * of what IF NOT EXISTS or OR REPLACE may have found there.
  */
 #ifndef MIGRATIONS_READ_INVERSE_H
 #define MIGRATIONS_READ_INVERSE_H

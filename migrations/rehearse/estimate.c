@@ -8,6 +8,7 @@
 /* What sorting a row for an index takes of maintenance_work_mem: PostgreSQL's
  * SortTuple (24 bytes) and a small index tuple with its memory chunk. */
 #define SORTED_ROW_BYTES 48
+#define MOST_MS          3.15e13 /* a thousand years */
 
 /* What it worked on, whoever waits for it or nobody. */
 static size_t touches(const struct traced_statement *s)
@@ -135,10 +136,10 @@ static bool is_bulk(const struct traced_statement *s)
  * are known. */
 static double weight_of(const struct relation *rel)
 {
-    int64_t filled = rel->filled * FILLED_ROW_BYTES;
+    double filled = (double)rel->filled * FILLED_ROW_BYTES;
 
-    if (filled > rel->bytes)
-        return (double)filled;
+    if (filled > (double)rel->bytes)
+        return filled;
     return rel->bytes < PAGE ? PAGE : (double)rel->bytes;
 }
 
@@ -214,8 +215,8 @@ static bool is_cold(const struct relation *rel, const struct grounds *g)
 static bool does_spill(const struct relation *rel, const struct grounds *g)
 {
     return g->clone.sort > 0 && g->production.sort > 0 &&
-           rel->rows * SORTED_ROW_BYTES <= g->clone.sort &&
-           rel->production_rows * SORTED_ROW_BYTES > g->production.sort;
+           rel->rows <= g->clone.sort / SORTED_ROW_BYTES &&
+           rel->production_rows > g->production.sort / SORTED_ROW_BYTES;
 }
 
 /* Where production works in another way than the clone did. */
@@ -238,9 +239,10 @@ static double times(double ms, int64_t per_mille)
     return ms * (double)per_mille / 1000.0;
 }
 
+/* Sums of these stay numbers, whatever statistics somebody has set. */
 static int64_t whole(double ms)
 {
-    return (int64_t)(ms + 0.5);
+    return ms < MOST_MS ? (int64_t)(ms + 0.5) : (int64_t)MOST_MS;
 }
 
 /* The default: as wide to both sides for the catalog, whose time is all load

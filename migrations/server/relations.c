@@ -206,9 +206,13 @@ bool relations_sizes(struct pg *production, struct arena *a,
 
 static int64_t with_filled(int64_t rows, int64_t filled)
 {
+    int64_t sum;
+
     if (filled <= 0)
         return rows;
-    return rows > 0 ? rows + filled : filled;
+    if (rows <= 0)
+        return filled;
+    return __builtin_add_overflow(rows, filled, &sum) ? INT64_MAX : sum;
 }
 
 int64_t relation_rows(const struct relation *rel)

@@ -64,7 +64,7 @@ bool index_look(const struct index_ask *ask, struct index_found *out,
     if (!resolve(ask, &t, &oid, e) ||
         !pg_query(ask->idle, ask->a,
                   "SELECT i.indisvalid, pg_catalog.format('%I.%I', n.nspname,"
-                  " c.relname) FROM pg_catalog.pg_index i"
+                  " c.relname), c.oid FROM pg_catalog.pg_index i"
                   " JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
                   " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
                   " WHERE i.indrelid = $1::oid AND c.relname = $2::name",
@@ -74,6 +74,7 @@ bool index_look(const struct index_ask *ask, struct index_found *out,
     if (r.rows) {
         out->state = *r.cell[0][0] == 't' ? INDEX_VALID : INDEX_INVALID;
         out->name = r.cell[0][1];
+        out->oid = r.cell[0][2];
     }
     return true;
 }

@@ -21,10 +21,11 @@ struct index_ask {
 };
 
 /* The index that the statement makes, as it stands; INDEX_NONE for statements
- * that make none by name. name is quoted and qualified. */
+ * that make none by name. name is quoted and qualified; oid is its own, as
+ * text. */
 struct index_found {
     enum index_state state;
-    const char *name;
+    const char *name, *oid;
 };
 bool index_look(const struct index_ask *ask, struct index_found *out,
                 struct err *e);

@@ -115,17 +115,29 @@ static bool there(const struct index_ask *ask, const struct target *t,
     return true;
 }
 
+/* The index that has the name already: it is another's. NULL: none has. */
+static bool index_there(const struct index_ask *ask, char **oids, struct err *e)
+{
+    struct index_found found;
+
+    *oids = NULL;
+    if (!index_look(ask, &found, e))
+        return false;
+    if (found.state == INDEX_VALID)
+        *oids = arena_printf(ask->a, "{%s}", found.oid);
+    return true;
+}
+
 bool leaves_before(const struct index_ask *ask, char **oids, struct err *e)
 {
     struct target t = target_of(ask->a, ask->s);
     char *mine;
 
-    if (!index_invalid(ask->idle, ask->a, oids, e))
+    if (!index_invalid(ask->idle, ask->a, oids, e) ||
+        !(t.row ? there(ask, &t, "{}", &mine, e) : index_there(ask, &mine, e)))
         return false;
-    if (!t.row)
+    if (!mine)
         return true;
-    if (!there(ask, &t, "{}", &mine, e))
-        return false;
     const char *params[] = {*oids, mine};
     struct pg_result r;
 

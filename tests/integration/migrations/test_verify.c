@@ -45,6 +45,7 @@ static void what_it_does_is_gone(void **state)
                "CREATE TABLE mine (n int);\nINSERT INTO other.t VALUES (2);\n"
                "SELECT 1 / (current_setting('search_path') ~ 'public')::int;\n"
                "SAVEPOINT x;\nROLLBACK TO x;\n"
+               "SAVEPOINT tidegate_verify;\n"
                "COPY mine FROM stdin;\n7\n\\.\n"
                "SET ROLE verify_asks;\nSELECT n FROM seen;\nROLLBACK;\n");
     assert_true(up(f, m));

@@ -585,9 +585,39 @@ static void modes_have_two_names(void **state)
 #define SCENE(name) \
     cmocka_unit_test_setup_teardown(name, scene_open, scene_close)
 
+/* What anybody may have written into pg_class. */
+static void absurd_statistics_stay_numbers(void **state)
+{
+    struct relation rel = orders();
+    struct traced_touch touch = {.relation = &rel,
+                                 .lock = LOCK_ROW_EXCLUSIVE,
+                                 .changed = 90000,
+                                 .inserted = 90000};
+    struct traced_statement s = statement_of(3600000, &touch);
+    struct traced_script script = {.statements = &s, .n = 1};
+    struct grounds g = {.clone.sort = 64 * MB, .production.sort = 64 * MB};
+    struct estimate e, sum = {0};
+
+    (void)state;
+    rel.rows = 1;
+    rel.production_rows = INT64_MAX;
+    s.builds_index = true;
+    for (int i = 0; i < 20; i++) {
+        filled_note(&script);
+        e = estimate_statement(&s, &g);
+        estimate_add(&sum, &e);
+        assert_true(rel.production_filled > 0);
+        assert_true(relation_production_rows(&rel) > 0);
+        assert_true(e.spills);
+        assert_true(e.low > 0 && e.low <= e.likely && e.likely <= e.high);
+        assert_true(sum.low <= sum.likely && sum.likely <= sum.high);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(absurd_statistics_stay_numbers),
         cmocka_unit_test(work_is_scaled_by_its_own_measure),
         cmocka_unit_test(indexes_are_rebuilt_with_their_table),
         cmocka_unit_test(what_is_fixed_is_not_scaled),

@@ -89,6 +89,31 @@ static const struct {
      "SET search_path = s; ALTER TABLE t DROP a", "*b .t."},
     {"DROP TABLE t", "CREATE TABLE t (a int)", "- t"},
     {"CREATE TABLE t (a int)", "DROP TABLE t; DELETE FROM u", "a- t"},
+    /* what may have been there before */
+    {"CREATE TABLE IF NOT EXISTS t (a int); INSERT INTO t VALUES (1)",
+     "DROP TABLE t", "- tt"},
+    {"CREATE TABLE IF NOT EXISTS t AS SELECT 1", "DROP TABLE t", "- t"},
+    {"CREATE TEMP TABLE t (a int); INSERT INTO t VALUES (1)", "DROP TABLE t",
+     "- tt"},
+    {"CREATE TEMP TABLE t AS SELECT 1", "DROP TABLE t", "- t"},
+    {"CREATE SEQUENCE IF NOT EXISTS t", "DROP SEQUENCE t", "- t"},
+    {"CREATE SCHEMA IF NOT EXISTS s; ALTER TABLE s.t ADD a int",
+     "DROP SCHEMA s CASCADE", "- tt"},
+    {"CREATE EXTENSION IF NOT EXISTS x", "DROP EXTENSION x", "- t"},
+    {"CREATE INDEX IF NOT EXISTS i ON t (a)", "DROP INDEX i", "- t"},
+    {"CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a)", "DROP INDEX i",
+     "a t"},
+    {"ALTER TABLE t ADD COLUMN IF NOT EXISTS a int", "ALTER TABLE t DROP a",
+     "- t"},
+    {"CREATE OR REPLACE RULE r AS ON INSERT TO t DO NOTHING",
+     "DROP RULE r ON t", "- t"},
+    /* several of one name */
+    {"CREATE INDEX i ON x.t (a); CREATE INDEX i ON y.t (a)",
+     "DROP INDEX y.i; DROP INDEX x.i", "-- tt"},
+    {"CREATE INDEX i ON x.t (a)", "DROP INDEX y.i; DROP INDEX x.i", "-- t"},
+    {"CREATE POLICY p ON t; CREATE TRIGGER p BEFORE INSERT ON t FOR EACH ROW "
+     "EXECUTE FUNCTION f()",
+     "DROP TRIGGER p ON t; DROP POLICY p ON t", "-- tt"},
 };
 
 static void test_rows(void **state)
