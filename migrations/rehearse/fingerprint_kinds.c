@@ -24,7 +24,8 @@
 #define BUILTIN "16384"
 
 /* ours: schemas of users; member: what belongs to an extension; rel: relations
- * with their names; usual: rights that come without a grant. */
+ * with their names; col: columns of those that have any, and what somebody has
+ * rights on; usual: rights that come without a grant. */
 const char fingerprint_prelude[] =
     "WITH ours AS MATERIALIZED (SELECT oid, quote_ident(nspname) AS name, "
     "nspowner, nspacl FROM pg_namespace WHERE nspname <> 'tidegate' "
@@ -37,6 +38,10 @@ const char fingerprint_prelude[] =
     "c.reloftype, c.relispopulated, c.reltoastrelid, n.name || '.' || "
     "quote_ident(c.relname) AS name FROM pg_class c" IN_OURS("c.relnamespace")
     "WHERE" NOT_OF_EXTENSION("pg_class", "c.oid") "), "
+    "col AS MATERIALIZED (SELECT c.name, c.relkind, a.* FROM rel c "
+    "JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped "
+    "AND (a.attnum > 0 OR a.attacl IS NOT NULL) "
+    "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')), "
     "usual AS MATERIALIZED (SELECT k.kind, o.owner, "
     SORTED("acldefault(k.kind::\"char\", o.owner)") " AS text FROM "
     "unnest('{r,s,f,T,n,F,S,l}'::text[]) k(kind), (SELECT relowner AS owner "
@@ -95,10 +100,9 @@ const struct fingerprint_kind fingerprint_kinds[] = {
         RIGHTS("c.relacl", "CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END",
                "c.relowner")
         " FROM rel c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')"},
-    {0, "SELECT 'rights on column ' || c.name || '.' || quote_ident(a.attname) "
-        "|| ': ' || coalesce(" SORTED("a.attacl") ", 'nobody') FROM rel c "
-        "JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped "
-        "AND a.attacl IS NOT NULL WHERE c.relkind IN " TABLES},
+    {0, "SELECT 'rights on column ' || a.name || '.' || quote_ident(a.attname) "
+        "|| ': ' || coalesce(" SORTED("a.attacl") ", 'nobody') FROM col a "
+        "WHERE a.attacl IS NOT NULL AND a.relkind IN " TABLES},
     {0, "SELECT 'inherits ' || c.name || ': ' || i.inhparent::regclass || "
         "', ' || i.inhseqno || coalesce(CASE WHEN (to_jsonb(i) ->> "
         "'inhdetachpending')::bool THEN ' (detach pending)' END, '') "
@@ -108,7 +112,7 @@ const struct fingerprint_kind fingerprint_kinds[] = {
         "FROM rel c JOIN pg_inherits i ON i.inhrelid = c.oid "
         "WHERE c.relkind IN ('i', 'I')"},
     /* ---- columns ---- */
-    {0, "SELECT concat('column ', c.name, '.', quote_ident(a.attname), ': ', "
+    {0, "SELECT concat('column ', a.name, '.', quote_ident(a.attname), ': ', "
         "format_type(a.atttypid, a.atttypmod), "
         FLAG("a.attnotnull", "not null") ", CASE WHEN d.oid IS NOT NULL THEN "
         "CASE a.attgenerated WHEN '' THEN ' default ' ELSE ' generated ' END "
@@ -126,20 +130,16 @@ const struct fingerprint_kind fingerprint_kinds[] = {
         "CASE WHEN a.attfdwoptions IS NOT NULL THEN "
         MAYBE("options ", SORTED("a.attfdwoptions")) " END, "
         FLAG("NOT a.attislocal", "inherited") ")"
-        " FROM rel c JOIN pg_attribute a ON a.attrelid = c.oid "
-        "AND a.attnum > 0 AND NOT a.attisdropped "
+        " FROM col a "
         "JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d "
-        "ON d.adrelid = c.oid AND d.adnum = a.attnum AND a.atthasdef "
-        "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')"},
-    {140000, "SELECT 'compression of ' || c.name || '.' || "
-        "quote_ident(a.attname) || ': ' || a.attcompression::text FROM rel c "
-        "JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped "
-        "AND a.attcompression <> '' WHERE c.relkind IN " TABLES},
-    {0, "SELECT 'column order of ' || c.name || ': ' || "
+        "ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.atthasdef "
+        "WHERE a.attnum > 0"},
+    {140000, "SELECT 'compression of ' || a.name || '.' || "
+        "quote_ident(a.attname) || ': ' || a.attcompression::text FROM col a "
+        "WHERE a.attcompression <> '' AND a.relkind IN " TABLES},
+    {0, "SELECT 'column order of ' || a.name || ': ' || "
         "string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) "
-        "FROM rel c JOIN pg_attribute a ON a.attrelid = c.oid "
-        "AND a.attnum > 0 AND NOT a.attisdropped WHERE c.relkind IN "
-        "('r', 'p', 'v', 'm', 'f', 'c') GROUP BY c.oid, c.name"},
+        "FROM col a WHERE a.attnum > 0 GROUP BY a.attrelid, a.name"},
     /* ---- what hangs on relations ---- */
     {0, "SELECT concat('constraint ', quote_ident(k.conname), ' on ', "
         "coalesce(c.name, k.contypid::regtype::text), ': ', "

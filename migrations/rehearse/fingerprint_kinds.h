@@ -5,7 +5,8 @@
 #include <stddef.h>
 
 /* A query of one text column: the lines of one kind of fact. It may use what
- * fingerprint_prelude (WITH ...) names: ours, member, rel, usual. */
+ * fingerprint_prelude (WITH ...) names: ours, member, rel, col,
+ * usual. */
 struct fingerprint_kind {
     int from; /* the first server version that can answer it */
     const char *sql;
