@@ -147,9 +147,10 @@ $(B)/histories/history: $(B)/tests/histories/folder.o \
 
 $(addprefix $(B)/integration/migrations/,test_back test_basis test_batches \
     test_clones test_fingerprint test_hazards test_leftovers test_measures \
-    test_rehearse): \
+    test_refused test_rehearse test_safer): \
     $(B)/tests/integration/migrations/rehearsing.o
-$(B)/integration/migrations/test_hazards: $(patsubst %.c,$(B)/%.o, \
+$(addprefix $(B)/integration/migrations/,test_hazards test_safer): \
+    $(patsubst %.c,$(B)/%.o, \
     $(wildcard tests/integration/migrations/hazard_*.c))
 $(addprefix $(B)/integration/migrations/,test_alone test_apply test_backfill \
     test_ends test_guard test_half test_kills test_throttle test_verify): \

@@ -105,6 +105,24 @@ static bool judge_key(const struct script *s, struct arena *a,
                   "another column");
 }
 
+/* ONLY of a partitioned table: the batches would go by, and change nothing. */
+static bool has_rows(struct pg *pg, struct arena *a, const struct script *s,
+                     struct err *e)
+{
+    static const char sql[] =
+        "SELECT relkind FROM pg_catalog.pg_class"
+        " WHERE oid = pg_catalog.to_regclass($1) AND relkind = 'p'";
+    struct pg_result r;
+
+    for (const char **only = s->batch->only; only && *only; only++) {
+        if (!pg_query(pg, a, sql, only, 1, &r, e))
+            return false;
+        if (r.rows)
+            return batch_is_empty(s, *only, e);
+    }
+    return true;
+}
+
 bool backfill_key(struct pg *pg, struct arena *a, const struct script *s,
                   struct backfill_key *out, struct err *e)
 {
@@ -125,7 +143,7 @@ bool backfill_key(struct pg *pg, struct arena *a, const struct script *s,
                                  .column = pg_identifier(pg, a, b->key),
                                  .type = r.cell[0][KEY_TYPE],
                                  .name = r.cell[0][KEY_NAME]};
-    return judge_key(s, a, r.cell[0], e);
+    return judge_key(s, a, r.cell[0], e) && has_rows(pg, a, s, e);
 }
 
 /* ---- where it ends ---- */

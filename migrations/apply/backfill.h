@@ -24,7 +24,7 @@ struct backfill_key {
 };
 
 /* Looks the batch's table up by pg's search_path. ERR_INPUT with the fix when
- * the key will not do. All in a. */
+ * the key will not do, or the statement can find no rows. All in a. */
 bool backfill_key(struct pg *pg, struct arena *a, const struct script *s,
                   struct backfill_key *out, struct err *e);
 /* The highest key now, NULL: no row; and about how many rows there are (the

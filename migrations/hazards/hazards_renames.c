@@ -5,6 +5,10 @@
 
 #define AEL   LOCK_ACCESS_EXCLUSIVE
 #define AFTER "-- tidegate: phase=after\n{statement};"
+/* In one transaction: the old code never misses it. */
+#define OLD_NAME                                                           \
+    "-- in the same migration, so that the old name stays; its GRANTs as " \
+    "well:\n"
 #define RENAME(kind)             \
     {                            \
         "RenameStmt", kind, NULL \
@@ -52,7 +56,7 @@ const struct hazard hazards_renames[] = {
     {RENAME("OBJECT_TABLE"), HAZARD_ERROR, "breaks-old-code", AEL,
      .alone = true, .breaks = true, .survives = hazards_made_again,
      .what = "RENAME of table {table}",
-     .safer = "{statement};\n-- the old name stays until phase=after:\n"
+     .safer = "{statement};\n" OLD_NAME
               "CREATE VIEW {table} AS SELECT * FROM {new};"},
     {RENAME("OBJECT_COLUMN"), HAZARD_ERROR, "breaks-old-code", AEL,
      .breaks = true, .survives = hazards_new_column,
@@ -103,9 +107,10 @@ const struct hazard hazards_renames[] = {
      AEL,
      .alone = true,
      .breaks = true,
+     .survives = hazards_made_again,
      .what = "SET SCHEMA of {table} to {new}",
-     .safer = "{statement};\n-- the old name stays until phase=after: a view "
-              "of what moved\nCREATE VIEW {table} AS SELECT * FROM {moved};"},
+     .safer = "{statement};\n" OLD_NAME
+              "CREATE VIEW {table} AS SELECT * FROM {moved};"},
     {{"AlterObjectSchemaStmt", NULL, of_other},
      HAZARD_ERROR,
      "breaks-old-code",

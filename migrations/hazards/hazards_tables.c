@@ -144,7 +144,7 @@ const struct hazard hazards_tables[] = {
      .what = "SET TABLESPACE copies index {table} under lock: whoever plans "
              "with it waits",
      .safer = "-- 14 and later, with transaction=none:\n"
-              "REINDEX (TABLESPACE NAME) INDEX CONCURRENTLY {table};"},
+              "REINDEX (TABLESPACE {name}) INDEX CONCURRENTLY {table};"},
     INSTANT("AT_SetStatistics", SUE,
             "SET STATISTICS of {table} blocks nobody but VACUUM and DDL"),
     INSTANT("AT_SetOptions", SUE,
@@ -184,8 +184,8 @@ const struct hazard hazards_tables[] = {
      .rewrites = true,
      .what = "INDEX ALL IN TABLESPACE {name} copies one after the other, all "
              "locked to the end: whoever plans with one waits",
-     .safer = "-- one by one: REINDEX (TABLESPACE ...) INDEX CONCURRENTLY (14 "
-              "and later), with transaction=none",
+     .safer = "-- 14 and later, each with transaction=none:\n"
+              "REINDEX (TABLESPACE {new}) INDEX CONCURRENTLY INDEX_NAME;",
      .also = {{WHOSE_SPACE, AEL, .rewrites = true}}},
     {ALTER("AT_SetRelOptions", in_view), HAZARD_NOTE, "lock", AEL,
      .alone = true,

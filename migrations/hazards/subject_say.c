@@ -323,6 +323,8 @@ static const char *say_new(struct arena *a, const struct subject *s)
 {
     if (node_is(s->stmt, "RenameStmt"))
         return subject_quoted(a, node_str(s->stmt, "newname"));
+    if (node_is(s->stmt, "AlterTableMoveAllStmt"))
+        return subject_quoted(a, node_str(s->stmt, "new_tablespacename"));
     return node_is(s->stmt, "AlterObjectSchemaStmt")
                ? subject_quoted(a, node_str(s->stmt, "newschema"))
                : "NEW";

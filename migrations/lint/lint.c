@@ -8,6 +8,7 @@
 #include "migrations/lint/lint_allow.h"
 #include "migrations/lint/lint_parts.h"
 #include "migrations/lint/lint_touch.h"
+#include "migrations/read/batch.h"
 #include "migrations/read/foreign.h"
 #include "migrations/read/layout.h"
 #include "migrations/read/split.h"
@@ -385,16 +386,24 @@ static void lint_pieces(struct linter *l, const struct split_pieces *pieces)
     say_unused(l);
 }
 
-/* Whether the statement is bound to its batch. */
+/* Whether the statement is bound to its batch, and to rows. */
 static void lint_batch(struct linter *l, bool down)
 {
     struct sql_file file = {
         .name = l->file, .bytes = l->text, .len = strlen(l->text)};
-    struct script ignored;
+    const struct catalog_relation *r;
+    struct script s;
     struct err e;
 
-    if (!split_script(&ignored, NULL, l->scratch, &file, down, &e))
+    if (!split_script(&s, NULL, l->scratch, &file, down, &e)) {
         add_error(l, line_of(l, &e), "batch", &e);
+        return;
+    }
+    for (const char **only = l->run->catalog ? s.batch->only : NULL;
+         only && *only; only++)
+        if ((r = catalog_relation(l->run->catalog, *only)) &&
+            r->self.kind == 'p' && !batch_is_empty(&s, *only, &e))
+            add_error(l, line_of(l, &e), "batch", &e);
 }
 
 static void lint_text(struct linter *l, bool down)

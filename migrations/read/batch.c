@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "migrations/hazards/subject.h"
 #include "migrations/text/parser.h"
 #include "runner/base/buf.h"
 #include "runner/base/escape.h"
@@ -16,6 +17,8 @@ struct reading {
     size_t relations;        /* rows come from */
     const char **names;      /* by which it knows the batch's table */
     size_t names_n;
+    const char **only;
+    size_t only_n;
     struct batch_mark *marks;
     size_t n, approved;
     bool lower, upper;
@@ -123,6 +126,14 @@ static bool is_table(const struct reading *r, const struct node *relation)
            !is_cte(r->stmt, relation) && !is_cte(r->rows, relation);
 }
 
+static void add_only(struct reading *r, const struct node *n)
+{
+    r->only =
+        arena_grow(r->a, r->only, r->only_n, r->only_n + 2, sizeof *r->only);
+    r->only[r->only_n++] = subject_relation(r->a, n);
+    r->only[r->only_n] = NULL;
+}
+
 static void add_relation(struct reading *r, const struct node *n)
 {
     const char *alias;
@@ -133,6 +144,9 @@ static void add_relation(struct reading *r, const struct node *n)
         return;
     }
     r->relations++;
+    if (node_is(n, "RangeVar") && !node_bool(n, "inh") && !is_cte(r->stmt, n) &&
+        !is_cte(r->rows, n))
+        add_only(r, n);
     if (!node_is(n, "RangeVar") || !is_table(r, n))
         return;
     alias = node_str(node_get(n, "alias"), "aliasname");
@@ -378,9 +392,19 @@ bool batch_read(struct script *s, const struct directives *d, struct arena *a,
     arena_release(&scratch);
     b->marks = r.marks;
     b->n = r.n;
+    b->only = r.only;
     s->batch = ok ? b : NULL;
     s->transaction = false;
     return ok;
+}
+
+bool batch_is_empty(const struct script *s, const char *table, struct err *e)
+{
+    err_what(e, ERR_INPUT, "%s:%d: ONLY %s has no rows", s->file,
+             s->statements[0].line, table);
+    err_why(e, "it is a partitioned table: all rows are in its partitions, "
+               "which ONLY leaves out, so no batch would do anything");
+    return err_fix(e, "leave ONLY out, or name a partition");
 }
 
 char *batch_text(struct arena *a, const struct script *s, const char *from,

@@ -39,6 +39,8 @@ struct batch {
     int64_t max_lag_ms;         /* of a replica; -1: not said */
     const struct batch_mark *marks;
     size_t n;
+    const char **only; /* tables that the statement goes over with ONLY, and
+                          NULL; or NULL: none */
 };
 
 /* Whether the directives speak of batches; if so, sets s->batch and clears
@@ -46,6 +48,9 @@ struct batch {
  * are in a. */
 bool batch_read(struct script *s, const struct directives *d, struct arena *a,
                 struct err *e);
+/* False, with e (ERR_INPUT): ONLY of the table, which the database says is
+ * partitioned, has no rows. */
+bool batch_is_empty(const struct script *s, const char *table, struct err *e);
 /* The statement over one range; from and to are SQL expressions. */
 char *batch_text(struct arena *a, const struct script *s, const char *from,
                  const char *to);

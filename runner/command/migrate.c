@@ -298,18 +298,16 @@ static const struct opt migrate_opts[] = {
 const struct cmd cmd_migrate = {
     .name = "migrate",
     .summary = "Run the migrations of a release alone, or undo them.",
-    .help = "up is deploy --only migrations; finish is deploy --only "
+    .help = "Up is deploy --only migrations; finish is deploy --only "
             "contract, of contracting migrations whose wait is over; down "
             "undoes what the release applied, newest first, not while code "
             "on hosts needs it, nor past one without a down. These want an "
             "announcement (expect --only migrations, finish: --only "
-            "contract); what stops on its way is finished by resume, an up "
-            "also undone by rollback --schema. import records as applied what "
-            "another tool's "
-            "table says, baseline what you say: they run nothing, and want "
-            "the pinned policy and no other run, but no announcement, for "
-            "they change no data of yours; no rollback undoes them. status "
-            "changes nothing.",
+            "contract); resume finishes what stopped on its way, rollback "
+            "--schema also undoes such an up. import records as applied what "
+            "another tool's table says, baseline what you say: no "
+            "announcement, but the pinned policy; they run nothing, and no "
+            "rollback undoes them.",
     .needs = NEED_CONFIG | NEED_ENVIRONMENT | CMD_VERDICT,
     .args = migrate_words,
     .opts = migrate_opts,

@@ -110,6 +110,50 @@ static void keys_that_will_not_do(void **state)
     }
 }
 
+/* ONLY of a partitioned table has no rows; of a plain one, all. */
+static const struct {
+    const char *statement, *table; /* NULL: it goes */
+} onlies[] = {
+    {"UPDATE ONLY t SET n = 1 WHERE id BETWEEN $1 AND $2", "ONLY t "},
+    {"DELETE FROM ONLY t WHERE id BETWEEN $1 AND $2", "ONLY t "},
+    {"INSERT INTO o SELECT id FROM ONLY t WHERE id BETWEEN $1 AND $2",
+     "ONLY t "},
+    {"UPDATE ONLY \"P\" p SET n = 1 FROM t WHERE p.id = t.id AND"
+     " t.id BETWEEN $1 AND $2",
+     "ONLY \"P\" "},
+    {"UPDATE t SET n = 1 FROM ONLY t1 WHERE t1.id = t.id AND"
+     " t.id BETWEEN $1 AND $2",
+     NULL},
+};
+
+static void only_of_a_partitioned_table(void **state)
+{
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof onlies / sizeof *onlies; i++) {
+        const char *text = arena_printf(
+            &f->a, "-- tidegate: batch=t key=id\n%s", onlies[i].statement);
+        sql(f, "DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
+               " CREATE TABLE t (id int PRIMARY KEY, n int) PARTITION BY"
+               " RANGE (id); CREATE TABLE t1 PARTITION OF t DEFAULT;"
+               " CREATE TABLE \"P\" (LIKE t) PARTITION BY RANGE (id);"
+               " CREATE TABLE o (id int); INSERT INTO t VALUES (1, 0)");
+        if (!onlies[i].table) {
+            assert_went(f, up(f, two(f, text, "")));
+            assert_sql(f, "SELECT n FROM t", "1");
+            continue;
+        }
+        assert_false(up(f, two(f, text, "")));
+        if (!strstr(f->e.what, onlies[i].table))
+            print_message("%s: %s\n", onlies[i].statement, f->e.what);
+        assert_non_null(strstr(f->e.what, onlies[i].table));
+        assert_non_null(strstr(f->e.why, "partitioned"));
+        assert_true(*f->e.fix);
+        assert_int_equal(f->e.code, ERR_INPUT);
+        assert_sql(f, "SELECT count(*) FROM tidegate.backfill", "0");
+    }
+}
+
 static void tables_of_all_sizes(void **state)
 {
     static const int sizes[] = {0, 1, 9, 10, 11, 20};
@@ -579,6 +623,7 @@ int main(int argc, char **argv)
         FILLING(keys_that_will_not_do),
         FILLING(tables_of_all_sizes),
         FILLING(an_insert_from_a_partitioned_table),
+        FILLING(only_of_a_partitioned_table),
         FILLING(paused_and_resumed),
         FILLING(another_text_is_refused),
         FILLING(back_from_the_checkpoint),

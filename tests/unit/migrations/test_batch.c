@@ -87,6 +87,7 @@ static void statements_that_do(void **state)
         " WHERE orders.id BETWEEN $1 AND $2",
         "DELETE FROM orders WHERE id BETWEEN $1 AND $2"
         " AND a IN (SELECT a FROM items o WHERE o.id > 3)",
+        "UPDATE ONLY orders SET a = 1 WHERE id BETWEEN $1 AND $2",
     };
 
     (void)state;
@@ -96,6 +97,21 @@ static void statements_that_do(void **state)
         assert_non_null(got.batch);
         assert_int_equal(e.code, ERR_NONE);
     }
+}
+
+static void tables_named_with_only_are_kept(void **state)
+{
+    (void)state;
+    assert_true(read_batch("DELETE FROM orders USING items i WHERE i.o = "
+                           "orders.id AND orders.id BETWEEN $1 AND $2"));
+    assert_null(got.batch->only);
+    assert_true(
+        read_batch("WITH c AS (SELECT 1) UPDATE ONLY \"S\".a x SET b = 1 FROM "
+                   "ONLY orders o JOIN items ON true JOIN ONLY c ON true "
+                   "WHERE o.id BETWEEN $1 AND $2"));
+    assert_string_equal(got.batch->only[0], "\"S\".a");
+    assert_string_equal(got.batch->only[1], "orders");
+    assert_null(got.batch->only[2]);
 }
 
 static void statements_that_do_not(void **state)
@@ -307,6 +323,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_the_directive_says, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(statements_that_do, setup, teardown),
+        cmocka_unit_test_setup_teardown(tables_named_with_only_are_kept, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(statements_that_do_not, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(schemas_and_words, setup, teardown),

@@ -203,7 +203,8 @@ static void safer_is_sql_of_the_statement_itself(void **state)
          "ALTER TABLE t DETACH PARTITION p CONCURRENTLY;"},
         {"ALTER TABLE t RENAME TO u",
          "ALTER TABLE t RENAME TO u;\n"
-         "-- the old name stays until phase=after:\n"
+         "-- in the same migration, so that the old name stays; its GRANTs "
+         "as well:\n"
          "CREATE VIEW t AS SELECT * FROM u;"},
         {"CREATE TABLE p PARTITION OF t FOR VALUES IN (1)",
          "CREATE TABLE p (LIKE t INCLUDING ALL);\n"
