@@ -154,10 +154,11 @@ static bool undoes(struct arena *a, const struct node *up,
 static void look(const struct subject *s, void *arg)
 {
     bool *leaves = arg;
-    bool validates = s->cmd && strcmp(node_enum(s->cmd, "subtype"),
-                                      "AT_ValidateConstraint") == 0;
+    const char *sub = s->cmd ? node_enum(s->cmd, "subtype") : "";
 
-    *leaves |= !s->fresh && !validates;
+    /* a partition would go with the table that it was attached to */
+    *leaves |= strcmp(sub, "AT_AttachPartition") == 0 ||
+               (!s->fresh && strcmp(sub, "AT_ValidateConstraint") != 0);
 }
 
 /* Whether something is left of it that its own undoing must take away. */
@@ -174,6 +175,34 @@ static bool leaves_traces(struct arena *a, const struct node *up,
         return true;
     subject_each(a, up, "", made, look, &leaves);
     return leaves;
+}
+
+static bool builds(const struct node *stmt, const char *index)
+{
+    return node_is(stmt, "IndexStmt") && !node_bool(stmt, "if_not_exists") &&
+           strcmp(node_str(stmt, "idxname"), index) == 0;
+}
+
+/* USING INDEX of one that this file has not built: it would go with the
+ * constraint. ups: those before it. */
+static bool takes_index(const struct node *stmt, const struct node *const *ups,
+                        size_t n)
+{
+    size_t cmds =
+        node_is(stmt, "AlterTableStmt") ? node_count(stmt, "cmds") : 0;
+
+    for (size_t i = 0; i < cmds; i++) {
+        const struct node *def = node_get(node_item(stmt, "cmds", i), "def");
+        const char *index =
+            node_is(def, "Constraint") ? node_str(def, "indexname") : "";
+        bool built = !*index;
+
+        for (size_t k = 0; k < n && !built; k++)
+            built = ups[k] && builds(ups[k], index);
+        if (!built)
+            return true;
+    }
+    return false;
 }
 
 static const struct node **trees(struct arena *a, const struct script *s)
@@ -200,7 +229,7 @@ static int undone_by(struct arena *a, const struct node *down,
     subject_each(a, down, "", NULL, dropped, &drops);
     for (size_t i = 0; i < n; i++)
         if (undoes(a, ups[i], &drops)) {
-            found = (int)i;
+            found = takes_index(ups[i], ups, i) ? INVERSE_NONE : (int)i;
             times++;
         }
     return times == 1 ? found : INVERSE_NONE;

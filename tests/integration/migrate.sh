@@ -279,8 +279,42 @@ for point in down.after:1 down.before:2; do
 done
 gives 0 'status is whole' lone status
 
+# killed between the statements of its undoing, and in one
+cat >"$S/migrations/0002_half.up.sql" <<'END'
+-- tidegate: transaction=none
+ALTER TABLE lonely ADD COLUMN a int;
+CREATE INDEX CONCURRENTLY lonely_id ON lonely (id);
+ALTER TABLE lonely ADD CONSTRAINT lonely_much CHECK (id > 1);
+END
+cat >"$S/migrations/0002_half.down.sql" <<'END'
+-- tidegate: transaction=none
+ALTER TABLE lonely DROP CONSTRAINT lonely_much;
+DROP INDEX CONCURRENTLY lonely_id;
+ALTER TABLE lonely DROP COLUMN a;
+END
+(cd "$S" && site_tag d2b)
+for point in journal-intent:1 journal-ran:1 journal-done:1 journal-done:2; do
+    lone_up d2b >/dev/null 2>&1
+    is "$point: two are there" "$(lone_has)" 'lonely a lonely_id rows 1 journal 3 kept 1'
+    lone_killed "$point" rollback --schema $yes >/dev/null 2>&1
+    is "$point: kill -9" $? 137
+    gives 0 "$point: asked again" lone rollback --schema $yes
+    is "$point: nothing is left" "$(lone_has)" 'rows 0 journal 0 kept 0'
+done
+gives 0 'status is whole' lone status
+
 # what its down does not undo by itself is said
-sed -i '3i UPDATE lonely SET a = 1;' "$S/migrations/0002_half.up.sql"
+cat >"$S/migrations/0002_half.up.sql" <<'END'
+-- tidegate: transaction=none
+ALTER TABLE lonely ADD COLUMN a int;
+UPDATE lonely SET a = 1;
+CREATE UNIQUE INDEX CONCURRENTLY lonely_id ON lonely (id);
+END
+cat >"$S/migrations/0002_half.down.sql" <<'END'
+-- tidegate: transaction=none
+DROP INDEX CONCURRENTLY lonely_id;
+ALTER TABLE lonely DROP COLUMN a;
+END
 (cd "$S" && site_tag d3)
 gives 12 'it stops later' lone_up d3
 before=$(lone_has)

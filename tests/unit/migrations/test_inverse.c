@@ -43,6 +43,8 @@ static const char *letters(struct arena *a, const char *up, const char *down)
     return arena_strndup(a, text, n);
 }
 
+#define NONE "-- tidegate: transaction=none\n"
+
 static const struct {
     const char *up, *down, *letters;
 } rows[] = {
@@ -107,6 +109,17 @@ static const struct {
      "- t"},
     {"CREATE OR REPLACE RULE r AS ON INSERT TO t DO NOTHING",
      "DROP RULE r ON t", "- t"},
+    {"ALTER TABLE t ADD CONSTRAINT c UNIQUE USING INDEX i",
+     "ALTER TABLE t DROP CONSTRAINT c", "- t"},
+    {NONE "CREATE UNIQUE INDEX CONCURRENTLY i ON t (a);"
+          "ALTER TABLE t ADD CONSTRAINT c UNIQUE USING INDEX i",
+     "ALTER TABLE t DROP CONSTRAINT c; DROP INDEX IF EXISTS i", "ba tt"},
+    {NONE "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a);"
+          "ALTER TABLE t ADD CONSTRAINT c UNIQUE USING INDEX i",
+     "ALTER TABLE t DROP CONSTRAINT c", "- tt"},
+    {"CREATE TABLE p (a int) PARTITION BY LIST (a);"
+     "ALTER TABLE p ATTACH PARTITION t FOR VALUES IN (1)",
+     "DROP TABLE p", "a tt"},
     /* several of one name */
     {"CREATE INDEX i ON x.t (a); CREATE INDEX i ON y.t (a)",
      "DROP INDEX y.i; DROP INDEX x.i", "-- tt"},
