@@ -60,7 +60,8 @@ static bool blame(struct apply *ap, const struct task *t, size_t i,
 
     asked.script = t->script->verify;
     transaction_blame(ap, &asked, &asked.script->statements[i], g, e);
-    if (e->code == ERR_FAILED && g->why == GUARD_LET &&
+    if (e->code == ERR_FAILED &&
+        (g->why == GUARD_LET || (g->why == GUARD_OVERRUN && stands(t))) &&
         !pg_failed(ap->work)->lost)
         say_what_to_do(ap, t, e);
     return false;
@@ -74,6 +75,17 @@ static bool left(const struct script *v, const struct statement *s,
     err_why(e, "what it verifies may be committed, without the row that says "
                "so");
     return err_fix(e, "look at the database, then mark or repair it by hand");
+}
+
+/* Of what stands, no statement is left that has an estimate; that of all of it
+ * has the verify script in it. */
+static int64_t limit_of(const struct apply *ap, const struct task *t)
+{
+    int64_t limit = t->expected->all.high * ap->s.overrun;
+
+    if (t->expected->all.high <= 0)
+        return CLOCK_NEVER;
+    return limit > ap->s.overrun_least_ms ? limit : ap->s.overrun_least_ms;
 }
 
 static bool own(struct apply *ap, struct task *t, const struct guard *as,
@@ -108,6 +120,8 @@ bool verify_run(struct apply *ap, struct task *t, const struct guard *as,
         const struct statement *s = &v->statements[i];
         struct guard g = *as;
 
+        if (g.limit_ms == CLOCK_NEVER)
+            g.limit_ms = limit_of(ap, t);
         g.data = s->data;
         g.data_len = s->data_len;
         g.passed_ms += clock_mono() - began;

@@ -125,6 +125,22 @@ static void what_is_no_transaction_stays_unfinished(void **state)
     assert_sql(f, "SELECT count(*) FROM tidegate.journal", "0");
 }
 
+/* Nobody waits for it, and nobody would see that it does not end. */
+static void it_is_cancelled_far_over_the_estimate(void **state)
+{
+    struct fixture *f = *state;
+
+    sql(f, "CREATE TABLE t (n int)");
+    f->x.all = (struct apply_span){1, 10, 20};
+    f->s.overrun_least_ms = 100;
+    assert_false(up(f, sqitch(f, "CREATE INDEX CONCURRENTLY i ON t (n);",
+                              "SET LOCAL statement_timeout = '20s';"
+                              "SELECT pg_sleep(30)")));
+    assert_int_equal(f->r.outcome, APPLY_PARTIAL);
+    assert_says(f->e.what, "cancelled, far over its estimate");
+    assert_says(f->e.fix, "deploy/a.sql has run, and does not count as");
+}
+
 static void batches_are_verified_once_all_are_done(void **state)
 {
     struct fixture *f = *state;
@@ -173,6 +189,7 @@ int main(void)
         APPLYING(one_transaction_is_rolled_back),
         APPLYING(its_locks_are_tried_again),
         APPLYING(what_is_no_transaction_stays_unfinished),
+        APPLYING(it_is_cancelled_far_over_the_estimate),
         APPLYING(batches_are_verified_once_all_are_done),
         APPLYING(a_new_value_is_not_there_yet),
     };
