@@ -367,6 +367,21 @@ static bool changes_rows(const struct script *s)
     return false;
 }
 
+static bool checkpoint_run(struct trace *t)
+{
+    struct pg_result r;
+    struct err ignored;
+
+    if (!pg_send(t->watch, "CHECKPOINT", &ignored))
+        return false;
+    while (pg_busy(t->watch)) {
+        loop_turn(t->loop, CLOCK_NEVER);
+        if (stopped(t))
+            pg_cancel(t->watch);
+    }
+    return pg_take(t->watch, t->arena, &r, &ignored);
+}
+
 /* Ours is only a measure: a server that does not let us, or takes too long
  * about it, is not asked again. */
 static void checkpoint(struct trace *t, const struct script *s)
@@ -378,7 +393,7 @@ static void checkpoint(struct trace *t, const struct script *s)
         return;
     t->no_checkpoint =
         !pg_run(t->watch, t->arena, CHECKPOINT_LIMIT, &r, &ignored) ||
-        !pg_run(t->watch, t->arena, "CHECKPOINT", &r, &ignored);
+        !checkpoint_run(t);
     pg_run(t->watch, t->arena, "RESET statement_timeout", &r, &ignored);
 }
 
