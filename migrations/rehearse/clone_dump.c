@@ -297,7 +297,7 @@ static bool analyze(struct clone *c, struct err *e)
     }
     ok = ok && pg_take(pg, c->arena, &ignored, e);
     pg_close(pg);
-    return ok && !clone_stopped(c, e);
+    return !clone_stopped(c, e) && ok; /* the reason, where it was cancelled */
 }
 
 static bool dump_create(struct clone *c, struct err *e)

@@ -32,7 +32,7 @@ static void a_stop_signal_removes_the_clone(void **state)
     struct fixture *f = *state;
     const struct migration *m = one(f, "SELECT pg_sleep(60)", NULL);
     /* in CREATE DATABASE, in the copy, in the statement */
-    static const int after_ms[] = {1, 30, 60, 150, 300, 2500};
+    static const int after_ms[] = {1, 30, 60, 150, 250, 300, 2500};
 
     database_make(f, "shop", SHOP);
     for (size_t i = 0; i < sizeof after_ms / sizeof *after_ms; i++) {
