@@ -182,81 +182,30 @@ static void add_script(struct named *n, const struct script *s)
     "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid "    \
     "AND a.attnum = k.n), "
 #define COLUMN "pg_catalog.quote_ident(a.attname)"
+/* clang-format off */
 /* A part whose whole is taken is in it. */
-#define TABLES_SQL                                                             \
-    NAMED_SQL                                                                  \
-    "SELECT c.oid, pg_catalog.format('%%I.%%I', n.nspname, c.relname), "       \
-    "c.relkind, s.bytes, c.reltuples::bigint, "                                \
-    "(SELECT pg_catalog.json_agg(" COLUMN " ORDER BY a.attname) "              \
-    "FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid "                 \
-    "AND a.attnum > 0 AND NOT a.attisdropped), " NAMES_SQL(COLUMN) NAMES_SQL(  \
-        "pg_catalog.format_type(a.atttypid, a.atttypmod)") "0 FROM "           \
-                                                           "pg_catalog.pg_"    \
-                                                           "class c "          \
-                                                           "JOIN "             \
-                                                           "pg_catalog.pg_"    \
-                                                           "namespace n ON "   \
-                                                           "n.oid = "          \
-                                                           "c.relnamespace "   \
-                                                           "LEFT JOIN "        \
-                                                           "pg_catalog.pg_"    \
-                                                           "index i ON "       \
-                                                           "i.indrelid = "     \
-                                                           "c.oid "            \
-                                                           "AND "              \
-                                                           "i.indisprimary "   \
-                                                           "AND "              \
-                                                           "i.indisvalid, "    \
-                                                           "LATERAL (SELECT "  \
-                                                           "CASE c.relkind "   \
-                                                           "WHEN 'p' THEN "    \
-                                                           "(SELECT "          \
-                                                           "coalesce(sum(pg_"  \
-                                                           "catalog.pg_table_" \
-                                                           "size(t.relid)), "  \
-                                                           "0)::bigint FROM "  \
-                                                           "pg_catalog.pg_"    \
-                                                           "partition_tree(c." \
-                                                           "oid) t) "          \
-                                                           "ELSE "             \
-                                                           "pg_catalog.pg_"    \
-                                                           "table_size(c.oid)" \
-                                                           " END AS bytes) s " \
-                                                           "WHERE c.relkind "  \
-                                                           "IN ('r', 'p') "    \
-                                                           "AND "              \
-                                                           "c.relpersistence " \
-                                                           "<> 't' "           \
-                                                           "AND n.nspname <> " \
-                                                           "'tidegate' "       \
-                                                           "AND n.nspname !~ " \
-                                                           "'^(pg_|"           \
-                                                           "information_"      \
-                                                           "schema$)' "        \
-                                                           "AND (c.oid IN "    \
-                                                           "(SELECT oid FROM " \
-                                                           "named) OR "        \
-                                                           "(SELECT yes FROM " \
-                                                           "anything)) "       \
-                                                           "AND NOT "          \
-                                                           "(c."               \
-                                                           "relispartition "   \
-                                                           "AND ((SELECT yes " \
-                                                           "FROM anything) "   \
-                                                           "OR EXISTS "        \
-                                                           "(SELECT FROM "     \
-                                                           "pg_catalog.pg_"    \
-                                                           "partition_"        \
-                                                           "ancestors(c.oid) " \
-                                                           "u(oid) "           \
-                                                           "WHERE u.oid <> "   \
-                                                           "c.oid AND u.oid "  \
-                                                           "IN (SELECT oid "   \
-                                                           "FROM named)))) "   \
-                                                           "ORDER BY c.oid "   \
-                                                           "NOT IN (SELECT "   \
-                                                           "oid FROM named), " \
-                                                           "s.bytes, 2"
+#define TABLES_SQL \
+    NAMED_SQL "SELECT c.oid, pg_catalog.format('%%I.%%I', n.nspname, "        \
+    "c.relname), c.relkind, s.bytes, c.reltuples::bigint, (SELECT "           \
+    "pg_catalog.json_agg(" COLUMN " ORDER BY a.attname) FROM "                \
+    "pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 "    \
+    "AND NOT a.attisdropped), " NAMES_SQL(COLUMN) NAMES_SQL(                  \
+    "pg_catalog.format_type(a.atttypid, a.atttypmod)") "0 FROM "              \
+    "pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "        \
+    "c.relnamespace LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid "   \
+    "AND i.indisprimary AND i.indisvalid, LATERAL (SELECT CASE c.relkind "    \
+    "WHEN 'p' THEN (SELECT "                                                  \
+    "coalesce(sum(pg_catalog.pg_table_size(t.relid)), 0)::bigint FROM "       \
+    "pg_catalog.pg_partition_tree(c.oid) t) ELSE "                            \
+    "pg_catalog.pg_table_size(c.oid) END AS bytes) s WHERE c.relkind IN "     \
+    "('r', 'p') AND c.relpersistence <> 't' AND n.nspname <> 'tidegate' "     \
+    "AND n.nspname !~ '^(pg_|information_schema$)' AND (c.oid IN (SELECT "    \
+    "oid FROM named) OR (SELECT yes FROM anything)) AND NOT "                 \
+    "(c.relispartition AND ((SELECT yes FROM anything) OR EXISTS (SELECT "    \
+    "FROM pg_catalog.pg_partition_ancestors(c.oid) u(oid) WHERE u.oid <> "    \
+    "c.oid AND u.oid IN (SELECT oid FROM named)))) ORDER BY c.oid NOT IN "    \
+    "(SELECT oid FROM named), s.bytes, 2"
+/* clang-format on */
 
 char *data_tables_question(struct arena *a, struct pg *pg,
                            const struct relations *known,

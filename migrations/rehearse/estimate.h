@@ -34,7 +34,7 @@
  * and 33 % of them: 2.6 to 3.9, 1.7 to 2.5, 1.4 to 1.7 times as long a row. */
 #define ESTIMATE_SCATTERED 350
 /* And what writing many rows adds, one after the other: waits for the WAL and
- * for checkpoints. Measured there: 1.0 to 1.7, 1.0 to 1.5, 1.0 to 1.2 times. */
+ * for checkpoints. Measured there: 1.0 to 1.7, 1.0 to 1.6, 1.0 to 1.2 times. */
 #define ESTIMATE_BULK 80
 /* A sort that goes to disk in production and did not on the clone. */
 #define ESTIMATE_SPILL 1500

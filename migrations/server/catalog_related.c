@@ -7,187 +7,36 @@
 #define CLASS(name)   "'pg_catalog." name "'::pg_catalog.regclass"
 #define RELATED(rest) "SELECT DISTINCT " PART_COLUMNS " FROM" PART_FROM rest
 
+/* clang-format off */
 /* Domains over the domain count as well. */
-#define DOMAIN_USERS                                                         \
-    RELATED(                                                                 \
-        "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid WHERE "        \
-        "NOT a.attisdropped AND a.attnum > 0 AND c.relkind IN ('r', "        \
-        "'m') AND a.atttypid IN (WITH RECURSIVE d(oid) AS (SELECT " RESOLVE( \
-            "to_regtype") " UNION SELECT t.oid FROM "                        \
-                          "pg_catalog.pg_type t JOIN d ON t.typbasetype = "  \
-                          "d.oid) "                                          \
-                          "SELECT oid FROM d) ORDER BY 2")
+#define DOMAIN_USERS \
+    RELATED("JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid WHERE "     \
+    "NOT a.attisdropped AND a.attnum > 0 AND c.relkind IN ('r', 'm') AND "    \
+    "a.atttypid IN (WITH RECURSIVE d(oid) AS (SELECT " RESOLVE("to_regtype")  \
+    " UNION SELECT t.oid FROM pg_catalog.pg_type t JOIN d ON t.typbasetype "  \
+    "= d.oid) SELECT oid FROM d) ORDER BY 2")
 /* Through views, and to the partitions of what they name. */
-#define VIEW_READS                                                             \
-    "WITH RECURSIVE s(oid) AS (SELECT " RESOLVE(                               \
-        "to_regclass") "), v(oid) "                                            \
-                       "AS (SELECT oid FROM s UNION SELECT n.oid FROM v "      \
-                       "CROSS JOIN LATERAL ("                                  \
-                       "SELECT d.refobjid FROM pg_catalog.pg_depend d JOIN "   \
-                       "pg_catalog.pg_rewrite w ON w.oid = d.objid AND "       \
-                       "d.classid = " CLASS(                                   \
-                           "pg_rewrite") " AND d.refclassid "                  \
-                                         "= " CLASS(                           \
-                                             "pg_class") " J"                  \
-                                                         "OI"                  \
-                                                         "N "                  \
-                                                         "pg"                  \
-                                                         "_c"                  \
-                                                         "at"                  \
-                                                         "al"                  \
-                                                         "og"                  \
-                                                         ".p"                  \
-                                                         "g_"                  \
-                                                         "cl"                  \
-                                                         "as"                  \
-                                                         "s "                  \
-                                                         "x "                  \
-                                                         "ON"                  \
-                                                         " x"                  \
-                                                         ".o"                  \
-                                                         "id"                  \
-                                                         " ="                  \
-                                                         " w"                  \
-                                                         ".e"                  \
-                                                         "v_"                  \
-                                                         "cl"                  \
-                                                         "as"                  \
-                                                         "s "                  \
-                                                         "WH"                  \
-                                                         "ER"                  \
-                                                         "E "                  \
-                                                         "w."                  \
-                                                         "ev"                  \
-                                                         "_c"                  \
-                                                         "la"                  \
-                                                         "ss"                  \
-                                                         " ="                  \
-                                                         " "                   \
-                                                         "v."                  \
-                                                         "oi"                  \
-                                                         "d "                  \
-                                                         "AN"                  \
-                                                         "D "                  \
-                                                         "(x"                  \
-                                                         ".r"                  \
-                                                         "el"                  \
-                                                         "ki"                  \
-                                                         "nd"                  \
-                                                         " ="                  \
-                                                         " '"                  \
-                                                         "v'"                  \
-                                                         " O"                  \
-                                                         "R "                  \
-                                                         "(x"                  \
-                                                         ".r"                  \
-                                                         "el"                  \
-                                                         "ki"                  \
-                                                         "nd"                  \
-                                                         " ="                  \
-                                                         " '"                  \
-                                                         "m'"                  \
-                                                         " A"                  \
-                                                         "ND"                  \
-                                                         " x"                  \
-                                                         ".o"                  \
-                                                         "id"                  \
-                                                         " I"                  \
-                                                         "N "                  \
-                                                         "(S"                  \
-                                                         "EL"                  \
-                                                         "EC"                  \
-                                                         "T "                  \
-                                                         "oi"                  \
-                                                         "d "                  \
-                                                         "FR"                  \
-                                                         "OM"                  \
-                                                         " s"                  \
-                                                         "))"                  \
-                                                         ") "                  \
-                                                         "UN"                  \
-                                                         "IO"                  \
-                                                         "N "                  \
-                                                         "SE"                  \
-                                                         "LE"                  \
-                                                         "CT"                  \
-                                                         " i"                  \
-                                                         ".i"                  \
-                                                         "nh"                  \
-                                                         "re"                  \
-                                                         "li"                  \
-                                                         "d "                  \
-                                                         "FR"                  \
-                                                         "OM"                  \
-                                                         " p"                  \
-                                                         "g_"                  \
-                                                         "ca"                  \
-                                                         "ta"                  \
-                                                         "lo"                  \
-                                                         "g."                  \
-                                                         "pg"                  \
-                                                         "_i"                  \
-                                                         "nh"                  \
-                                                         "er"                  \
-                                                         "it"                  \
-                                                         "s "                  \
-                                                         "i "                  \
-                                                         "WH"                  \
-                                                         "ER"                  \
-                                                         "E "                  \
-                                                         "i."                  \
-                                                         "in"                  \
-                                                         "hp"                  \
-                                                         "ar"                  \
-                                                         "en"                  \
-                                                         "t "                  \
-                                                         "= "                  \
-                                                         "v."                  \
-                                                         "oi"                  \
-                                                         "d "                  \
-                                                         "AN"                  \
-                                                         "D "                  \
-                                                         "v."                  \
-                                                         "oi"                  \
-                                                         "d "                  \
-                                                         "NO"                  \
-                                                         "T "                  \
-                                                         "IN"                  \
-                                                         " ("                  \
-                                                         "SE"                  \
-                                                         "LE"                  \
-                                                         "CT"                  \
-                                                         " o"                  \
-                                                         "id"                  \
-                                                         " F"                  \
-                                                         "RO"                  \
-                                                         "M "                  \
-                                                         "s)"                  \
-                                                         ") "                  \
-                                                         "n("                  \
-                                                         "oi"                  \
-                                                         "d)"                  \
-                                                         ")"                   \
-                                                         " " RELATED(          \
-                                                             "JOIN v ON "      \
-                                                             "v.oid = c.oid "  \
-                                                             "WHERE "          \
-                                                             "c.relkind NOT "  \
-                                                             "IN ('c', 'S') "  \
-                                                             "AND "            \
-                                                             "n.nspname <> "   \
-                                                             "'pg_catalog' "   \
-                                                             "AND c.oid NOT "  \
-                                                             "IN (SELECT oid " \
-                                                             "FROM s) "        \
-                                                             "ORDER BY 2")
-#define IN_SPACE(kinds)                                                     \
-    RELATED("JOIN pg_catalog.pg_tablespace s ON "                           \
-            "pg_catalog.quote_ident(s.spcname) = $1 JOIN "                  \
-            "pg_catalog.pg_database b ON b.datname = "                      \
-            "pg_catalog.current_database() WHERE $2::text IS NOT NULL AND " \
-            "c.relkind IN (" kinds ") AND n.nspname NOT IN ('pg_catalog', " \
-            "'pg_toast', 'information_schema') AND c.reltablespace = CASE " \
-            "WHEN s.oid = b.dattablespace THEN 0 ELSE s.oid END ORDER BY 2")
+#define VIEW_READS \
+    "WITH RECURSIVE s(oid) AS (SELECT " RESOLVE("to_regclass") "), v(oid) "   \
+    "AS (SELECT oid FROM s UNION SELECT n.oid FROM v CROSS JOIN LATERAL "     \
+    "(SELECT d.refobjid FROM pg_catalog.pg_depend d JOIN "                    \
+    "pg_catalog.pg_rewrite w ON w.oid = d.objid AND d.classid = "             \
+    CLASS("pg_rewrite") " AND d.refclassid = " CLASS("pg_class") " JOIN "     \
+    "pg_catalog.pg_class x ON x.oid = w.ev_class WHERE w.ev_class = v.oid "   \
+    "AND (x.relkind = 'v' OR (x.relkind = 'm' AND x.oid IN (SELECT oid "      \
+    "FROM s))) UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE "  \
+    "i.inhparent = v.oid AND v.oid NOT IN (SELECT oid FROM s)) n(oid)) "      \
+    RELATED("JOIN v ON v.oid = c.oid WHERE c.relkind NOT IN ('c', 'S') AND "  \
+    "n.nspname <> 'pg_catalog' AND c.oid NOT IN (SELECT oid FROM s) ORDER "   \
+    "BY 2")
+#define IN_SPACE(kinds) \
+    RELATED("JOIN pg_catalog.pg_tablespace s ON "                             \
+    "pg_catalog.quote_ident(s.spcname) = $1 JOIN pg_catalog.pg_database b "   \
+    "ON b.datname = pg_catalog.current_database() WHERE $2::text IS NOT "     \
+    "NULL AND c.relkind IN (" kinds ") AND n.nspname NOT IN ('pg_catalog', "  \
+    "'pg_toast', 'information_schema') AND c.reltablespace = CASE WHEN "      \
+    "s.oid = b.dattablespace THEN 0 ELSE s.oid END ORDER BY 2")
+/* clang-format on */
 
 static const struct {
     const char *what, *sql;
@@ -256,32 +105,27 @@ const struct catalog_part *catalog_related(struct catalog *c,
 
 /* ---- what CASCADE takes along ---- */
 
+/* clang-format off */
 /* Where it begins: of the object $1 (in $2), or its part $3, as $4 says. */
-#define BEGINS                                                                                                                                                                                                                                                       \
-    "SELECT " CLASS("pg_class") "::oid, o.oid, 0 FROM (SELECT " RESOLVE(                                                                                                                                                                                             \
-        "to_regclass") " AS oid) o WHERE $4 = 'relation' UNION ALL "                                                                                                                                                                                                 \
-                       "SELECT " CLASS(                                                                                                                                                                                                                              \
-                           "pg_class") "::oid, a.attrelid, a.attnum FROM "                                                                                                                                                                                           \
-                                       "pg_catalog.pg_attribute a WHERE $4 = "                                                                                                                                                                                       \
-                                       "'column' AND a.attrelid = " RESOLVE(                                                                                                                                                                                         \
-                                           "to_regclass") " AND "                                                                                                                                                                                                    \
-                                                          "pg_catalog.quote_"                                                                                                                                                                                        \
-                                                          "ident(a.attname) "                                                                                                                                                                                        \
-                                                          "= $3 "                                                                                                                                                                                                    \
-                                                          "UNION ALL "                                                                                                                                                                                               \
-                                                          "SELECT " CLASS(                                                                                                                                                                                           \
-                                                              "pg_constraint") "::oid, k.oid, 0 FROM "                                                                                                                                                               \
-                                                                               "pg_catalog.pg_constraint k WHERE $4 = 'constraint' AND k.conrelid = " RESOLVE(                                                                                                       \
-                                                                                   "to_regclass") " AND pg_catalog.quote_ident(k.conname) = $3 "                                                                                                                     \
-                                                                                                  "UNION ALL SELECT " CLASS(                                                                                                                                         \
-                                                                                                      "pg_proc") "::oid, p.oid, 0 FROM "                                                                                                                             \
-                                                                                                                 "pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = "                                                                                   \
-                                                                                                                 "p.pronamespace WHERE $4 = 'function' AND " NAMES_IT                                                                                                \
-                                                                                                                 " UNION ALL SELECT " CLASS("pg_type") "::oid, o.oid, 0 FROM (SELECT " RESOLVE("to_regtype") " AS oid) o WHERE $4 = 'type' UNION ALL SELECT " CLASS( \
-                                                                                                                     "pg_namespace") "::oid, oid, 0 FROM pg_catalog.pg_namespace WHERE $4 = 'schema' AND "                                                           \
-                                                                                                                                     "pg_catalog.quote_ident(nspname) = $1 UNION ALL SELECT " CLASS(                                                                 \
-                                                                                                                                         "pg_extension") "::oid, oid, 0 FROM pg_catalog.pg_extension WHERE "                                                         \
-                                                                                                                                                         "$4 = 'extension' AND pg_catalog.quote_ident(extname) = $1"
+#define BEGINS \
+    "SELECT " CLASS("pg_class") "::oid, o.oid, 0 FROM (SELECT "               \
+    RESOLVE("to_regclass") " AS oid) o WHERE $4 = 'relation' UNION ALL "      \
+    "SELECT " CLASS("pg_class") "::oid, a.attrelid, a.attnum FROM "           \
+    "pg_catalog.pg_attribute a WHERE $4 = 'column' AND a.attrelid = "         \
+    RESOLVE("to_regclass") " AND pg_catalog.quote_ident(a.attname) = $3 "     \
+    "UNION ALL SELECT " CLASS("pg_constraint") "::oid, k.oid, 0 FROM "        \
+    "pg_catalog.pg_constraint k WHERE $4 = 'constraint' AND k.conrelid = "    \
+    RESOLVE("to_regclass") " AND pg_catalog.quote_ident(k.conname) = $3 "     \
+    "UNION ALL SELECT " CLASS("pg_proc") "::oid, p.oid, 0 FROM "              \
+    "pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = "         \
+    "p.pronamespace WHERE $4 = 'function' AND " NAMES_IT " UNION ALL "        \
+    "SELECT " CLASS("pg_type") "::oid, o.oid, 0 FROM (SELECT "                \
+    RESOLVE("to_regtype") " AS oid) o WHERE $4 = 'type' UNION ALL SELECT "    \
+    CLASS("pg_namespace") "::oid, oid, 0 FROM pg_catalog.pg_namespace "       \
+    "WHERE $4 = 'schema' AND pg_catalog.quote_ident(nspname) = $1 UNION "     \
+    "ALL SELECT " CLASS("pg_extension") "::oid, oid, 0 FROM "                 \
+    "pg_catalog.pg_extension WHERE $4 = 'extension' AND "                     \
+    "pg_catalog.quote_ident(extname) = $1"
 /* What depends on it; and the owner of what is a part of another. */
 #define GOES_ON                                                              \
     "SELECT n.* FROM x CROSS JOIN LATERAL (SELECT d.classid, d.objid, "      \
@@ -291,58 +135,18 @@ const struct catalog_part *catalog_related(struct catalog *c,
     "pg_catalog.pg_depend d WHERE d.classid = x.class AND d.objid = x.oid "  \
     "AND d.objsubid = x.sub AND d.deptype = 'i') n"
 /* The relation of a part: one column of them is set. A foreign key has two. */
-#define RELATIONS                                                                                                                          \
-    "SELECT x.oid FROM x WHERE class = " CLASS(                                                                                            \
-        "pg_class") " UNION SELECT "                                                                                                       \
-                    "f.adrelid FROM x JOIN pg_catalog.pg_attrdef f ON f.oid "                                                              \
-                    "= x.oid AND "                                                                                                         \
-                    "class = " CLASS(                                                                                                      \
-                        "pg_attrdef") " UNION SELECT t.tgrelid FROM x JOIN "                                                               \
-                                      "pg_catalog.pg_trigger t ON t.oid = "                                                                \
-                                      "x.oid AND class = " CLASS(                                                                          \
-                                          "pg_trigger") " UNION SELECT "                                                                   \
-                                                        "p.polrelid FROM x "                                                               \
-                                                        "JOIN "                                                                            \
-                                                        "pg_catalog.pg_"                                                                   \
-                                                        "policy p ON p.oid = "                                                             \
-                                                        "x.oid AND class "                                                                 \
-                                                        "= " CLASS(                                                                        \
-                                                            "pg_policy") " UN"                                                             \
-                                                                         "ION"                                                             \
-                                                                         " SE"                                                             \
-                                                                         "LEC"                                                             \
-                                                                         "T "                                                              \
-                                                                         "u."                                                              \
-                                                                         "r "                                                              \
-                                                                         "FRO"                                                             \
-                                                                         "M "                                                              \
-                                                                         "x "                                                              \
-                                                                         "JOI"                                                             \
-                                                                         "N "                                                              \
-                                                                         "pg_"                                                             \
-                                                                         "cat"                                                             \
-                                                                         "alo"                                                             \
-                                                                         "g."                                                              \
-                                                                         "pg_"                                                             \
-                                                                         "con"                                                             \
-                                                                         "str"                                                             \
-                                                                         "ain"                                                             \
-                                                                         "t "                                                              \
-                                                                         "k "                                                              \
-                                                                         "ON "                                                             \
-                                                                         "k."                                                              \
-                                                                         "oid"                                                             \
-                                                                         " = "                                                             \
-                                                                         "x."                                                              \
-                                                                         "oid"                                                             \
-                                                                         " AN"                                                             \
-                                                                         "D "                                                              \
-                                                                         "cla"                                                             \
-                                                                         "ss "                                                             \
-                                                                         "="                                                               \
-                                                                         " " CLASS(                                                        \
-                                                                             "pg_constraint") " CROSS JOIN LATERAL (VALUES (k.conrelid), " \
-                                                                                              "(k.confrelid)) u(r)"
+#define RELATIONS \
+    "SELECT x.oid FROM x WHERE class = " CLASS("pg_class") " UNION SELECT "   \
+    "f.adrelid FROM x JOIN pg_catalog.pg_attrdef f ON f.oid = x.oid AND "     \
+    "class = " CLASS("pg_attrdef") " UNION SELECT t.tgrelid FROM x JOIN "     \
+    "pg_catalog.pg_trigger t ON t.oid = x.oid AND class = "                   \
+    CLASS("pg_trigger") " UNION SELECT p.polrelid FROM x JOIN "               \
+    "pg_catalog.pg_policy p ON p.oid = x.oid AND class = "                    \
+    CLASS("pg_policy") " UNION SELECT u.r FROM x JOIN "                       \
+    "pg_catalog.pg_constraint k ON k.oid = x.oid AND class = "                \
+    CLASS("pg_constraint") " CROSS JOIN LATERAL (VALUES (k.conrelid), "       \
+    "(k.confrelid)) u(r)"
+/* clang-format on */
 
 const struct catalog_part *catalog_cascade(struct catalog *c, const char *kind,
                                            const char *name, const char *part,
