@@ -137,27 +137,39 @@ static bool read_list(struct pg *pg, struct arena *a, const struct listing *how,
     return true;
 }
 
-static void take_row(void *row, char **c)
+/* What is kept of a migration, wherever it stands: row_of reads it. */
+#define ROW_COLUMNS                                                   \
+    "name, checksum, release, phase = 'after', up, down, compatible," \
+    " forward_only, pg_catalog.date_part('epoch', at)::int8, run, number"
+#define ROW_WIDTH 11
+
+static struct applied_row row_of(char **c)
 {
-    *(struct applied_row *)row = (struct applied_row){.name = c[0],
-                                                      .checksum = c[1],
-                                                      .release = c[2],
-                                                      .after = is_true(c[3]),
-                                                      .up = c[4],
-                                                      .down = c[5],
-                                                      .compatible = c[6],
-                                                      .forward_only = c[7],
-                                                      .at = number(c[8]),
-                                                      .ms = number(c[9]),
-                                                      .run = c[10],
-                                                      .number = number(c[11])};
+    return (struct applied_row){.name = c[0],
+                                .checksum = c[1],
+                                .release = c[2],
+                                .after = is_true(c[3]),
+                                .up = c[4],
+                                .down = c[5],
+                                .compatible = c[6],
+                                .forward_only = c[7],
+                                .at = number(c[8]),
+                                .run = c[9],
+                                .number = number(c[10])};
 }
 
-static const struct listing rows = {
-    "SELECT name, checksum, release, phase = 'after', up, down, compatible,"
-    " forward_only, pg_catalog.date_part('epoch', at)::int8, ms, run,"
-    " number FROM tidegate.migration ORDER BY number, name COLLATE \"C\"",
-    sizeof(struct applied_row), take_row};
+static void take_row(void *row, char **c)
+{
+    struct applied_row *out = row;
+
+    *out = row_of(c);
+    out->ms = number(c[ROW_WIDTH]);
+}
+
+static const struct listing rows = {"SELECT " ROW_COLUMNS
+                                    ", ms FROM tidegate.migration"
+                                    " ORDER BY number, name COLLATE \"C\"",
+                                    sizeof(struct applied_row), take_row};
 
 static void take_journal(void *row, char **c)
 {
@@ -194,23 +206,12 @@ static bool has_table(struct pg *pg, struct arena *a, const char *name,
 
 static void take_alone(void *row, char **c)
 {
-    *(struct applied_row *)row = (struct applied_row){.name = c[0],
-                                                      .checksum = c[1],
-                                                      .release = c[2],
-                                                      .after = is_true(c[3]),
-                                                      .up = c[4],
-                                                      .down = c[5],
-                                                      .compatible = c[6],
-                                                      .forward_only = c[7],
-                                                      .at = number(c[8]),
-                                                      .number = number(c[9])};
+    *(struct applied_row *)row = row_of(c);
 }
 
-static const struct listing alone = {
-    "SELECT name, checksum, release, phase = 'after', up, down, compatible,"
-    " forward_only, pg_catalog.date_part('epoch', at)::int8, number"
-    " FROM tidegate.alone",
-    sizeof(struct applied_row), take_alone};
+static const struct listing alone = {"SELECT " ROW_COLUMNS
+                                     " FROM tidegate.alone",
+                                     sizeof(struct applied_row), take_alone};
 
 /* What the journals of ups are of. */
 static bool read_alone(struct pg *pg, struct arena *a, struct journal_row *open,
@@ -241,35 +242,24 @@ static bool read_alone(struct pg *pg, struct arena *a, struct journal_row *open,
 
 /* ---- backfills ---- */
 
-#define BACKFILL_COLUMNS                                                       \
-    "b.name, b.checksum, b.release, b.phase = 'after', b.up, b.down,"          \
-    " b.compatible, b.forward_only,"                                           \
-    " pg_catalog.date_part('epoch', b.at)::int8, b.run, b.number, b.undoing,"  \
-    " b.over_key, b.last, b.until, b.rows, b.estimated, b.changed, b.batches," \
-    " b.size FROM tidegate.backfill b"
+#define BACKFILL_COLUMNS                                             \
+    ROW_COLUMNS ", undoing, over_key, last, until, rows, estimated," \
+                " changed, batches, size FROM tidegate.backfill b"
 
 static struct backfill_row backfill_of(char **c)
 {
-    return (struct backfill_row){.row = {.name = c[0],
-                                         .checksum = c[1],
-                                         .release = c[2],
-                                         .after = is_true(c[3]),
-                                         .up = c[4],
-                                         .down = c[5],
-                                         .compatible = c[6],
-                                         .forward_only = c[7],
-                                         .at = number(c[8]),
-                                         .run = c[9]},
-                                 .number = number(c[10]),
-                                 .undoing = is_true(c[11]),
-                                 .over = c[12],
-                                 .last = c[13],
-                                 .until = c[14],
-                                 .rows = number(c[15]),
-                                 .estimated = number(c[16]),
-                                 .changed = number(c[17]),
-                                 .batches = number(c[18]),
-                                 .size = number(c[19])};
+    char **more = c + ROW_WIDTH;
+
+    return (struct backfill_row){.row = row_of(c),
+                                 .undoing = is_true(more[0]),
+                                 .over = more[1],
+                                 .last = more[2],
+                                 .until = more[3],
+                                 .rows = number(more[4]),
+                                 .estimated = number(more[5]),
+                                 .changed = number(more[6]),
+                                 .batches = number(more[7]),
+                                 .size = number(more[8])};
 }
 
 static void take_backfill(void *row, char **c)

@@ -34,8 +34,7 @@ struct journal_row {
 
 /* A backfill that was begun and is neither done nor wholly undone. */
 struct backfill_row {
-    struct applied_row row; /* what is recorded when it is done */
-    int64_t number;
+    struct applied_row row;   /* what is recorded when it is done */
     bool undoing;             /* its down was begun */
     const char *over;         /* the column it goes over: "public.orders.id" */
     const char *last, *until; /* the checkpoint, and where the up ends: keys as
