@@ -144,11 +144,33 @@ static void lint_part(struct linter *l, const struct lint_part *part)
         subject_carry(l->scratch, &l->run->earlier, &l->fresh);
     l->from = 0;
     l->held_line = 0;
+    l->path_line = 0;
     l->text = split_normalise(l->scratch, &part->file, &e);
     if (l->text)
         lint_text(l, part->down);
     else
         lint_add_error(l, line_of(l, &e), "bytes", &e);
+}
+
+/* Settings end with their script (foreign.h). Where the way back is beside it,
+ * it is known whether that sets it too; of files apart, once is enough. */
+static void say_path(struct linter *l, int line, bool apart)
+{
+    struct finding *f;
+
+    if (!line || (apart && l->run->path_told))
+        return;
+    l->run->path_told |= apart;
+    f = lint_add(l);
+    f->line = line;
+    f->rule = "search-path";
+    f->what = arena_printf(l->a,
+                           "search_path is set for this script alone: %s with "
+                           "that of the role, where a name without a schema "
+                           "may mean another table",
+                           apart ? "its way back and what comes after it run"
+                                 : "the way back runs");
+    f->safer = "set it in each script, or write the schema in each name";
 }
 
 /* The line in an error that names the file without its folder. */
@@ -170,6 +192,7 @@ struct finding *lint_file(struct arena *a, const struct sql_file *file,
     struct lint_part parts[2];
     struct err e;
     size_t count;
+    int up_path = 0;
 
     arena_init(&scratch);
     l.file = arena_strdup(a, file->name);
@@ -177,8 +200,12 @@ struct finding *lint_file(struct arena *a, const struct sql_file *file,
         bad_parts(&l, &e);
         count = 0;
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         lint_part(&l, &parts[i]);
+        up_path = i == 0 && !l.down ? l.path_line : up_path;
+    }
+    if (count < 2 || !l.path_line)
+        say_path(&l, up_path, count < 2);
     arena_release(&scratch);
     sort_findings(&l);
     *n = l.n;

@@ -25,6 +25,7 @@ struct linter {
     const struct node *stmt;
     int line;
     size_t from, begins; /* after the statement before, and where it begins */
+    int path_line; /* of the part: where it first sets search_path, or 0 */
     /* the first strong lock of the file, 0: none yet */
     int held_line;
     const char *held;

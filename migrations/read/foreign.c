@@ -179,6 +179,14 @@ static bool pauses_trigger(const struct split_piece *p,
     return false;
 }
 
+bool foreign_sets_path(const struct split_piece *p)
+{
+    return p->tree &&
+           (selects_search_path(p->tree) ||
+            (sets_search_path(p->tree) &&
+             strcmp(node_enum(p->tree, "kind"), "VAR_SET_VALUE") == 0));
+}
+
 bool foreign_pauses(const struct split_piece *p,
                     const struct split_pieces *pieces)
 {
