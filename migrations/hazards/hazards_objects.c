@@ -160,7 +160,7 @@ const struct hazard hazards_objects[] = {
      "breaks-old-code",
      AEL,
      .breaks = true,
-     .what = "DROP OWNED",
+     .what = "DROP OWNED BY {name}",
      .safer = AFTER},
     {{"DropRoleStmt"},
      HAZARD_ERROR,

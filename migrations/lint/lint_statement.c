@@ -6,6 +6,7 @@
 #include "migrations/hazards/hazards.h"
 #include "migrations/hazards/refusals.h"
 #include "migrations/hazards/words.h"
+#include "migrations/lint/lint_coming.h"
 #include "migrations/lint/lint_touch.h"
 #include "migrations/read/foreign.h"
 
@@ -144,20 +145,12 @@ static void weigh(struct linter *l, const struct hazard *h,
     allow(l, f);
 }
 
-/* A file before it made the table, and the database does not have it yet. */
-static bool is_coming(const struct linter *l, const struct subject *s)
-{
-    return l->run->catalog && *s->table &&
-           subject_made(&l->run->earlier, "relation", s->table) &&
-           !catalog_relation(l->run->catalog, s->table);
-}
-
 static void match(const struct subject *s, void *arg)
 {
     struct linter *l = arg;
     struct subject copy = *s;
 
-    copy.fresh |= is_coming(l, s);
+    copy.fresh |= lint_coming(l->scratch, l->run, s);
     for (const struct hazard *h = NULL; (h = hazards_next(&copy, h));)
         weigh(l, h, &copy);
 }

@@ -159,6 +159,35 @@ printf 'CREATE INDEX ON shop.later (a);\nCREATE INDEX ON shop.orders (note);\n' 
 OUT=$(lint 0020_one.up.sql 0022_later.up.sql 2>&1)
 lacks 'a table that an earlier file makes is nobody'"'"'s hazard' "$OUT" 'shop.later'
 has 'one that is there is' "$OUT" '0022_later.up.sql:2: warning [scan]'
+# PAIRS of statements in two files: what an earlier file makes, and the database
+# does not have, is not missed; what it has is
+cat >pairs <<'END'
+0|CREATE FUNCTION shop.twice(int) RETURNS int LANGUAGE sql AS 'SELECT $1'|DROP FUNCTION shop.twice(int)
+1|CREATE OR REPLACE FUNCTION shop.total(int) RETURNS int LANGUAGE sql AS 'SELECT 2'|DROP FUNCTION shop.total(int)
+0|CREATE TYPE shop.mood AS ENUM ('a')|DROP TYPE shop.mood
+0|CREATE SCHEMA fresh|ALTER SCHEMA fresh RENAME TO old
+1|CREATE SCHEMA IF NOT EXISTS shop|ALTER SCHEMA shop RENAME TO old
+0|ALTER TABLE shop.orders ADD c int|ALTER TABLE shop.orders DROP c
+1|ALTER TABLE shop.orders ADD IF NOT EXISTS note text|ALTER TABLE shop.orders DROP note
+0|CREATE ROLE nobody2|DROP ROLE nobody2
+0|GRANT SELECT ON shop.orders TO reader|REVOKE SELECT ON shop.orders FROM reader
+1|GRANT SELECT ON shop.orders TO reader|REVOKE SELECT, INSERT ON shop.orders FROM reader
+1|GRANT USAGE ON SCHEMA shop TO reader|REVOKE USAGE ON SCHEMA shop FROM reader
+0|GRANT CREATE ON SCHEMA shop TO reader|REVOKE CREATE ON SCHEMA shop FROM reader
+1|GRANT EXECUTE ON FUNCTION shop.total(int) TO PUBLIC|REVOKE EXECUTE ON FUNCTION shop.total(int) FROM PUBLIC
+0|GRANT EXECUTE ON FUNCTION shop.total(int) TO reader|REVOKE EXECUTE ON FUNCTION shop.total(int) FROM reader
+0|GRANT pg_monitor TO reader|REVOKE pg_monitor FROM reader
+1|GRANT pg_read_all_stats TO pg_monitor|REVOKE pg_read_all_stats FROM pg_monitor
+END
+wrong=
+while IFS='|' read -r want first then; do
+    echo "$first;" >0024_first.up.sql
+    echo "$then;" >0025_then.up.sql
+    got=$(lint 0024_first.up.sql 0025_then.up.sql 2>&1 |
+        grep -c '^0025.*breaks-old-code')
+    [ "$got" = "$want" ] || wrong="$wrong $then: $got;"
+done <pairs
+is 'what an earlier file makes is not missed' "$wrong" ''
 OUT=$(t lint --database "$PG_CONNINFO user=reader" 0022_later.up.sql 2>&1)
 has 'without rights on a table its size is known all the same' "$OUT" ' MB, 20 k rows'
 echo 'ALTER TABLE orders ALTER name TYPE text;' >0023_path.up.sql

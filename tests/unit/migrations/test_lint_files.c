@@ -85,7 +85,8 @@ static void what_is_new_breaks_nobody(void **state)
         {"CREATE SCHEMA s; CREATE TABLE s.t (a int); DROP TABLE s.t", false},
         {"CREATE TYPE e AS ENUM ('a'); ALTER TYPE e RENAME TO f", false},
         {"CREATE TYPE e AS ENUM ('a'); DROP TYPE e", false},
-        {"CREATE ROLE r; REVOKE r FROM bob", true},
+        {"CREATE ROLE q; REVOKE r FROM bob", true},
+        {"CREATE ROLE r; REVOKE r FROM bob", false},
         {"CREATE TABLE t (a int); ALTER TABLE t ENABLE ROW LEVEL SECURITY",
          false},
         {"CREATE POLICY p ON t USING (a); ALTER TABLE t ENABLE ROW LEVEL "
