@@ -148,6 +148,36 @@ one "CREATE OR REPLACE FUNCTION shop.total(int, int) RETURNS int LANGUAGE sql AS
 has 'another signature is another function' "$OUT" '[overload] shop.total stays beside shop.total(integer)'
 one "CREATE OR REPLACE FUNCTION shop.total(integer) RETURNS int LANGUAGE sql AS 'SELECT 2'"
 lacks 'the same is none' "$OUT" 'overload'
+sql <<'END'
+CREATE FUNCTION shop.stamp() RETURNS trigger LANGUAGE plpgsql
+    AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER stamped BEFORE INSERT ON shop.orders FOR EACH ROW
+    EXECUTE FUNCTION shop.stamp();
+CREATE FUNCTION shop.plain(text) RETURNS text IMMUTABLE LANGUAGE sql
+    AS 'SELECT $1';
+CREATE INDEX orders_plain ON shop.orders (shop.plain(name));
+END
+stamp="FUNCTION shop.stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'"
+one "CREATE OR REPLACE $stamp"
+has 'the trigger of a function that is replaced' "$OUT" 'warning [trigger] trigger stamped on table shop.orders call shop.stamp'
+has 'and who runs the new one' "$OUT" 'writes of the old code run the new text too'
+lacks 'no index has it' "$OUT" '[index]'
+lacks 'and no table is locked' "$OUT" 'EXCLUSIVE'
+one "CREATE OR REPLACE FUNCTION shop.plain(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT upper(\$1)'"
+has 'the index on a function that is replaced' "$OUT" 'warning [index] index shop.orders_plain are made of shop.plain'
+one "CREATE OR REPLACE FUNCTION shop.total(int) RETURNS int LANGUAGE sql AS 'SELECT 2'"
+has 'one that nothing has' "$OUT" 'warnings 0, notes 0'
+one 'DROP TRIGGER stamped ON shop.orders'
+has 'a trigger that goes' "$OUT" ' MB, 20 k rows: ACCESS EXCLUSIVE'
+has 'is missed by the old code' "$OUT" 'what it did for the old code is done no more'
+one 'DROP FUNCTION shop.stamp()'
+has 'what hangs on a function that goes' "$OUT" 'trigger stamped on table shop.orders depend on shop.stamp'
+one 'DROP FUNCTION shop.stamp() CASCADE'
+has 'and its table is locked when it goes along' "$OUT" ' MB, 20 k rows: ACCESS EXCLUSIVE'
+one 'ALTER TABLE shop.orders DISABLE TRIGGER stamped'
+has 'one that is switched off for good is refused' "$OUT" 'error [refused]'
+has 'with its lock' "$OUT" ' MB, 20 k rows: SHARE ROW EXCLUSIVE'
+sql -c 'DROP FUNCTION shop.stamp() CASCADE; DROP FUNCTION shop.plain CASCADE'
 one 'ALTER TABLE shop.parts ADD COLUMN b int'
 has 'partitions are locked' "$OUT" 'shop.parts_1, 0 B'
 one 'CREATE TABLE shop.parts_2 PARTITION OF shop.parts FOR VALUES FROM (9) TO (19)'
