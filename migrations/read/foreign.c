@@ -87,9 +87,10 @@ static bool ends_it(const struct split_pieces *p, bool undone)
     return true;
 }
 
-/* Each BEGIN has its COMMIT, and there is no other control: the first BEGIN.
- * NULL where that is not so. */
-static const struct split_piece *pairs(const struct split_pieces *p)
+/* Where all control is plain, and no BEGIN is left open at the end (the tool
+ * would roll that back): the first of it, else NULL. A COMMIT may also end what
+ * the tool has begun. */
+static const struct split_piece *parts(const struct split_pieces *p)
 {
     const struct split_piece *first = NULL;
     bool open = false;
@@ -98,11 +99,13 @@ static const struct split_piece *pairs(const struct split_pieces *p)
         const struct split_piece *piece = &p->list[i];
         if (!is_any_control(piece))
             continue;
-        if (open ? !split_is_control(piece, "TRANS_STMT_COMMIT", "")
-                 : !split_is_control(piece, "TRANS_STMT_BEGIN",
-                                     "TRANS_STMT_START"))
+        if (split_is_control(piece, "TRANS_STMT_COMMIT", ""))
+            open = false;
+        else if (!open && split_is_control(piece, "TRANS_STMT_BEGIN",
+                                           "TRANS_STMT_START"))
+            open = true;
+        else
             return NULL;
-        open = !open;
         first = first ? first : piece;
     }
     return open ? NULL : first;
@@ -110,7 +113,7 @@ static const struct split_piece *pairs(const struct split_pieces *p)
 
 static void join_parts(struct split_pieces *p, struct script *out)
 {
-    const struct split_piece *first = pairs(p);
+    const struct split_piece *first = parts(p);
     size_t n = 0;
 
     if (!first)
@@ -123,14 +126,16 @@ static void join_parts(struct split_pieces *p, struct script *out)
     p->n = n;
 }
 
-/* One BEGIN at the top, and its COMMIT at the end. */
+/* One BEGIN at the top, and a COMMIT at the end. */
 static bool is_one_part(const struct split_pieces *p)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < p->n; i++)
         n += is_any_control(&p->list[i]);
-    return n == 2 && is_any_control(&p->list[0]) &&
+    return n == 2 &&
+           split_is_control(&p->list[0], "TRANS_STMT_BEGIN",
+                            "TRANS_STMT_START") &&
            is_any_control(&p->list[p->n - 1]);
 }
 
@@ -139,7 +144,7 @@ void foreign_settle(struct split_pieces *pieces, bool undone,
 {
     size_t n = 0;
 
-    if (!is_one_part(pieces))
+    if (!is_one_part(pieces) && !ends_it(pieces, undone))
         join_parts(pieces, out);
     out->wrapped |= split_unwrap(pieces, undone);
     if (ends_it(pieces, undone)) {
@@ -296,5 +301,5 @@ bool foreign_reads(const struct split_piece *p,
     struct script ignored = {.lock_timeout_ms = -1, .statement_timeout_ms = -1};
 
     return p->tree && (foreign_allows(p, pieces) || take_timeout(p, &ignored) ||
-                       (is_any_control(p) && pairs(pieces)));
+                       (is_any_control(p) && parts(pieces)));
 }

@@ -31,9 +31,9 @@ static void note_script(struct migration *m, struct arena *a,
     if (s->joined)
         note(m, a, true,
              arena_printf(a,
-                          "%s:%d: BEGIN and COMMIT around a part of the file "
-                          "are left out: all of it is one transaction, which "
-                          "keeps its locks to the end",
+                          "%s:%d: BEGIN and COMMIT within the file are left "
+                          "out: all of it is one transaction, which keeps its "
+                          "locks to the end",
                           s->file, s->joined));
     else if (s->wrapped)
         note(m, a, false,

@@ -428,8 +428,8 @@ static void customs_of_other_tools_are_left_out(void **state)
         "ALTER TABLE t DISABLE TRIGGER x",
         "ALTER TABLE t DISABLE TRIGGER x;"
         "CREATE TRIGGER x AFTER INSERT ON t EXECUTE FUNCTION f()",
-        "COMMIT; SELECT 1",
-        "BEGIN; SELECT 1; COMMIT; SELECT 2; COMMIT",
+        "COMMIT; SELECT 1; BEGIN",
+        "COMMIT; SELECT 1; ROLLBACK",
         "SELECT set_config('role', 'bob', false)",
         "SELECT set_config('search_path', '', false), pg_read_file('x')",
     };
@@ -489,6 +489,8 @@ static void parts_in_BEGIN_and_COMMIT_are_one_transaction(void **state)
         {"SET search_path = a; BEGIN; SELECT 1; COMMIT", NULL},
         {"BEGIN; SELECT 1; COMMIT; SELECT 2", NULL},
         {"BEGIN; SELECT 1; COMMIT; START TRANSACTION; SELECT 2; END", NULL},
+        {"SELECT 1; COMMIT; SELECT 2", NULL},
+        {"BEGIN; SELECT 1; COMMIT; SELECT 2; COMMIT", NULL},
         {"BEGIN; BEGIN; SELECT 1; COMMIT; COMMIT", "transaction control"},
         {"SELECT 1; BEGIN; SELECT 1; ROLLBACK", "transaction control"},
         {"BEGIN; SELECT 1; COMMIT; BEGIN; SELECT 2", "transaction control"},
