@@ -505,6 +505,12 @@ static const struct {
        {"R__c.sql", "SELECT 1"}}},
      {{"1.9", "through"}, {"1.10", "applied"}},
      "V1_9__a V1_10__b | |"},
+    {"flyway",
+     {{{"V3__a.sql", "SELECT 1"},
+       {"V4.0__b.sql", "SELECT 1"},
+       {"R__c.sql", "SELECT 1"}}},
+     {{"003", "applied"}, {"4", "applied"}, {"0", "applied"}},
+     "V3__a V4.0__b | 0 |"},
     /* Flyway's own checksums, by zlib's crc32 */
     {"flyway",
      {{{"R__c.sql", "SELECT 1"},
