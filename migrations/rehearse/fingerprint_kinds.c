@@ -13,42 +13,54 @@
 #define NOT_OF_EXTENSION(class, oid)                                 \
     " NOT EXISTS (SELECT FROM member m WHERE m.classid = '" class    \
     "'::regclass AND m.objid = " oid ") "
-/* Where nobody granted anything the rights are the usual ones, written out. */
-#define RIGHTS(acl, kind, owner)                                            \
-    "CASE WHEN " acl " IS NULL THEN (SELECT u.text FROM usual u WHERE "     \
-    "u.kind = " kind " AND u.owner = " owner ") ELSE coalesce("             \
-    SORTED(acl) ", 'nobody') END"
+#define USUAL(kind, owner) "acldefault((" kind ")::\"char\", " owner ")"
+/* Where nobody granted anything there is no list; one that says the same is as
+ * good as none. */
+#define RIGHTS(acl, kind, owner)                                        \
+    "CASE WHEN " acl " IS NULL OR " acl " @> " USUAL(kind, owner)       \
+    " AND " acl " <@ " USUAL(kind, owner) " THEN 'the usual' ELSE "     \
+    "coalesce(" SORTED(acl) ", 'nobody') END"
 #define OWNER(oid) "pg_get_userbyid(" oid ")"
+/* Every column of an index as it stands, whether by default or not, of `i`.
+ * pg_get_indexdef loads all of the table for it: twice the price. 100 is the
+ * default collation. */
+#define INDEX_COLUMNS                                                       \
+    "array_to_string(ARRAY(SELECT concat((SELECT quote_ident(a.attname) "   \
+    "FROM pg_attribute a WHERE a.attrelid = i.indrelid "                    \
+    "AND a.attnum = k.att), ' ' || (SELECT o.opcname FROM pg_opclass o "    \
+    "WHERE o.oid = k.class), " FLAG("k.class IS NULL", "included") ", "     \
+    "CASE WHEN k.coll NOT IN (0, 100) THEN ' collate ' || "                 \
+    "k.coll::regcollation END, " FLAG("k.opt & 1 = 1", "desc") ", "         \
+    FLAG("k.opt & 2 = 2", "nulls first") ") FROM unnest(i.indkey, "         \
+    "i.indclass, i.indcollation, i.indoption) k(att, class, coll, opt)), "  \
+    "', ')"
 #define TABLES "('r', 'p', 'v', 'm', 'f')"
 #define IN_OURS(of) " JOIN ours n ON n.oid = " of " "
 #define BUILTIN "16384"
 
 /* ours: schemas of users; member: what belongs to an extension; rel: relations
  * with their names; col: columns of those that have any, and what somebody has
- * rights on; usual: rights that come without a grant. */
+ * rights on. */
 const char fingerprint_prelude[] =
     "WITH ours AS MATERIALIZED (SELECT oid, quote_ident(nspname) AS name, "
     "nspowner, nspacl FROM pg_namespace WHERE nspname <> 'tidegate' "
     "AND nspname !~ '^(pg_|information_schema$)'), "
     "member AS MATERIALIZED (SELECT classid, objid FROM pg_depend "
-    "WHERE deptype = 'e'), "
+    "WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'), "
     "rel AS MATERIALIZED (SELECT c.oid, c.relkind, c.relowner, c.relacl, "
     "c.relam, c.reltablespace, c.relpersistence, c.reloptions, "
     "c.relrowsecurity, c.relforcerowsecurity, c.relreplident, c.relpartbound, "
     "c.reloftype, c.relispopulated, c.reltoastrelid, n.name || '.' || "
     "quote_ident(c.relname) AS name FROM pg_class c" IN_OURS("c.relnamespace")
     "WHERE" NOT_OF_EXTENSION("pg_class", "c.oid") "), "
-    "col AS MATERIALIZED (SELECT c.name, c.relkind, a.* FROM rel c "
+    "col AS MATERIALIZED (SELECT c.name, c.relkind, a.attrelid, "
+    "a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.atthasdef, "
+    "a.attidentity, a.attgenerated, a.attcollation, a.attstorage, "
+    "a.attstattarget, a.attoptions, a.attfdwoptions, a.attislocal, a.attacl"
+    "%s FROM rel c "
     "JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped "
     "AND (a.attnum > 0 OR a.attacl IS NOT NULL) "
-    "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')), "
-    "usual AS MATERIALIZED (SELECT k.kind, o.owner, "
-    SORTED("acldefault(k.kind::\"char\", o.owner)") " AS text FROM "
-    "unnest('{r,s,f,T,n,F,S,l}'::text[]) k(kind), (SELECT relowner AS owner "
-    "FROM pg_class UNION SELECT proowner FROM pg_proc UNION SELECT typowner "
-    "FROM pg_type UNION SELECT nspowner FROM pg_namespace UNION SELECT "
-    "fdwowner FROM pg_foreign_data_wrapper UNION SELECT srvowner FROM "
-    "pg_foreign_server UNION SELECT lanowner FROM pg_language) o) ";
+    "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')) ";
 
 const struct fingerprint_kind fingerprint_kinds[] = {
     /* ---- schemas, extensions, the database ---- */
@@ -116,7 +128,8 @@ const struct fingerprint_kind fingerprint_kinds[] = {
         "format_type(a.atttypid, a.atttypmod), "
         FLAG("a.attnotnull", "not null") ", CASE WHEN d.oid IS NOT NULL THEN "
         "CASE a.attgenerated WHEN '' THEN ' default ' ELSE ' generated ' END "
-        "|| pg_get_expr(d.adbin, d.adrelid) END, CASE a.attidentity "
+        "|| pg_get_expr(d.adbin, CASE a.attgenerated WHEN '' THEN 0 ELSE "
+        "d.adrelid END) END, CASE a.attidentity "
         "WHEN 'a' THEN ' identity always' WHEN 'd' THEN "
         "' identity by default' END, CASE WHEN a.attcollation <> "
         "t.typcollation THEN ' collate ' || a.attcollation::regcollation "
@@ -151,22 +164,34 @@ const struct fingerprint_kind fingerprint_kinds[] = {
         "AND (k.conrelid = 0 OR c.oid IS NOT NULL) AND"
         NOT_OF_EXTENSION("pg_constraint", "k.oid")},
     /* that of a key says no more than its constraint */
-    {0, "SELECT concat('index ', c.name, ': ', CASE WHEN k.conname IS NULL "
-        "THEN pg_get_indexdef(c.oid) ELSE concat('of constraint ', "
-        "quote_ident(k.conname), CASE WHEN c.reloptions IS NOT NULL THEN "
-        MAYBE("with ", SORTED("c.reloptions")) " END) END, " MAYBE("tablespace ", "t.spcname") ", "
+    {0, "SELECT concat('index ', c.name, ': ', CASE WHEN k.conname IS NOT NULL "
+        "THEN 'of constraint ' || quote_ident(k.conname) "
+        "WHEN i.indexprs IS NOT NULL OR i.indpred IS NOT NULL "
+        "THEN pg_get_indexdef(c.oid) ELSE concat('on ', i.indrelid::regclass, "
+        "' using ', am.amname, ' (', " INDEX_COLUMNS ", ')', "
+        FLAG("i.indisunique", "unique") ") END, "
+        "CASE WHEN c.reloptions IS NOT NULL THEN "
+        MAYBE("with ", SORTED("c.reloptions")) " END, "
+        MAYBE("tablespace ", "t.spcname") ", "
         FLAG("NOT i.indisvalid", "INVALID") ", "
         FLAG("NOT i.indisready", "not ready") ", "
         FLAG("i.indisclustered", "clustered") ", "
         FLAG("i.indisreplident", "replica identity") ")"
         " FROM rel c JOIN pg_index i ON i.indexrelid = c.oid "
+        "JOIN pg_am am ON am.oid = c.relam "
         "LEFT JOIN pg_tablespace t ON t.oid = c.reltablespace "
         "LEFT JOIN pg_constraint k ON k.conindid = c.oid "
         "AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u')"},
-    {0, "SELECT 'statistics of index ' || c.name || '.' || a.attnum || ': ' "
-        "|| a.attstattarget FROM rel c JOIN pg_attribute a "
-        "ON a.attrelid = c.oid AND a.attstattarget >= 0 "
+    {0, "SELECT concat('options of index ', c.name, '.', a.attnum, ':', "
+        "CASE WHEN a.attstattarget >= 0 THEN ' statistics ' || "
+        "a.attstattarget END, " MAYBE("with ", SORTED("a.attoptions"))
+        ") FROM rel c JOIN (SELECT attrelid, attnum, attstattarget, attoptions "
+        "FROM pg_attribute WHERE attrelid >= " BUILTIN " AND attnum > 0 AND "
+        "(attstattarget >= 0 OR attoptions IS NOT NULL) OFFSET 0) a "
+        "ON a.attrelid = c.oid "
         "WHERE c.relkind IN ('i', 'I')"},
+    {150000, "SELECT 'nulls not distinct in index ' || c.name FROM rel c "
+        "JOIN pg_index i ON i.indexrelid = c.oid AND i.indnullsnotdistinct"},
     {0, "SELECT format('trigger %I on %s: %s, %s', g.tgname, c.name, "
         "pg_get_triggerdef(g.oid), g.tgenabled) FROM rel c "
         "JOIN pg_trigger g ON g.tgrelid = c.oid AND NOT g.tgisinternal"},

@@ -22,7 +22,7 @@
 #define LEAST_KINDS 12
 /* What is shorter nobody plans for, and on a busy server nobody can foretell:
  * errors are shares of at least this. */
-#define LEAST_MS 20.0
+#define LEAST_MS 10.0
 #define CLONES   8
 
 /* Each works on the large table, or reads it, in its own way. They run in this

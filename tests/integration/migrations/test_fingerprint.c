@@ -51,6 +51,11 @@ static const char world[] =
     "CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);"
     "CREATE TABLE parted_2 (x int); CREATE TABLE parent (x int);"
     "CREATE TABLE child () INHERITS (parent); CREATE TABLE lone (x int);"
+    "GRANT SELECT ON lone TO public;"
+    "CREATE TABLE docs (x text, y text, w tsvector);"
+    "CREATE INDEX docs_x ON docs (x, y); CREATE INDEX docs_y ON docs (y);"
+    "CREATE UNIQUE INDEX docs_u ON docs (x);"
+    "CREATE INDEX docs_w ON docs USING gist (w);"
     "CREATE TABLE bare (x int) PARTITION BY LIST (x);"
     "CREATE TABLE bare_1 PARTITION OF bare FOR VALUES IN (1);"
     "CREATE INDEX parted_x ON ONLY parted (x);"
@@ -69,6 +74,8 @@ static const char world[] =
     "CREATE TYPE shade AS ENUM ('x');"
     "CREATE VIEW due AS " DUE("10:00:00") ";";
 
+#define INDEX(name, of) "DROP INDEX " name "; CREATE INDEX " name " ON docs " of
+
 struct row {
     const char *change;
     const char *line; /* how the one line that differs begins */
@@ -77,8 +84,7 @@ struct row {
 
 static const struct row rows[] = {
     /* schemas, the database */
-    {"ALTER SCHEMA side OWNER TO tg_one",
-     "owner of schema side: ", "rights on schema side: "},
+    {"ALTER SCHEMA side OWNER TO tg_one", "owner of schema side: ", NULL},
     {"GRANT USAGE ON SCHEMA side TO tg_two", "rights on schema side: ", NULL},
     {"ALTER DATABASE facts SET work_mem = '5MB'",
      "setting of everybody in this database: work_mem=5MB", NULL},
@@ -92,8 +98,9 @@ static const struct row rows[] = {
     {"ALTER TABLE t ENABLE ROW LEVEL SECURITY", "table public.t:", NULL},
     {"ALTER TABLE t FORCE ROW LEVEL SECURITY", "table public.t:", NULL},
     {"ALTER TABLE t REPLICA IDENTITY FULL", "table public.t:", NULL},
-    {"ALTER TABLE u OWNER TO tg_one",
-     "owner of public.u: ", "rights on public.u: "},
+    {"ALTER TABLE u OWNER TO tg_one", "owner of public.u: ", NULL},
+    {"ALTER TABLE lone OWNER TO tg_one",
+     "owner of public.lone: ", "rights on public.lone: "},
     {"GRANT SELECT ON t TO tg_one", "rights on public.t: ", NULL},
     {"REVOKE ALL ON t FROM postgres", "rights on public.t: ", NULL},
     {"GRANT SELECT (a) ON t TO tg_one", "rights on column public.t.a: ", NULL},
@@ -146,7 +153,25 @@ static const struct row rows[] = {
     {"ALTER INDEX t_a SET (fillfactor = 50)", "index public.t_a: ", NULL},
     {"ALTER INDEX t_pkey SET (fillfactor = 50)", "index public.t_pkey: ", NULL},
     {"ALTER INDEX t_f ALTER COLUMN 1 SET STATISTICS 9",
-     "statistics of index public.t_f.1: ", NULL},
+     "options of index public.t_f.1: ", NULL},
+    {"DROP INDEX docs_w; CREATE INDEX docs_w ON docs USING gist "
+     "(w tsvector_ops (siglen = 8))",
+     "options of index public.docs_w.1: ", NULL},
+    {INDEX("docs_x", "(y, x)"), "index public.docs_x: ", NULL},
+    {INDEX("docs_x", "(x, y DESC)"), "index public.docs_x: ", NULL},
+    {INDEX("docs_x", "(x NULLS FIRST, y)"), "index public.docs_x: ", NULL},
+    {INDEX("docs_x", "(x, y text_pattern_ops)"), "index public.docs_x: ", NULL},
+    {INDEX("docs_x", "(x COLLATE \"C\", y)"), "index public.docs_x: ", NULL},
+    {INDEX("docs_x", "(x COLLATE plain, y)"), "index public.docs_x: ", NULL},
+    {INDEX("docs_x", "(x) INCLUDE (y)"), "index public.docs_x: ", NULL},
+    {INDEX("docs_x", "(x, y) WHERE x > 'a'"), "index public.docs_x: ", NULL},
+    {INDEX("docs_y", "USING hash (y)"), "index public.docs_y: ", NULL},
+    {"DROP INDEX docs_y; CREATE INDEX docs_y ON child (x)",
+     "index public.docs_y: ", NULL},
+    {INDEX("docs_u", "(x)"), "index public.docs_u: ", NULL},
+    {"DROP INDEX docs_u; CREATE UNIQUE INDEX docs_u ON docs (x) "
+     "NULLS NOT DISTINCT",
+     "nulls not distinct in index public.docs_u", NULL},
     {"ALTER TABLE t CLUSTER ON t_a", "index public.t_a: ", NULL},
     {"ALTER TABLE t REPLICA IDENTITY USING INDEX t_d",
      "index public.t_d: ", "table public.t:"},
@@ -178,8 +203,7 @@ static const struct row rows[] = {
     {"ALTER DOMAIN plus SET NOT NULL", "type public.plus: ", NULL},
     {"ALTER TYPE pair ALTER ATTRIBUTE b TYPE int",
      "column public.pair.b: ", NULL},
-    {"ALTER TYPE shade OWNER TO tg_one",
-     "owner of type public.shade: ", "rights on type public.shade: "},
+    {"ALTER TYPE shade OWNER TO tg_one", "owner of type public.shade: ", NULL},
     {"GRANT USAGE ON TYPE shade TO tg_one",
      "rights on type public.shade: ", NULL},
     {"REVOKE USAGE ON TYPE pair FROM public",
@@ -191,8 +215,7 @@ static const struct row rows[] = {
     {"ALTER FUNCTION f(int) SET work_mem = '1MB'",
      "function public.f(integer): ", NULL},
     {"ALTER FUNCTION f(int) OWNER TO tg_one",
-     "owner of function public.f(integer): ",
-     "rights on function public.f(integer): "},
+     "owner of function public.f(integer): ", NULL},
     {"GRANT EXECUTE ON FUNCTION f(int) TO tg_one",
      "rights on function public.f(integer): ", NULL},
     {"CREATE OR REPLACE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int, "
@@ -253,6 +276,8 @@ static const char *const nothing[] = {
     "CREATE TEMP TABLE mine (x int)",
     "CREATE OR REPLACE VIEW due AS " DUE("10:00:00"), /* it is later now */
     "GRANT ALL ON t TO postgres", /* what its owner has anyway */
+    "GRANT SELECT ON t TO tg_one; REVOKE SELECT ON t FROM tg_one",
+    INDEX("docs_x", "(x COLLATE \"default\" text_ops ASC NULLS LAST, y)"),
 };
 
 static bool begins(const char *line, const char *with)

@@ -303,7 +303,7 @@ static void scattered_rows_grow_faster(void **state)
 
     (void)state;
     assert_true(
-        fabs(estimate_ratio(&s, &grows) - 50 * (1 + 0.35 * 3.91202301)) < 1e-4);
+        fabs(estimate_ratio(&s, &grows) - 50 * (1 + 0.50 * 3.91202301)) < 1e-4);
     touch.inserted = 10000;
     assert_true(fabs(estimate_ratio(&s, &grows) - bulk) < 1e-4);
     touch.inserted = 0;
