@@ -425,9 +425,10 @@ static void lint_text(struct linter *l, bool down)
         add_error(l, line_of(l, &e), "parse", &e);
         return;
     }
-    split_unwrap(&pieces, false);
     if (l->how->foreign)
         foreign_settle(&pieces, false, &ignored);
+    else
+        split_unwrap(&pieces, false);
     l->pieces = &pieces;
     l->survive = !down && !d.after && !d.compatible;
     l->together = !d.no_transaction && !l->how->no_transaction &&

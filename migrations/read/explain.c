@@ -88,6 +88,23 @@ bool explain_cut(const char *file, const struct cut *c, int lines_before,
     return err_fix(e, "%s", cuts[c->failure].fix);
 }
 
+/* Blanks that are letters to PostgreSQL. */
+static const char *odd_blank(const char *message)
+{
+    static const struct {
+        const char *bytes, *what;
+    } blanks[] = {
+        {"\xc2\xa0", "; that is a no-break space (U+00A0)"},
+        {"\xe2\x80\x8b", "; that is a space of no width (U+200B)"},
+        {"\xef\xbb\xbf", "; that is a byte-order mark (U+FEFF)"},
+    };
+
+    for (size_t i = 0; i < sizeof blanks / sizeof *blanks; i++)
+        if (strstr(message, blanks[i].bytes))
+            return blanks[i].what;
+    return "";
+}
+
 bool explain_parse(const char *file, const struct piece *piece,
                    const char *text, int lines_before,
                    const struct parse_failure *failure, struct err *e)
@@ -96,6 +113,7 @@ bool explain_parse(const char *file, const struct piece *piece,
                lexer_line(text + piece->offset, failure->offset) - 1;
 
     err_what(e, ERR_INPUT, "%s:%d: the file does not parse", file, line);
-    err_why(e, "%s (%s)", failure->message, parser_version());
+    err_why(e, "%s%s (%s)", failure->message, odd_blank(failure->message),
+            parser_version());
     return err_fix(e, "correct the statement that begins there or before");
 }

@@ -87,11 +87,66 @@ static bool ends_it(const struct split_pieces *p, bool undone)
     return true;
 }
 
+/* Where all control is plain, and no BEGIN is left open at the end (the tool
+ * would roll that back): the first of it, else NULL. A COMMIT may also end what
+ * the tool has begun. */
+static const struct split_piece *parts(const struct split_pieces *p)
+{
+    const struct split_piece *first = NULL;
+    bool open = false;
+
+    for (size_t i = 0; i < p->n; i++) {
+        const struct split_piece *piece = &p->list[i];
+        if (!is_any_control(piece))
+            continue;
+        if (split_is_control(piece, "TRANS_STMT_COMMIT", ""))
+            open = false;
+        else if (!open && split_is_control(piece, "TRANS_STMT_BEGIN",
+                                           "TRANS_STMT_START"))
+            open = true;
+        else
+            return NULL;
+        first = first ? first : piece;
+    }
+    return open ? NULL : first;
+}
+
+static void join_parts(struct split_pieces *p, struct script *out)
+{
+    const struct split_piece *first = parts(p);
+    size_t n = 0;
+
+    if (!first)
+        return;
+    out->wrapped = true;
+    out->joined = first->at.line;
+    for (size_t i = 0; i < p->n; i++)
+        if (!is_any_control(&p->list[i]))
+            p->list[n++] = p->list[i];
+    p->n = n;
+}
+
+/* One BEGIN at the top, and a COMMIT at the end. */
+static bool is_one_part(const struct split_pieces *p)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n; i++)
+        n += is_any_control(&p->list[i]);
+    return n == 2 &&
+           split_is_control(&p->list[0], "TRANS_STMT_BEGIN",
+                            "TRANS_STMT_START") &&
+           is_any_control(&p->list[p->n - 1]);
+}
+
 void foreign_settle(struct split_pieces *pieces, bool undone,
                     struct script *out)
 {
     size_t n = 0;
 
+    if (!is_one_part(pieces) && !ends_it(pieces, undone))
+        join_parts(pieces, out);
+    out->wrapped |= split_unwrap(pieces, undone);
     if (ends_it(pieces, undone)) {
         out->wrapped = true;
         pieces->n--;
@@ -130,7 +185,7 @@ static bool selects_search_path(const struct node *stmt)
                       "search_path") == 0;
 }
 
-static const struct {
+static const struct pause {
     const char *off, *on;
 } pauses[] = {
     {"AT_DisableTrig", "AT_EnableTrig"},
@@ -138,16 +193,13 @@ static const struct {
     {"AT_DisableTrigAll", "AT_EnableTrigAll"},
 };
 
-/* The one command of an ALTER TABLE, when it is of that kind; else NULL. */
-static const struct node *command_of(const struct node *stmt,
-                                     const char *subtype)
+/* One command of an ALTER TABLE disables triggers: how; or NULL. */
+static const struct pause *pause_of(const struct node *cmd)
 {
-    const struct node *cmd;
-
-    if (!node_is(stmt, "AlterTableStmt") || node_count(stmt, "cmds") != 1)
-        return NULL;
-    cmd = node_item(stmt, "cmds", 0);
-    return strcmp(node_enum(cmd, "subtype"), subtype) == 0 ? cmd : NULL;
+    for (size_t i = 0; i < sizeof pauses / sizeof *pauses; i++)
+        if (strcmp(node_enum(cmd, "subtype"), pauses[i].off) == 0)
+            return &pauses[i];
+    return NULL;
 }
 
 static bool same_table(const struct node *x, const struct node *y)
@@ -159,37 +211,77 @@ static bool same_table(const struct node *x, const struct node *y)
            strcmp(node_str(a, "schemaname"), node_str(b, "schemaname")) == 0;
 }
 
-/* Disables what a later statement enables again. */
-static bool pauses_trigger(const struct split_piece *p,
-                           const struct split_pieces *pieces)
+static bool enables(const struct node *stmt, const struct pause *pause,
+                    const char *trigger)
 {
-    const struct node *off = NULL, *on;
-    size_t i = 0;
-
-    while (i < sizeof pauses / sizeof *pauses &&
-           !(off = command_of(p->tree, pauses[i].off)))
-        i++;
-    for (const struct split_piece *q = p + 1;
-         off && q < pieces->list + pieces->n; q++) {
-        on = command_of(q->tree, pauses[i].on);
-        if (on && strcmp(node_str(on, "name"), node_str(off, "name")) == 0 &&
-            same_table(p->tree, q->tree))
+    for (size_t i = 0; i < node_count(stmt, "cmds"); i++) {
+        const struct node *cmd = node_item(stmt, "cmds", i);
+        if (strcmp(node_enum(cmd, "subtype"), pause->on) == 0 &&
+            strcmp(node_str(cmd, "name"), trigger) == 0)
             return true;
     }
     return false;
 }
 
+/* A later statement enables what the command of p disables. */
+static bool comes_back(const struct node *cmd, const struct split_piece *p,
+                       const struct split_pieces *pieces)
+{
+    for (const struct split_piece *q = p + 1; q < pieces->list + pieces->n; q++)
+        if (node_is(q->tree, "AlterTableStmt") &&
+            same_table(p->tree, q->tree) &&
+            enables(q->tree, pause_of(cmd), node_str(cmd, "name")))
+            return true;
+    return false;
+}
+
+/* A statement before p has made the one trigger that the command disables. */
+static bool is_new(const struct node *cmd, const struct split_piece *p,
+                   const struct split_pieces *pieces)
+{
+    for (const struct split_piece *q = pieces->list; q < p; q++)
+        if (pause_of(cmd) == &pauses[0] && node_is(q->tree, "CreateTrigStmt") &&
+            strcmp(node_str(q->tree, "trigname"), node_str(cmd, "name")) == 0 &&
+            same_table(p->tree, q->tree))
+            return true;
+    return false;
+}
+
+/* Disables triggers, and none that was there stays so; n: how many were. */
+static bool pauses_triggers(const struct split_piece *p,
+                            const struct split_pieces *pieces, size_t *n)
+{
+    *n = 0;
+    if (!node_is(p->tree, "AlterTableStmt"))
+        return false;
+    for (size_t i = 0; i < node_count(p->tree, "cmds"); i++) {
+        const struct node *cmd = node_item(p->tree, "cmds", i);
+        if (!pause_of(cmd))
+            return false;
+        if (is_new(cmd, p, pieces))
+            continue;
+        if (!comes_back(cmd, p, pieces))
+            return false;
+        ++*n;
+    }
+    return true;
+}
+
 bool foreign_pauses(const struct split_piece *p,
                     const struct split_pieces *pieces)
 {
-    return p->tree && pauses_trigger(p, pieces);
+    size_t n;
+
+    return p->tree && pauses_triggers(p, pieces, &n) && n > 0;
 }
 
 bool foreign_allows(const struct split_piece *p,
                     const struct split_pieces *pieces)
 {
+    size_t ignored;
+
     return sets_search_path(p->tree) || selects_search_path(p->tree) ||
-           pauses_trigger(p, pieces);
+           pauses_triggers(p, pieces, &ignored);
 }
 
 bool foreign_allows_undone(const struct split_piece *p)
@@ -208,5 +300,6 @@ bool foreign_reads(const struct split_piece *p,
 {
     struct script ignored = {.lock_timeout_ms = -1, .statement_timeout_ms = -1};
 
-    return p->tree && (foreign_allows(p, pieces) || take_timeout(p, &ignored));
+    return p->tree && (foreign_allows(p, pieces) || take_timeout(p, &ignored) ||
+                       (is_any_control(p) && parts(pieces)));
 }

@@ -3,10 +3,12 @@
  *
  * Such files are read as they are. What only repeats what tidegate does is
  * left out: a COMMIT as the last statement, though no BEGIN stands before it;
- * SET of lock_timeout and statement_timeout, whose first value above 0 holds
- * for the whole file. What ends with the migration anyway is allowed: SET
- * search_path (settings are reset before each migration), and, with a warning,
- * DISABLE TRIGGER where the same file enables the same again. SET ROLE and the
+ * BEGIN and COMMIT anywhere in the file, with a warning, since all of it is one
+ * transaction then; SET of lock_timeout and statement_timeout, whose first
+ * value above 0 holds for the whole file. What ends with the migration anyway
+ * is allowed: SET search_path (settings are reset before each migration), and,
+ * with a warning, DISABLE TRIGGER where the same file enables the same again
+ * (without one, where the same file has made the trigger). SET ROLE and the
  * like stay refused.
  */
 #ifndef MIGRATIONS_READ_FOREIGN_H
@@ -14,7 +16,8 @@
 
 #include "migrations/read/split.h"
 
-/* Leaves out what repeats what tidegate does; timeouts and notes go to out.
+/* Leaves out what repeats what tidegate does, split_unwrap's part as well;
+ * timeouts and notes go to out.
  * undone: a ROLLBACK as the last statement does, too. */
 void foreign_settle(struct split_pieces *pieces, bool undone,
                     struct script *out);

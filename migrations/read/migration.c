@@ -28,7 +28,14 @@ static void note(struct migration *m, struct arena *a, bool warns,
 static void note_script(struct migration *m, struct arena *a,
                         const struct script *s)
 {
-    if (s->wrapped)
+    if (s->joined)
+        note(m, a, true,
+             arena_printf(a,
+                          "%s:%d: BEGIN and COMMIT within the file are left "
+                          "out: all of it is one transaction, which keeps its "
+                          "locks to the end",
+                          s->file, s->joined));
+    else if (s->wrapped)
         note(m, a, false,
              arena_printf(a,
                           "%s: its BEGIN and COMMIT are left out: tidegate "

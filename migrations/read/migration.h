@@ -76,6 +76,8 @@ struct script {
                                   a key; NULL: it does not */
     bool wrapped;              /* a BEGIN and COMMIT around it is left out */
     bool timeouts; /* SET of a timeout is left out, and holds for the file */
+    int joined;    /* line of the first BEGIN or COMMIT of several parts, which
+                      are one transaction here; or 0 */
     int pauses;    /* line that disables triggers, to be enabled again; or 0 */
     int64_t lock_timeout_ms;      /* -1: the default */
     int64_t statement_timeout_ms; /* -1: the default (none) */

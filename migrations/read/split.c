@@ -97,6 +97,24 @@ struct splitter {
     struct err *e;
 };
 
+/* Blanks that are none to PostgreSQL, which an editor has left behind a
+ * semicolon: no-break and of no width. */
+static bool is_only_blank(const char *text, size_t len)
+{
+    static const char *const blanks[] = {
+        "\xc2\xa0", "\xe2\x80\x8b", "\xef\xbb\xbf", " ", "\t", "\n"};
+
+    for (size_t i = 0, n; i < len; i += n) {
+        n = 0;
+        for (size_t k = 0; k < sizeof blanks / sizeof *blanks; k++)
+            if (strncmp(text + i, blanks[k], strlen(blanks[k])) == 0)
+                n = strlen(blanks[k]);
+        if (!n)
+            return false;
+    }
+    return true;
+}
+
 static bool cut_all(struct splitter *s)
 {
     struct split_pieces *out = s->out;
@@ -105,6 +123,8 @@ static bool cut_all(struct splitter *s)
 
     cut_begin(&c, s->text);
     while (cut_next(&c, &piece)) {
+        if (is_only_blank(s->text + piece.offset, piece.len))
+            continue;
         if (out->n == s->cap) {
             size_t cap = s->cap ? 2 * s->cap : 16;
             out->list =
@@ -309,9 +329,12 @@ static bool judge_all(struct judge *j)
     if (!split_pieces(&pieces, j->scratch, j->out->file, j->out->text,
                       j->how->lines_before, j->e))
         return false;
-    j->out->wrapped = split_unwrap(&pieces, j->how->undone);
     if (j->how->foreign)
         foreign_settle(&pieces, j->how->undone, j->out);
+    else
+        j->out->wrapped = split_unwrap(&pieces, j->how->undone);
+    if (j->out->joined)
+        j->out->joined += j->how->lines_before;
     list = arena_array(j->a, pieces.n, sizeof *list);
     for (size_t i = 0; !j->apart && i < pieces.n; i++)
         if (pieces.list[i].tree)
@@ -338,7 +361,9 @@ static bool alone_among(const struct script *s, const struct statement *first,
     err_what(e, ERR_INPUT, "%s:%d: %s cannot run in a transaction", s->file,
              first->line, first->kind);
     if (s->wrapped) {
-        err_why(e, "the file says BEGIN before it");
+        err_why(e, s->joined ? "the file says BEGIN and COMMIT, and is one "
+                               "transaction"
+                             : "the file says BEGIN before it");
         return err_fix(e, "take BEGIN and COMMIT out of the file");
     }
     err_why(e, "the file has other statements, which would no longer be all "

@@ -233,7 +233,7 @@ static bool take_pragma(struct plan_reader *r, char *text)
     name = word_of(&text);
     value = value ? value + strspn(value, BLANKS) : NULL;
     if (strcmp(name, "syntax-version") == 0)
-        return value && strncmp(value, "1.0.", 4) == 0
+        return value && strncmp(value, "1.", 2) == 0
                    ? true
                    : bad_word(r, "a plan of another syntax",
                               value ? value : "");

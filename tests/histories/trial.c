@@ -97,6 +97,16 @@ static bool one(struct trial *t, struct arena *a, size_t i, struct err *e)
     return trial_say(t, a, roles_keep, e);
 }
 
+/* A signal between two of them, or while a copy was made. */
+static bool goes_on(struct trial *t, struct err *e)
+{
+    if (loop_stops(t->loop) == t->stops)
+        return true;
+    err_what(e, ERR_INTERRUPTED, "interrupted");
+    err_why(e, "a signal came");
+    return err_fix(e, "run it again");
+}
+
 static bool each(struct trial *t, struct err *e)
 {
     bool ok =
@@ -108,7 +118,7 @@ static bool each(struct trial *t, struct err *e)
         struct arena scratch;
 
         arena_init(&scratch);
-        ok = one(t, &scratch, i, e);
+        ok = one(t, &scratch, i, e) && goes_on(t, e);
         if (ok)
             t->told(&scratch, &t->rows[i]);
         arena_release(&scratch);
@@ -179,6 +189,7 @@ bool trial_run(struct trial *t, struct err *e)
 {
     bool ok;
 
+    t->stops = loop_stops(t->loop);
     t->pg = pg_open(t->loop, t->server, "history", 0, e);
     t->rows = arena_array(t->a, t->n, sizeof *t->rows);
     ok = t->pg && each(t, e) && at_once(t, e);

@@ -51,6 +51,7 @@ struct trial {
     struct apply *apply;     /* to history */
     struct pg *work, *watch; /* to history_copy; NULL: there is none */
     int copies;              /* made so far */
+    int stops;               /* signals before it began */
 };
 
 /* False: the server is lost, or a signal came. */

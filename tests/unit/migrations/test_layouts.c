@@ -383,6 +383,7 @@ static void plans_are_read_by_their_rules(void **state)
         {PLAN "a 2024-01-05 A Person <a@example.org>", "a time is missing"},
         {PLAN "a 2024-01-05T12:00:00Z A Person", "who planned it"},
         {PLAN "a", "a time is missing"},
+        {"%syntax-version=1.2.5\n%project=shop\n", NULL},
         {"%syntax-version=2.0.0\n", "a plan of another syntax"},
         {"a" WHO "1" BY, "no project"},
         {"", "no project"},
@@ -421,8 +422,14 @@ static void customs_of_other_tools_are_left_out(void **state)
         "ALTER TABLE t DISABLE TRIGGER x; ALTER TABLE u ENABLE TRIGGER x",
         "ALTER TABLE t DISABLE TRIGGER ALL; ALTER TABLE t ENABLE TRIGGER USER",
         "ALTER TABLE t ENABLE TRIGGER ALL; ALTER TABLE t DISABLE TRIGGER ALL",
-        "COMMIT; SELECT 1",
-        "BEGIN; SELECT 1; COMMIT; SELECT 2; COMMIT",
+        "ALTER TABLE t DISABLE TRIGGER x, DISABLE TRIGGER y;"
+        "ALTER TABLE t ENABLE TRIGGER y",
+        "CREATE TRIGGER x AFTER INSERT ON u EXECUTE FUNCTION f();"
+        "ALTER TABLE t DISABLE TRIGGER x",
+        "ALTER TABLE t DISABLE TRIGGER x;"
+        "CREATE TRIGGER x AFTER INSERT ON t EXECUTE FUNCTION f()",
+        "COMMIT; SELECT 1; BEGIN",
+        "COMMIT; SELECT 1; ROLLBACK",
         "SELECT set_config('role', 'bob', false)",
         "SELECT set_config('search_path', '', false), pg_read_file('x')",
     };
@@ -446,6 +453,64 @@ static void customs_of_other_tools_are_left_out(void **state)
               arena_printf(&arena, "-- +goose Up\n%s;", refused[i])}}};
         if (read_folder("goose", &one))
             fail_msg("allowed: %s", refused[i]);
+    }
+}
+
+static void triggers_are_off_for_the_file_only(void **state)
+{
+    static const struct {
+        const char *sql;
+        int pauses;
+    } rows[] = {
+        {"ALTER TABLE t DISABLE TRIGGER x, DISABLE TRIGGER y;\nSELECT 1;\n"
+         "ALTER TABLE t ENABLE TRIGGER y; ALTER TABLE t ENABLE TRIGGER x",
+         2},
+        {"CREATE TRIGGER x AFTER INSERT ON t EXECUTE FUNCTION f();\n"
+         "ALTER TABLE t DISABLE TRIGGER x",
+         0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct folder f = {
+            {{"1_a.sql",
+              arena_printf(&arena, "-- +goose Up\n%s;", rows[i].sql)}}};
+        if (!read_folder("goose", &f))
+            fail_msg("%s", e.what);
+        assert_int_equal(m.list[0].up.pauses, rows[i].pauses);
+    }
+}
+
+static void parts_in_BEGIN_and_COMMIT_are_one_transaction(void **state)
+{
+    static const struct {
+        const char *sql, *what; /* what NULL: it is read */
+    } rows[] = {
+        {"SET search_path = a; BEGIN; SELECT 1; COMMIT", NULL},
+        {"BEGIN; SELECT 1; COMMIT; SELECT 2", NULL},
+        {"BEGIN; SELECT 1; COMMIT; START TRANSACTION; SELECT 2; END", NULL},
+        {"SELECT 1; COMMIT; SELECT 2", NULL},
+        {"BEGIN; SELECT 1; COMMIT; SELECT 2; COMMIT", NULL},
+        {"BEGIN; BEGIN; SELECT 1; COMMIT; COMMIT", "transaction control"},
+        {"SELECT 1; BEGIN; SELECT 1; ROLLBACK", "transaction control"},
+        {"BEGIN; SELECT 1; COMMIT; BEGIN; SELECT 2", "transaction control"},
+        {"BEGIN; SELECT 1; COMMIT; VACUUM", "VACUUM cannot run"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct folder f = {
+            {{"sqitch.plan", PLAN "a" WHO "1" BY},
+             {"deploy/a.sql", arena_printf(&arena, "\n%s;", rows[i].sql)}}};
+        bool ok = read_folder("sqitch", &f);
+        if (ok != !rows[i].what || (!ok && !strstr(e.what, rows[i].what)))
+            fail_msg("%s: %s", rows[i].sql, ok ? "read" : e.what);
+        if (!ok)
+            continue;
+        assert_true(m.list[0].up.transaction && m.list[0].up.wrapped);
+        assert_int_equal(m.list[0].up.n, 2);
+        assert_int_equal(m.list[0].up.joined, 2);
+        assert_true(m.list[0].notes_n == 1 && m.list[0].notes[0].warns);
     }
 }
 
@@ -683,6 +748,8 @@ int main(void)
         TEST(a_link_is_no_file),
         TEST(plans_are_read_by_their_rules),
         TEST(customs_of_other_tools_are_left_out),
+        TEST(triggers_are_off_for_the_file_only),
+        TEST(parts_in_BEGIN_and_COMMIT_are_one_transaction),
         TEST(what_the_layout_said_stands_in_the_text),
         TEST(the_tools_own_tables_say_what_is_applied),
         TEST(repeatable_ones_run_by_their_descriptions),

@@ -256,6 +256,16 @@ static void what_the_parser_does_not_know_is_the_worst_case(void **state)
     assert_non_null(strstr(f->e.what, "0001_a.up.sql:1: transaction control"));
 }
 
+static void blanks_of_an_editor_are_no_statement(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(script_of(f, "SELECT 1; \xc2\xa0\n\xe2\x80\x8b\n")->n, 1);
+    assert_false(read_one(f, "SELECT 1;\n\n\xc2\xa0SELECT 2;"));
+    assert_string_equal(f->e.what, "0001_a.up.sql:3: the file does not parse");
+    assert_non_null(strstr(f->e.why, "(U+00A0)"));
+}
+
 static void a_transaction_around_the_whole_is_left_out(void **state)
 {
     static const char *const kept[] = {
@@ -288,6 +298,8 @@ static void a_transaction_around_the_whole_is_left_out(void **state)
     assert_false(s->statements[2].needs_no_transaction);
     assert_false(script_of(f, "CALL p()")->statements[0].needs_no_transaction);
     assert_false(script_of(f, "SELECT 1")->wrapped);
+    assert_false(read_one(f, "BEGIN; SELECT 1; COMMIT; SELECT 2"));
+    assert_non_null(strstr(f->e.fix, "layout = golang-migrate"));
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
         assert_false(read_one(f, kept[i]));
         assert_int_equal(f->e.code, ERR_INPUT);
@@ -646,6 +658,7 @@ int main(void)
         TEST(what_does_not_parse_is_named_with_its_line),
         TEST(data_of_a_copy_stay_with_the_statement),
         TEST(what_the_parser_does_not_know_is_the_worst_case),
+        TEST(blanks_of_an_editor_are_no_statement),
         TEST(a_transaction_around_the_whole_is_left_out),
         TEST(what_another_layout_allows_is_told),
         TEST(refused_statements),
