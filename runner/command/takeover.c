@@ -28,9 +28,10 @@ static void say_where(struct tidegate *t, const struct takeover_source *s)
     if (s->schema)
         say_row(t, "schema",
                 arena_printf(t->arena,
-                             "the table is in %s, but new ones go to %s: if %s "
-                             "ran with search_path=%s, so must tidegate: "
-                             "database = ... options=-csearch_path=%s",
+                             "the table is in %s, but new ones go to %s; if %s "
+                             "ran with search_path=%s, so must tidegate: put "
+                             "options=-csearch_path=%s into `database` and "
+                             "[rehearsal] server",
                              s->schema, *s->creates_in ? s->creates_in : "none",
                              s->layout->name, s->schema, s->schema));
 }
