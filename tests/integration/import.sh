@@ -306,7 +306,7 @@ db "DELETE FROM tidegate.migration;
     CREATE FUNCTION public.full() RETURNS trigger LANGUAGE plpgsql AS \$\$
     BEGIN
         COPY (SELECT 1) TO PROGRAM
-            'exec prlimit --pid \$(cat $D/pid) --fsize=1:';
+            'prlimit --pid \$(cat $D/pid) --fsize=1: && exec cat >/dev/null';
         RETURN NULL;
     END \$\$;
     CREATE CONSTRAINT TRIGGER full_disk AFTER INSERT ON tidegate.migration
