@@ -597,8 +597,8 @@ static const struct {
     {"diesel",
      {{{"2024-01-05-120000_a/up.sql", "SELECT 1"},
        {".2024-01-06-120000_b/up.sql", "SELECT 1"}}},
-     {{"20240105120000", "applied"}, {"20240106120000", "applied"}},
-     "2024-01-05-120000_a | 20240106120000 |"},
+     {{"20240105120000", "applied"}, {".20240106120000", "applied"}},
+     "2024-01-05-120000_a | .20240106120000 |"},
 };
 
 static const char *applied_said(const struct layout_applied *a)
