@@ -456,6 +456,18 @@ static void customs_of_other_tools_are_left_out(void **state)
     }
 }
 
+static void names_with_another_prefix_of_Flyway_are_told(void **state)
+{
+    struct folder f = {{{"v1.2__a.sql", "SELECT 1"}}};
+
+    (void)state;
+    assert_false(read_folder("auto", &f));
+    assert_non_null(strstr(e.fix, "Flyway's names begin with V"));
+    f.files[0][0] = "a.sql";
+    assert_false(read_folder("auto", &f));
+    assert_null(strstr(e.fix, "Flyway"));
+}
+
 static void triggers_are_off_for_the_file_only(void **state)
 {
     static const struct {
@@ -742,6 +754,7 @@ int main(void)
         TEST(a_link_is_no_file),
         TEST(plans_are_read_by_their_rules),
         TEST(customs_of_other_tools_are_left_out),
+        TEST(names_with_another_prefix_of_Flyway_are_told),
         TEST(triggers_are_off_for_the_file_only),
         TEST(parts_in_BEGIN_and_COMMIT_are_one_transaction),
         TEST(what_the_layout_said_stands_in_the_text),
