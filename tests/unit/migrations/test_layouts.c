@@ -468,6 +468,43 @@ static void names_with_another_prefix_of_Flyway_are_told(void **state)
     assert_null(strstr(e.fix, "Flyway"));
 }
 
+static void the_name_that_psql_knows_is_the_databases(void **state)
+{
+    struct folder f = {{{"sqitch.plan", PLAN "a" WHO "1" BY},
+                        {"deploy/a.sql", "BEGIN;\n"
+                                         "GRANT CONNECT -- :'DBNAME', 100%\n"
+                                         "ON DATABASE :\"DBNAME\" TO bob;\n"
+                                         "SELECT ':''DBNAME''', :'DBNAME';\n"
+                                         "COMMIT;\n"}}};
+    static const char *const refused[] = {
+        "SELECT :DBNAME",
+        "SELECT :'DBNAMES'",
+        "SELECT ':\"DBNAME\"', :'USER'",
+        "GRANT CREATE ON DATABASE :\"DBNAME\" TO bob; SELECT $sql$a$sql$",
+        "GRANT CREATE ON DATABASE :\"DBNAME\" TO bob; SELECT \"?DBNAME\"",
+    };
+    const struct statement *s;
+
+    (void)state;
+    assert_true(read_folder("auto", &f));
+    s = m.list[0].up.statements;
+    assert_true(m.list[0].up.n == 2 && m.list[0].up.transaction);
+    assert_int_equal(s[0].line, 2);
+    assert_string_equal(s[0].text,
+                        "DO $tidegate$BEGIN EXECUTE pg_catalog.format($sql$"
+                        "GRANT CONNECT -- :'DBNAME', 100%%\n"
+                        "ON DATABASE %1$I TO bob"
+                        "$sql$, pg_catalog.current_database()); END$tidegate$");
+    assert_int_equal(s[1].line, 4);
+    assert_string_equal(s[1].text, "SELECT ':''DBNAME''', "
+                                   "pg_catalog.current_database()");
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        f.files[1][1] = refused[i];
+        if (read_folder("auto", &f) || !strstr(e.what, "a variable of psql"))
+            fail_msg("%s: %s", refused[i], e.what);
+    }
+}
+
 static void triggers_are_off_for_the_file_only(void **state)
 {
     static const struct {
@@ -755,6 +792,7 @@ int main(void)
         TEST(plans_are_read_by_their_rules),
         TEST(customs_of_other_tools_are_left_out),
         TEST(names_with_another_prefix_of_Flyway_are_told),
+        TEST(the_name_that_psql_knows_is_the_databases),
         TEST(triggers_are_off_for_the_file_only),
         TEST(parts_in_BEGIN_and_COMMIT_are_one_transaction),
         TEST(what_the_layout_said_stands_in_the_text),
