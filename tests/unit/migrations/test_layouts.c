@@ -133,14 +133,14 @@ static const struct {
        {"sqitch.conf", "[core]\n\tengine = pg\n\tverify_dir = verify\n"},
        {"deploy/app.sql", "-- Deploy\nBEGIN;\nSELECT 1;\nCOMMIT;\n"},
        {"revert/app.sql", "BEGIN;\nSELECT 1;\nCOMMIT;\n"},
-       {"verify/app.sql",
-        "-- asks\nBEGIN;\nSELECT 1;\nSET ROLE bob;\nROLLBACK;\n"},
+       {"verify/app.sql", "-- asks\nBEGIN;\nSELECT 1;\nSET ROLE bob;\n"
+                          "DO $$BEGIN SET LOCAL ROLE amy; END$$;\nROLLBACK;\n"},
        {"verify/a/t.sql", "ROLLBACK"},
        {"verify/a/t@v2.sql", "SELECT 1; SELECT 2; SELECT 3"},
        {"deploy/a/t@v2.sql", "SELECT 1;\nVACUUM;"},
        {"deploy/a/t@v2x.sql", "SELECT"},
        {"deploy/a/t.sql", "SELECT 1"}}},
-     "app=shop:app 2024-01-05T12:00:01Z:1/1?2 "
+     "app=shop:app 2024-01-05T12:00:01Z:1/1?3 "
      "a/t=shop:a/t 2024-01-05T12:00:02Z:2!?3 "
      "a/t#2=shop:a/t 2024-01-05T12:00:05Z:1"},
     {"diesel",
@@ -269,6 +269,12 @@ static const struct {
        {"deploy/app.sql", "SELECT 1"},
        {"verify/app.sql", "BEGIN;\n\\d t\nROLLBACK;"}}},
      "verify/app.sql:2: not SQL: psql's \\d"},
+    {"sqitch",
+     {{{"sqitch.plan", PLAN "app" WHO "1" BY},
+       {"deploy/app.sql", "SELECT 1"},
+       {"verify/app.sql",
+        "DO $$BEGIN SET ROLE amy; DROP TABLE tidegate.x; END$$;"}}},
+     "verify/app.sql:1: touches schema tidegate"},
     {"sqitch",
      {{{"sqitch.plan", PLAN "app" WHO "1" BY},
        {"deploy/app.sql", "SELECT 1"},
