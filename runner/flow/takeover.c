@@ -49,6 +49,20 @@ static bool sort_files(struct subject *s, const bool *is, struct takeover *out,
     return true;
 }
 
+/* Somebody has gone back with the other tool after its table was imported. */
+static void find_undone(struct subject *s, const bool *is, struct takeover *out)
+{
+    out->undone = arena_array(s->arena, s->migrations.n, sizeof *out->undone);
+    for (size_t i = 0; i < s->migrations.n; i++) {
+        const struct migration *m = &s->migrations.list[i];
+        const struct applied_row *row = applied_find(&s->applied, m->name);
+
+        if (row && !is[i] && !m->repeats &&
+            strcmp(row->release, TAKEOVER_IMPORTED) == 0)
+            out->undone[out->undone_n++] = m;
+    }
+}
+
 static bool unknown_tool(const char *from, struct err *e)
 {
     err_what(e, ERR_USAGE, "--from %s: no tool is known by that name", from);
@@ -79,10 +93,9 @@ static bool unfinished(const struct takeover_source *source,
 {
     err_what(e, ERR_REFUSED, "version %.60s is unfinished in %s", version,
              source->table);
-    err_why(e, "%s says that it began it and did not end it",
-            source->layout->name);
-    return err_fix(e, "finish or undo it with %s, then run this again",
-                   source->layout->name);
+    err_why(e, "%s", source->layout->unfinished_why);
+    return err_fix(e, "%s; then run this again",
+                   source->layout->unfinished_fix);
 }
 
 static bool import_find(struct subject *s, const struct takeover_wish *wish,
@@ -106,6 +119,7 @@ static bool import_find(struct subject *s, const struct takeover_wish *wish,
     out->strange_n = applied.strange_n;
     out->again = applied.again;
     out->again_n = applied.again_n;
+    find_undone(s, applied.is, out);
     return sort_files(s, applied.is, out, e);
 }
 

@@ -31,6 +31,9 @@ struct takeover {
     size_t n;
     const struct migration **already; /* recorded before */
     size_t already_n;
+    const struct migration **undone; /* import: of those, what was imported and
+                                        is applied no more, says the table */
+    size_t undone_n;
     const char *const *strange; /* versions that no file has */
     size_t strange_n;
     const char *const *again; /* repeatable ones that the tool ran with another

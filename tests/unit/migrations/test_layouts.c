@@ -625,6 +625,12 @@ static const struct {
        {"R__c.sql", "SELECT 1"}}},
      {{"1.9", "through"}, {"1.10", "applied"}},
      "V1_9__a V1_10__b | |"},
+    {"flyway",
+     {{{"V3__a.sql", "SELECT 1"},
+       {"V4.0__b.sql", "SELECT 1"},
+       {"R__c.sql", "SELECT 1"}}},
+     {{"003", "applied"}, {"4", "applied"}, {"0", "applied"}},
+     "V3__a V4.0__b | 0 |"},
     /* Flyway's own checksums, by zlib's crc32 */
     {"flyway",
      {{{"R__c.sql", "SELECT 1"},
@@ -644,9 +650,10 @@ static const struct {
       {"shop:x 2024-01-05T12:00:01Z", "applied"}},
      "a | shop:x 2024-01-05T12:00:01Z |"},
     {"diesel",
-     {{{"2024-01-05-120000_a/up.sql", "SELECT 1"}}},
-     {{"20240105120000", "applied"}},
-     "2024-01-05-120000_a | |"},
+     {{{"2024-01-05-120000_a/up.sql", "SELECT 1"},
+       {".2024-01-06-120000_b/up.sql", "SELECT 1"}}},
+     {{"20240105120000", "applied"}, {".20240106120000", "applied"}},
+     "2024-01-05-120000_a | .20240106120000 |"},
 };
 
 static const char *applied_said(const struct layout_applied *a)
