@@ -141,9 +141,54 @@ static bool several(const struct takeover_source *s, const char *first,
     return err_fix(e, "say which: --table %s", first);
 }
 
+/* Connections have an empty search_path; what the role, the database and the
+ * conninfo give is asked by a name alone, so nobody's operator runs. */
+static bool ask_creates_in(struct pg *pg, struct arena *a, const char **out,
+                           struct err *e)
+{
+    struct pg_result r;
+    struct err ignored = {0};
+
+    if (!pg_query(pg, a, "BEGIN READ ONLY", NULL, 0, &r, e))
+        return false;
+    bool ok =
+        pg_query(pg, a, "SET LOCAL search_path TO DEFAULT", NULL, 0, &r, e) &&
+        pg_query(pg, a, "SELECT pg_catalog.current_schema()", NULL, 0, &r, e);
+
+    if (ok)
+        *out = r.rows && r.cell[0][0] ? escape(a, r.cell[0][0]) : "";
+    return pg_query(pg, a, "ROLLBACK", NULL, 0, &r, ok ? e : &ignored) && ok;
+}
+
+/* These tools make their table where unqualified names go; sqitch keeps its
+ * own schema. */
+static bool look_where(struct takeover_source *s, struct pg *pg,
+                       struct arena *a, const char *table, struct err *e)
+{
+    const char *params[] = {table}, *creates_in, *schema;
+    struct pg_result r;
+
+    if (strncmp(s->layout->applied_table, "public.", 7) != 0)
+        return true;
+    if (!ask_creates_in(pg, a, &creates_in, e) ||
+        !pg_query(pg, a,
+                  "SELECT n.nspname FROM pg_catalog.pg_class c"
+                  " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                  " WHERE c.oid = pg_catalog.to_regclass($1)",
+                  params, 1, &r, e))
+        return false;
+    schema = r.rows ? escape(a, r.cell[0][0]) : creates_in;
+    if (strcmp(schema, creates_in) != 0) {
+        s->schema = schema;
+        s->creates_in = creates_in;
+    }
+    return true;
+}
+
 bool takeover_ask(struct takeover_source *out, struct pg *pg, struct arena *a,
                   const struct layout *layout, const char *table, struct err *e)
 {
+    const char *where = NULL;
     struct takeover_source found = {.layout = layout}, one;
     struct pg_result names;
     struct err trouble = {0};
@@ -152,7 +197,8 @@ bool takeover_ask(struct takeover_source *out, struct pg *pg, struct arena *a,
     *out = (struct takeover_source){.layout = layout};
     if (table)
         return table_given(pg, a, table, &table, e) &&
-               ask_table(out, pg, a, table, &other, e);
+               ask_table(out, pg, a, table, &other, e) &&
+               look_where(out, pg, a, table, e);
     if (!tables_named(pg, a, base_name(layout->applied_table), &names, e) ||
         !all_ours(&names, a, e))
         return false;
@@ -162,12 +208,14 @@ bool takeover_ask(struct takeover_source *out, struct pg *pg, struct arena *a,
             if (out->table)
                 return several(out, out->table, one.table, e);
             *out = one;
+            where = names.cell[i][0];
         } else if (!other) {
             *e = trouble;
             return false;
         }
     }
-    return out->table || none_found(out, pg, e);
+    return out->table ? look_where(out, pg, a, where, e)
+                      : none_found(out, pg, e);
 }
 
 /* ---- recording ---- */

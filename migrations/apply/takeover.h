@@ -20,6 +20,10 @@ struct takeover_source {
     const char *table; /* quoted, for people: "public.schema_migrations" */
     const char *sql;
     struct pg_result answer;
+    /* The schema that it is in, and the one in which an unqualified CREATE
+     * TABLE of this role makes tables, where that is another ("": none); else
+     * both NULL. */
+    const char *schema, *creates_in;
 };
 
 /* Finds the table of that layout and asks it. table: as a person named it, or

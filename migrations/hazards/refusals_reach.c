@@ -197,16 +197,19 @@ static enum reach of_words(const char *text, size_t len, struct words *w)
     enum reach found = REACH_NOTHING;
     struct token t;
 
-    while (!found && text < end && (t = lexer_token(text)).kind != TOKEN_END) {
+    while (found < REACH_OURS && text < end &&
+           (t = lexer_token(text)).kind != TOKEN_END) {
         size_t n = t.len < (size_t)(end - text) ? t.len : (size_t)(end - text);
+        enum reach one = REACH_NOTHING;
         if (t.kind == TOKEN_WORD)
-            found = of_word(text, n, text[n] == '.', w);
+            one = of_word(text, n, text[n] == '.', w);
         else if (t.kind == TOKEN_NAME && n > 2)
-            found = of_word(text + 1, n - 2, text[n] == '.', w);
+            one = of_word(text + 1, n - 2, text[n] == '.', w);
         else if (t.kind == TOKEN_STRING)
-            found = of_string(text, n, w);
+            one = of_string(text, n, w);
         else if (*text == ';')
             *w = (struct words){.starts = true, .nesting = w->nesting};
+        found = one > found ? one : found;
         text += n;
     }
     return found;

@@ -12,6 +12,7 @@
 
 #include "migrations/text/parser.h"
 
+/* The worst is told, and comes last. */
 enum reach {
     REACH_NOTHING,
     REACH_SETTING,  /* set_config of one that tidegate keeps */

@@ -194,12 +194,11 @@ bool words_alone(struct arena *a, const char *text)
     ERR_INPUT, "touches schema tidegate",                    \
         "it holds what tidegate remembers of this database", \
         "leave schema tidegate alone"
-#define PSQL                                                              \
-    ERR_INPUT, "not SQL: a variable of psql",                             \
-        "psql would put a text in there, and migrations go to the "       \
-        "database itself",                                                \
-        "write the text itself; for :DBNAME current_database(), in a DO " \
-        "block with EXECUTE format('... %I', ...) where a name has to stand"
+#define PSQL                                                        \
+    ERR_INPUT, "not SQL: a variable of psql",                       \
+        "psql would put a text in there, and migrations go to the " \
+        "database itself",                                          \
+        "write the text itself; sqitch's :'DBNAME' and :\"DBNAME\" are read"
 
 static const struct {
     const char *pattern;

@@ -51,7 +51,7 @@ static const struct {
 } others[] = {
     {is_diesel, {.foreign = true}},
     {is_flyway, {.foreign = true}},
-    {is_sqitch, {.foreign = true, .each_alone = true}},
+    {is_sqitch, {.foreign = true, .each_alone = true, .psql = true}},
 };
 
 static bool is_down(const char *name)

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "migrations/hazards/refusals_reach.h"
+
 #define DAY_MS (24 * 3600 * 1000LL)
 
 /* ---- timeouts ---- */
@@ -296,6 +298,8 @@ bool foreign_allows_undone(const struct split_piece *p)
 {
     const char *name;
 
+    if (node_is(p->tree, "DoStmt"))
+        return reach_of(p->tree) == REACH_SETTING;
     if (!node_is(p->tree, "VariableSetStmt"))
         return false;
     name = node_str(p->tree, "name");

@@ -29,7 +29,8 @@ void foreign_settle(struct split_pieces *pieces, bool undone,
 /* The statement is allowed whatever refusals.h says of it. */
 bool foreign_allows(const struct split_piece *p,
                     const struct split_pieces *pieces);
-/* So is this one where all is rolled back: SET ROLE, to ask as another. */
+/* So is this one where all is rolled back: SET ROLE, to ask as another, also
+ * in a DO block. */
 bool foreign_allows_undone(const struct split_piece *p);
 /* As another tool's it would be allowed, or left out. */
 bool foreign_reads(const struct split_piece *p,

@@ -142,7 +142,10 @@ static const struct layout *none(const struct layout_reading *r, struct err *e)
     err_what(e, ERR_INPUT, "%s: no name of a migration",
              escape(r->a, first->name));
     err_why(e, "no layout recognises the folder; there are %s", forms(r->a));
-    err_fix(e, "rename it, or move it out of the folder");
+    err_fix(e, "rename it, or move it out of the folder%s",
+            strstr(first->name, "__")
+                ? "; Flyway's names begin with V here, whatever its prefix is"
+                : "");
     return NULL;
 }
 

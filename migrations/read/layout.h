@@ -51,6 +51,9 @@ struct layout {
      *   text MARK   this repeatable one is, with the text of that mark
      * NULL: the layout has no table of its own (tidegate). */
     const char *applied_table, *applied_sql;
+    /* For people: what an unfinished version means, and how to end it. NULL:
+     * the table never says so. */
+    const char *unfinished_why, *unfinished_fix;
 };
 
 extern const struct layout *const layouts[]; /* ends in NULL */

@@ -44,13 +44,23 @@ int layout_compare(const char *x, const char *y)
     return 0;
 }
 
+/* To Flyway 003, 3 and 3.0 are one version: who renames a file does not have
+ * it run again. */
+static bool same_version(const struct migrations *m, const struct migration *x,
+                         const char *version)
+{
+    if (strcmp(m->layout, "flyway") == 0)
+        return !x->repeats && layout_compare(x->version, version) == 0;
+    return strcmp(x->version, version) == 0;
+}
+
 static bool mark_one(struct layout_applied *out, const struct migrations *m,
                      const char *version)
 {
     bool found = false;
 
     for (size_t i = 0; i < m->n; i++)
-        if (strcmp(m->list[i].version, version) == 0)
+        if (same_version(m, &m->list[i], version))
             out->is[i] = found = true;
     return found;
 }

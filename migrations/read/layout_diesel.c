@@ -8,12 +8,15 @@
 #include "migrations/read/layout.h"
 #include "runner/base/escape.h"
 
-/* "2024-01-05-120000_x/up.sql": the length of the folder; 0: no such file. */
+/* "2024-01-05-120000_x/up.sql": the length of the folder; 0: no such file, or
+ * hidden from diesel by a dot. */
 static size_t folder_of(const char *name, const char *file)
 {
     const char *slash = strchr(name, '/');
 
-    return slash && strcmp(slash + 1, file) == 0 ? (size_t)(slash - name) : 0;
+    return slash && *name != '.' && strcmp(slash + 1, file) == 0
+               ? (size_t)(slash - name)
+               : 0;
 }
 
 static bool is_diesel(const struct layout_reading *r)

@@ -357,4 +357,7 @@ const struct layout layout_flyway = {
         " FROM {table} WHERE type <> 'SCHEMA') all_rows"
         " ORDER BY version, repeats, installed_rank DESC) newest"
         " WHERE type <> 'DELETE' AND NOT (type LIKE 'UNDO%' AND success)",
+    .unfinished_why = "Flyway wrote down that it failed, outside of a "
+                      "transaction: a part of it may be there",
+    .unfinished_fix = "undo by hand what is there of it, then: flyway repair",
 };

@@ -233,4 +233,8 @@ const struct layout layout_golang_migrate = {
     .applied_sql = "SELECT version::pg_catalog.text,"
                    " CASE WHEN dirty THEN 'unfinished' ELSE 'through' END"
                    " FROM {table}",
+    .unfinished_why = "golang-migrate was on its way to it, up or down, and "
+                      "did not arrive; -1 is before the first",
+    .unfinished_fix = "bring the database to one version by hand, say so to "
+                      "golang-migrate: migrate force VERSION",
 };

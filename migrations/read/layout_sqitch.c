@@ -147,7 +147,8 @@ static bool add_change(struct layout_reading *r, const struct sqitch_plan *plan,
     const struct sql_file *up = script_of(r, plan, c, "deploy");
     const struct sql_file *down = script_of(r, plan, c, "revert");
     const struct sql_file *verify = script_of(r, plan, c, "verify");
-    const struct sql_how how = {.each_alone = true, .foreign = true};
+    const struct sql_how how = {
+        .each_alone = true, .foreign = true, .psql = true};
     struct layout_entry *entry;
 
     if (!up)
@@ -168,7 +169,8 @@ static bool add_change(struct layout_reading *r, const struct sqitch_plan *plan,
     entry->has_verify = verify != NULL;
     if (verify) {
         entry->verify = *verify;
-        entry->verify.how = (struct sql_how){.foreign = true, .undone = true};
+        entry->verify.how =
+            (struct sql_how){.foreign = true, .psql = true, .undone = true};
     }
     return true;
 }

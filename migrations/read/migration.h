@@ -28,6 +28,7 @@ struct sql_how {
     bool foreign;        /* another tool's: see foreign.h; it may be empty of
                             statements */
     bool placeholders;   /* the tool replaces ${name} */
+    bool psql;           /* the tool hands it to psql: see psql_name.h */
     bool undone;         /* it only asks: it is rolled back whatever it does,
                             and may end in ROLLBACK itself */
 };

@@ -8,6 +8,7 @@
 #include "migrations/read/batch.h"
 #include "migrations/read/explain.h"
 #include "migrations/read/foreign.h"
+#include "migrations/read/psql_name.h"
 #include "migrations/text/lexer.h"
 #include "runner/base/escape.h"
 
@@ -82,7 +83,7 @@ char *split_normalise(struct arena *a, const struct sql_file *file,
             out[n++] = in[i];
         else if (i + 1 == len || in[i + 1] != '\n')
             out[n++] = '\n';
-    return out;
+    return file->how.psql ? psql_name_fill(a, out) : out;
 }
 
 /* ---- statements with their trees ---- */

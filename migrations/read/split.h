@@ -21,8 +21,8 @@
 /* ERR_INPUT or ERR_REFUSED with "FILE:LINE: ...". said may be NULL. */
 bool split_script(struct script *out, struct directives *said, struct arena *a,
                   const struct sql_file *file, bool down, struct err *e);
-/* Only the first step: the text with \n line ends and without the mark. A link
- * is refused. */
+/* Only the first step: the text with \n line ends and without the mark, and
+ * psql's DBNAME filled in where it is psql's. A link is refused. */
 char *split_normalise(struct arena *a, const struct sql_file *file,
                       struct err *e);
 

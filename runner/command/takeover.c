@@ -22,6 +22,32 @@ static void say_names(struct tidegate *t, const char *word,
         say_row(t, "", arena_printf(t->arena, "and %zu more", n - NAMES_SHOWN));
 }
 
+/* Where the next files would not make their tables where the tool did. */
+static void say_where(struct tidegate *t, const struct takeover_source *s)
+{
+    if (s->schema)
+        say_row(t, "schema",
+                arena_printf(t->arena,
+                             "the table is in %s, but new ones go to %s; if %s "
+                             "ran with search_path=%s, so must tidegate: put "
+                             "options=-csearch_path=%s into `database` and "
+                             "[rehearsal] server",
+                             s->schema, *s->creates_in ? s->creates_in : "none",
+                             s->layout->name, s->schema, s->schema));
+}
+
+static void say_undone(struct tidegate *t, const struct takeover *f)
+{
+    if (!f->undone_n)
+        return;
+    say_row(t, "undone",
+            arena_printf(t->arena,
+                         "%s no longer has what was imported, and here still "
+                         "counts as applied:",
+                         f->source.table));
+    say_names(t, "", f->undone, f->undone_n);
+}
+
 static void say(struct taking *x, const struct run *r)
 {
     struct tidegate *t = x->t;
@@ -33,10 +59,12 @@ static void say(struct taking *x, const struct run *r)
         say_row(t, "table",
                 arena_printf(t->arena, "%s, of %s", f->source.table,
                              f->source.layout->name));
+    say_where(t, &f->source);
     say_names(t, "records", f->records, f->n);
     if (f->already_n)
         say_row(t, "already",
                 arena_printf(t->arena, "%zu recorded before", f->already_n));
+    say_undone(t, f);
     for (size_t i = 0; i < f->strange_n; i++)
         say_row(t, i ? "" : "no file",
                 arena_printf(t->arena, "%s is applied, and %s does not have it",
@@ -47,6 +75,10 @@ static void say(struct taking *x, const struct run *r)
                              "%s: %s ran another text of it, so it runs again",
                              f->again[i], f->source.layout->name));
     say_names(t, "pending", f->rest, f->rest_n);
+    if (f->theirs.tables)
+        say_row(t, "left out",
+                arena_printf(t->arena, "%s: what another tool keeps",
+                             f->theirs.tables));
     if (x->wish->baseline)
         say_row(t, "verified",
                 f->verified ? "the files make the schema that is there"
@@ -84,7 +116,10 @@ static void answer_json(struct taking *x, const struct run *r,
     json_set_str(j, "table", f->source.table);
     json_set(j, "records", names_json(f->records, f->n));
     json_set(j, "already", names_json(f->already, f->already_n));
+    json_set(j, "undone", names_json(f->undone, f->undone_n));
     json_set(j, "pending", names_json(f->rest, f->rest_n));
+    json_set_str(j, "schema", f->source.schema);
+    json_set_str(j, "creates_in", f->source.creates_in);
     for (size_t i = 0; i < f->strange_n; i++)
         json_append(strange, json_new_string(f->strange[i]));
     json_set(j, "no_file", strange);
@@ -92,6 +127,7 @@ static void answer_json(struct taking *x, const struct run *r,
         json_append(again, json_new_string(f->again[i]));
     json_set(j, "again", again);
     json_set_bool(j, "verified", f->verified);
+    json_set_str(j, "left_out", f->theirs.tables);
     if (e->code != ERR_NONE) {
         json_set_str(j, "what", e->what);
         json_set_str(j, "why", e->why);

@@ -49,6 +49,20 @@ static bool sort_files(struct subject *s, const bool *is, struct takeover *out,
     return true;
 }
 
+/* Somebody has gone back with the other tool after its table was imported. */
+static void find_undone(struct subject *s, const bool *is, struct takeover *out)
+{
+    out->undone = arena_array(s->arena, s->migrations.n, sizeof *out->undone);
+    for (size_t i = 0; i < s->migrations.n; i++) {
+        const struct migration *m = &s->migrations.list[i];
+        const struct applied_row *row = applied_find(&s->applied, m->name);
+
+        if (row && !is[i] && !m->repeats &&
+            strcmp(row->release, TAKEOVER_IMPORTED) == 0)
+            out->undone[out->undone_n++] = m;
+    }
+}
+
 static bool unknown_tool(const char *from, struct err *e)
 {
     err_what(e, ERR_USAGE, "--from %s: no tool is known by that name", from);
@@ -79,10 +93,9 @@ static bool unfinished(const struct takeover_source *source,
 {
     err_what(e, ERR_REFUSED, "version %.60s is unfinished in %s", version,
              source->table);
-    err_why(e, "%s says that it began it and did not end it",
-            source->layout->name);
-    return err_fix(e, "finish or undo it with %s, then run this again",
-                   source->layout->name);
+    err_why(e, "%s", source->layout->unfinished_why);
+    return err_fix(e, "%s; then run this again",
+                   source->layout->unfinished_fix);
 }
 
 static bool import_find(struct subject *s, const struct takeover_wish *wish,
@@ -106,6 +119,7 @@ static bool import_find(struct subject *s, const struct takeover_wish *wish,
     out->strange_n = applied.strange_n;
     out->again = applied.again;
     out->again_n = applied.again_n;
+    find_undone(s, applied.is, out);
     return sort_files(s, applied.is, out, e);
 }
 
@@ -159,19 +173,23 @@ static bool is_in(const struct migration *m,
     return false;
 }
 
-static bool verify(struct run *r, struct takeover *out, struct err *e)
+static bool verify(struct run *r, const struct takeover_wish *wish,
+                   struct takeover *out, struct err *e)
 {
     struct subject *s = r->s;
     size_t n = 0;
     const struct migration **list =
         arena_array(s->arena, s->migrations.n, sizeof *list);
     struct prove_settings settings = {.production = s->env->database,
-                                      .server = s->env->rehearsal.server};
+                                      .server = s->env->rehearsal.server,
+                                      .theirs = &out->theirs};
     struct comparison c;
     char name[17];
 
     if (!settings.server)
         return no_server(s, e);
+    if (!theirs_find(&out->theirs, s->pg, s->arena, wish->table, e))
+        return false;
     nonce_hex(name, 8);
     settings.run = name;
     for (size_t i = 0; i < s->migrations.n; i++) {
@@ -330,7 +348,7 @@ bool takeover(struct run *r, struct subject *s,
     *out = (struct takeover){0};
     r->s = s;
     r->kind = wish->baseline ? RUN_BASELINE : RUN_IMPORT;
-    if (!look(r, wish, out, e) || (wish->verify && !verify(r, out, e)))
+    if (!look(r, wish, out, e) || (wish->verify && !verify(r, wish, out, e)))
         return false;
     r->to = s->state.live;
     r->already = out->n == 0;

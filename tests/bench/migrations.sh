@@ -1,10 +1,11 @@
 #!/bin/sh
 # MIGRATIONS (500) tiny migrations of three statements each, applied and
 # rehearsed by tidegate, against psql and the tools that are installed: dbmate,
-# sqitch, node-pg-migrate (also those in $PEERS/node_modules/.bin). All run in
-# turn, ROUNDS times (5), each on a fresh database; a ratio is the median of
-# the ratios of each round. Then what tracing adds to one long statement, and
-# the fingerprint of a schema of 1,000 tables against pg_dump -s.
+# sqitch, node-pg-migrate, golang-migrate (as `migrate`), goose (also those in
+# $PEERS/node_modules/.bin). All run in turn, ROUNDS times (5), each on a fresh
+# database; a ratio is the median of the ratios of each round. Then what tracing
+# adds to one long statement, and the fingerprint of a schema of 1,000 tables
+# against pg_dump -s.
 # ONLY="tiny long schema" runs some of the parts.
 set -u
 cd "$(dirname "$0")/../.." || exit
@@ -46,7 +47,8 @@ row() { # N
     echo "  \$up\$$(statements "$1")\$up\$, 1);"
 }
 forms() {
-    mkdir -p "$W/ours" "$W/files" "$W/dbmate" "$W/node" "$W/sqitch/deploy"
+    mkdir -p "$W/ours" "$W/files" "$W/dbmate" "$W/node" "$W/goose" \
+        "$W/sqitch/deploy"
     printf '[core]\n  engine = pg\n  uri = https://example.net/\n' \
         >"$W/sqitch/sqitch.conf"
     printf '%%syntax-version=1.0.0\n%%project=bench\n\n' \
@@ -59,6 +61,7 @@ forms() {
             >"$W/files/$name.sql"
         { echo '-- migrate:up' && statements "$n" && echo '-- migrate:down'; } \
             >"$W/dbmate/${name}_t.sql"
+        { echo '-- +goose Up' && statements "$n"; } >"$W/goose/${name}_t.sql"
         { echo '-- Up Migration' && statements "$n"; } >"$W/node/${name}_t.sql"
         { echo 'BEGIN;' && statements "$n" && echo 'COMMIT;'; } \
             >"$W/sqitch/deploy/c$n.sql"
@@ -90,6 +93,10 @@ run_sqitch() {
     (cd "$W/sqitch" && SQITCH_FULLNAME=bench SQITCH_EMAIL=b@example.net \
         sqitch deploy "db:pg://postgres@127.0.0.1:$PG_PORT/$1")
 }
+
+# golang-migrate reads our own form
+run_migrate() { migrate -path "$W/ours" -database "$(url "$1")" up; }
+run_goose() { goose -dir "$W/goose" postgres "$(url "$1")" up; }
 
 fresh() { # DATABASE
     psql_do postgres -c "DROP DATABASE IF EXISTS $1" 2>/dev/null
@@ -137,6 +144,8 @@ tiny() {
     have dbmate && who="$who dbmate"
     have node-pg-migrate && who="$who node"
     have sqitch && who="$who sqitch"
+    have migrate && who="$who migrate"
+    have goose && who="$who goose"
     round=0
     while [ "$round" -le "$rounds" ]; do
         for name in $who; do
@@ -157,7 +166,7 @@ tiny() {
         "$(ratio apply psql)" 1.15
     says '  apply / psql for each file' "$(ratio apply files)" 0.3
     says '  rehearse, traced / one psql process' "$(ratio rehearse psql)" 1.5
-    for name in dbmate node sqitch; do
+    for name in dbmate node sqitch migrate goose; do
         [ ! -f "$W/$name.ns" ] || says "  apply / $name" "$(ratio apply "$name")"
     done
 }

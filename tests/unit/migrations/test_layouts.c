@@ -133,14 +133,14 @@ static const struct {
        {"sqitch.conf", "[core]\n\tengine = pg\n\tverify_dir = verify\n"},
        {"deploy/app.sql", "-- Deploy\nBEGIN;\nSELECT 1;\nCOMMIT;\n"},
        {"revert/app.sql", "BEGIN;\nSELECT 1;\nCOMMIT;\n"},
-       {"verify/app.sql",
-        "-- asks\nBEGIN;\nSELECT 1;\nSET ROLE bob;\nROLLBACK;\n"},
+       {"verify/app.sql", "-- asks\nBEGIN;\nSELECT 1;\nSET ROLE bob;\n"
+                          "DO $$BEGIN SET LOCAL ROLE amy; END$$;\nROLLBACK;\n"},
        {"verify/a/t.sql", "ROLLBACK"},
        {"verify/a/t@v2.sql", "SELECT 1; SELECT 2; SELECT 3"},
        {"deploy/a/t@v2.sql", "SELECT 1;\nVACUUM;"},
        {"deploy/a/t@v2x.sql", "SELECT"},
        {"deploy/a/t.sql", "SELECT 1"}}},
-     "app=shop:app 2024-01-05T12:00:01Z:1/1?2 "
+     "app=shop:app 2024-01-05T12:00:01Z:1/1?3 "
      "a/t=shop:a/t 2024-01-05T12:00:02Z:2!?3 "
      "a/t#2=shop:a/t 2024-01-05T12:00:05Z:1"},
     {"diesel",
@@ -269,6 +269,12 @@ static const struct {
        {"deploy/app.sql", "SELECT 1"},
        {"verify/app.sql", "BEGIN;\n\\d t\nROLLBACK;"}}},
      "verify/app.sql:2: not SQL: psql's \\d"},
+    {"sqitch",
+     {{{"sqitch.plan", PLAN "app" WHO "1" BY},
+       {"deploy/app.sql", "SELECT 1"},
+       {"verify/app.sql",
+        "DO $$BEGIN SET ROLE amy; DROP TABLE tidegate.x; END$$;"}}},
+     "verify/app.sql:1: touches schema tidegate"},
     {"sqitch",
      {{{"sqitch.plan", PLAN "app" WHO "1" BY},
        {"deploy/app.sql", "SELECT 1"},
@@ -461,6 +467,55 @@ static void customs_of_other_tools_are_left_out(void **state)
     }
 }
 
+static void names_with_another_prefix_of_Flyway_are_told(void **state)
+{
+    struct folder f = {{{"v1.2__a.sql", "SELECT 1"}}};
+
+    (void)state;
+    assert_false(read_folder("auto", &f));
+    assert_non_null(strstr(e.fix, "Flyway's names begin with V"));
+    f.files[0][0] = "a.sql";
+    assert_false(read_folder("auto", &f));
+    assert_null(strstr(e.fix, "Flyway"));
+}
+
+static void the_name_that_psql_knows_is_the_databases(void **state)
+{
+    struct folder f = {{{"sqitch.plan", PLAN "a" WHO "1" BY},
+                        {"deploy/a.sql", "BEGIN;\n"
+                                         "GRANT CONNECT -- :'DBNAME', 100%\n"
+                                         "ON DATABASE :\"DBNAME\" TO bob;\n"
+                                         "SELECT ':''DBNAME''', :'DBNAME';\n"
+                                         "COMMIT;\n"}}};
+    static const char *const refused[] = {
+        "SELECT :DBNAME",
+        "SELECT :'DBNAMES'",
+        "SELECT ':\"DBNAME\"', :'USER'",
+        "GRANT CREATE ON DATABASE :\"DBNAME\" TO bob; SELECT $sql$a$sql$",
+        "GRANT CREATE ON DATABASE :\"DBNAME\" TO bob; SELECT \"?DBNAME\"",
+    };
+    const struct statement *s;
+
+    (void)state;
+    assert_true(read_folder("auto", &f));
+    s = m.list[0].up.statements;
+    assert_true(m.list[0].up.n == 2 && m.list[0].up.transaction);
+    assert_int_equal(s[0].line, 2);
+    assert_string_equal(s[0].text,
+                        "DO $tidegate$BEGIN EXECUTE pg_catalog.format($sql$"
+                        "GRANT CONNECT -- :'DBNAME', 100%%\n"
+                        "ON DATABASE %1$I TO bob"
+                        "$sql$, pg_catalog.current_database()); END$tidegate$");
+    assert_int_equal(s[1].line, 4);
+    assert_string_equal(s[1].text, "SELECT ':''DBNAME''', "
+                                   "pg_catalog.current_database()");
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        f.files[1][1] = refused[i];
+        if (read_folder("auto", &f) || !strstr(e.what, "a variable of psql"))
+            fail_msg("%s: %s", refused[i], e.what);
+    }
+}
+
 static void triggers_are_off_for_the_file_only(void **state)
 {
     static const struct {
@@ -575,6 +630,12 @@ static const struct {
        {"R__c.sql", "SELECT 1"}}},
      {{"1.9", "through"}, {"1.10", "applied"}},
      "V1_9__a V1_10__b | |"},
+    {"flyway",
+     {{{"V3__a.sql", "SELECT 1"},
+       {"V4.0__b.sql", "SELECT 1"},
+       {"R__c.sql", "SELECT 1"}}},
+     {{"003", "applied"}, {"4", "applied"}, {"0", "applied"}},
+     "V3__a V4.0__b | 0 |"},
     /* Flyway's own checksums, by zlib's crc32 */
     {"flyway",
      {{{"R__c.sql", "SELECT 1"},
@@ -594,9 +655,10 @@ static const struct {
       {"shop:x 2024-01-05T12:00:01Z", "applied"}},
      "a | shop:x 2024-01-05T12:00:01Z |"},
     {"diesel",
-     {{{"2024-01-05-120000_a/up.sql", "SELECT 1"}}},
-     {{"20240105120000", "applied"}},
-     "2024-01-05-120000_a | |"},
+     {{{"2024-01-05-120000_a/up.sql", "SELECT 1"},
+       {".2024-01-06-120000_b/up.sql", "SELECT 1"}}},
+     {{"20240105120000", "applied"}, {".20240106120000", "applied"}},
+     "2024-01-05-120000_a | .20240106120000 |"},
 };
 
 static const char *applied_said(const struct layout_applied *a)
@@ -747,6 +809,8 @@ int main(void)
         TEST(a_link_is_no_file),
         TEST(plans_are_read_by_their_rules),
         TEST(customs_of_other_tools_are_left_out),
+        TEST(names_with_another_prefix_of_Flyway_are_told),
+        TEST(the_name_that_psql_knows_is_the_databases),
         TEST(triggers_are_off_for_the_file_only),
         TEST(parts_in_BEGIN_and_COMMIT_are_one_transaction),
         TEST(what_the_layout_said_stands_in_the_text),
