@@ -22,13 +22,18 @@ static void fix_safer(const struct rehearsal_facts *r, struct verdict *v)
 
 /* A budget that is broken stays broken however old the rehearsal and however
  * small the clone: STOP before HOLD. */
-static bool broken(const struct budget_settings *budget,
-                   const struct rehearsal_facts *r, struct verdict *v)
+static bool broken(const struct budget_settings *budget, const struct facts *f,
+                   struct verdict *v)
 {
+    const struct rehearsal_facts *r = &f->rehearsal;
+
     if (r->failed) {
         *v = verdict_stop("rehearsal.failed", "the rehearsal failed: %s",
                           r->failed);
-        verdict_fix(v, "correct the migration, then run: tidegate rehearse");
+        verdict_fix(v,
+                    "correct the migration and tag that, then run: tidegate "
+                    "rehearse TAG%s",
+                    rehearse_only(&f->release));
     } else if (budget->rewrite_forbidden && r->rewrite) {
         *v = verdict_stop("rehearsal.rewrite", "a whole table is rewritten: %s",
                           r->rewrite);
@@ -181,7 +186,7 @@ static bool missing(const struct budget_settings *budget, const struct facts *f,
         *v = verdict_hold("rehearsal.other", 0,
                           "the rehearsal was of other migrations%s%s",
                           r->differs ? ": " : "", r->differs ? r->differs : "");
-    else if (broken(budget, r, v))
+    else if (broken(budget, f, v))
         return true;
     else if (age < -CLOCKS_APART)
         *v = verdict_hold("rehearsal.future", 0,

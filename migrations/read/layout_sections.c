@@ -70,17 +70,23 @@ static char *marked(struct arena *a, const struct line *l, const char *mark)
     return p ? arena_strndup(a, p, (size_t)(l->text + l->len - p)) : NULL;
 }
 
+bool layout_holds(const struct sql_file *file, const char *mark)
+{
+    struct line l = lines_of(file);
+
+    while (next_line(&l))
+        if (behind_mark(&l, mark))
+            return true;
+    return false;
+}
+
 static bool any_marked(const struct layout_reading *r, const char *mark)
 {
-    for (size_t i = 0; i < r->n; i++) {
-        struct line l = lines_of(r->files[i]);
-        if (strchr(r->files[i]->name, '/') ||
-            !layout_ends_with(r->files[i]->name, ".sql"))
-            continue;
-        while (next_line(&l))
-            if (behind_mark(&l, mark))
-                return true;
-    }
+    for (size_t i = 0; i < r->n; i++)
+        if (!strchr(r->files[i]->name, '/') &&
+            layout_ends_with(r->files[i]->name, ".sql") &&
+            layout_holds(r->files[i], mark))
+            return true;
     return false;
 }
 

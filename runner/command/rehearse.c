@@ -32,7 +32,9 @@ static bool judge(struct tidegate *t, const struct rehearsal *r,
         return true;
     show_safer(t, r);
     err_what(e, v->is == STOP ? ERR_REFUSED : ERR_HELD, "the rehearsal %s",
-             v->is == STOP ? "broke a budget" : "does not count yet");
+             v->is != STOP                             ? "does not count yet"
+             : strncmp(v->rule, "rehearsal.", 10) == 0 ? "broke a budget"
+                                                       : "found no way back");
     err_why(e, "%s", v->because);
     return err_fix(e, "%s",
                    *v->fix ? v->fix

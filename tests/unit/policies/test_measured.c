@@ -336,6 +336,14 @@ static void test_way_back(void **state)
     back(STOP, "way_back.no_down", "0013_y has no down");
     m[1].has_down = true;
     back(STOP, "way_back.not_rehearsed", "the down of 0013_y");
+    m[1].down_lacks = "public.t.a: 7 of 9 values lost";
+    m[1].down_loses = true;
+    back(STOP, "way_back.loses",
+         "the down of 0013_y was rehearsed, and does not bring the data back: "
+         "public.t.a: 7 of 9 values lost");
+    m[1].down_loses = false;
+    back(STOP, "way_back.lacks", "does not give back what was there");
+    m[1].down_lacks = NULL;
     m[1].down_rehearsed = true;
     back(PASS, "way_back.open", "1 \"after\" ones go down, 0 are forward-only");
     m[1].forward_only = "data is gone";
