@@ -124,7 +124,13 @@ static bool calls_known(const struct node *n, void *arg)
     return hazards_seems_stable(n, arg) ||
            subject_word_in(subject_last(n, "funcname"),
                            "count max min sum setval nextval set_config "
-                           "currval array_agg string_agg pg_sleep");
+                           "currval array_agg string_agg pg_sleep "
+                           "has_table_privilege has_column_privilege "
+                           "has_schema_privilege has_database_privilege "
+                           "has_function_privilege has_sequence_privilege "
+                           "has_type_privilege pg_get_functiondef "
+                           "pg_get_serial_sequence parse_ident to_regclass "
+                           "current_database");
 }
 
 static bool select_calls(const struct subject *s)

@@ -305,6 +305,7 @@ static void lint_parsed(struct linter *l, const struct split_piece *p)
 
     l->stmt = p->tree;
     if (!(l->how->foreign && foreign_allows(p, l->pieces)) &&
+        !(l->how->undone && foreign_allows_undone(p)) &&
         !refusals_allow(l->scratch, p->tree, p->text,
                         arena_printf(l->scratch, "%s:%d", l->file, l->line),
                         &e))
@@ -426,7 +427,7 @@ static void lint_text(struct linter *l, bool down)
         return;
     }
     if (l->how->foreign)
-        foreign_settle(&pieces, false, &ignored);
+        foreign_settle(&pieces, l->how->undone, &ignored);
     else
         split_unwrap(&pieces, false);
     l->pieces = &pieces;
