@@ -8,6 +8,7 @@
 #include "runner/base/hash.h"
 
 #define UNSAFE_ENUM_VALUE "55P04"
+#define UNREHEARSED_MS    60000
 
 /* The session that a tool would have opened for it: nothing that the migration
  * has set holds. */
@@ -32,7 +33,7 @@ static bool stands(const struct task *t)
 }
 
 static void say_what_to_do(const struct apply *ap, const struct task *t,
-                           struct err *e)
+                           const struct guard *g, struct err *e)
 {
     const char *file = t->script->file, *verify = t->script->verify->file;
 
@@ -42,6 +43,12 @@ static void say_what_to_do(const struct apply *ap, const struct task *t,
                 "value, or write at the top of %s: -- tidegate: "
                 "transaction=none",
                 file, file);
+    else if (g->why == GUARD_LATE)
+        err_fix(e,
+                "say at the top of %s how long one statement of it may take: "
+                "-- tidegate: statement_timeout=10m%s",
+                verify,
+                stands(t) ? "; then: tidegate resume, which asks again" : "");
     else if (stands(t))
         err_fix(e,
                 "%s has run, and does not count as applied: mend by hand what "
@@ -61,9 +68,10 @@ static bool blame(struct apply *ap, const struct task *t, size_t i,
     asked.script = t->script->verify;
     transaction_blame(ap, &asked, &asked.script->statements[i], g, e);
     if (e->code == ERR_FAILED &&
-        (g->why == GUARD_LET || (g->why == GUARD_OVERRUN && stands(t))) &&
+        (g->why == GUARD_LET || g->why == GUARD_LATE ||
+         (g->why == GUARD_OVERRUN && stands(t))) &&
         !pg_failed(ap->work)->lost)
-        say_what_to_do(ap, t, e);
+        say_what_to_do(ap, t, g, e);
     return false;
 }
 
@@ -88,6 +96,16 @@ static int64_t limit_of(const struct apply *ap, const struct task *t)
     return limit > ap->s.overrun_least_ms ? limit : ap->s.overrun_least_ms;
 }
 
+/* Of what nobody has rehearsed: all of it is to end before this, for it holds
+ * the locks of what it verifies. One that says how long a statement of it may
+ * take has said so. */
+static int64_t deadline_of(const struct apply *ap, const struct script *v)
+{
+    int64_t ms = ap->s.verify_ms > 0 ? ap->s.verify_ms : UNREHEARSED_MS;
+
+    return v->statement_timeout_ms > 0 ? CLOCK_NEVER : clock_mono() + ms;
+}
+
 static bool own(struct apply *ap, struct task *t, const struct guard *as,
                 const char *sql, struct err *e)
 {
@@ -104,7 +122,7 @@ bool verify_run(struct apply *ap, struct task *t, const struct guard *as,
                 struct err *e)
 {
     const struct script *v = t->script->verify;
-    int64_t began = clock_mono();
+    int64_t began = clock_mono(), deadline;
     const char *savepoint;
     struct pg_result r;
     char nonce[17];
@@ -116,12 +134,15 @@ bool verify_run(struct apply *ap, struct task *t, const struct guard *as,
     savepoint = arena_printf(t->a, "tidegate_verify_%s", nonce);
     if (!own(ap, t, as, begin_sql(ap, t, savepoint), e))
         return false;
+    deadline = deadline_of(ap, v);
     for (size_t i = 0; i < v->n; i++) {
         const struct statement *s = &v->statements[i];
         struct guard g = *as;
 
         if (g.limit_ms == CLOCK_NEVER)
             g.limit_ms = limit_of(ap, t);
+        if (g.limit_ms == CLOCK_NEVER)
+            g.deadline = deadline;
         g.data = s->data;
         g.data_len = s->data_len;
         g.passed_ms += clock_mono() - began;

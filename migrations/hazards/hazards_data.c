@@ -13,6 +13,11 @@
 #define VACUUMED                                                  \
     "-- and then, in another migration, with transaction=none:\n" \
     "VACUUM {table};"
+#define CALLS(type, sub)                                              \
+    {                                                                 \
+        {type, sub, calls}, HAZARD_NOTE, "unknown", LOCK_NONE,        \
+            .what = "what a function does, only a rehearsal can tell" \
+    }
 
 /* ---- what rows ask ---- */
 
@@ -123,8 +128,10 @@ static bool calls_known(const struct node *n, void *arg)
 {
     return hazards_seems_stable(n, arg) ||
            subject_word_in(subject_last(n, "funcname"),
-                           "count max min sum setval nextval set_config "
-                           "currval array_agg string_agg pg_sleep "
+                           "count max min sum avg setval nextval set_config "
+                           "currval array_agg string_agg pg_sleep random "
+                           "gen_random_uuid uuid_generate_v4 generate_series "
+                           "clock_timestamp row_number rank unnest "
                            "has_table_privilege has_column_privilege "
                            "has_schema_privilege has_database_privilege "
                            "has_function_privilege has_sequence_privilege "
@@ -133,9 +140,12 @@ static bool calls_known(const struct node *n, void *arg)
                            "current_database");
 }
 
-static bool select_calls(const struct subject *s)
+/* Of a volatile one nobody knows what it does. */
+static bool calls(const struct subject *s)
 {
-    return !node_walk(s->stmt, calls_known, NULL);
+    struct subject asked = *s;
+
+    return !node_walk(s->cmd ? s->cmd : s->stmt, calls_known, &asked);
 }
 
 /* Lock modes are numbered as PostgreSQL numbers them. */
@@ -436,10 +446,13 @@ const struct hazard hazards_data[] = {
      "unknown",
      LOCK_NONE,
      .what = "what a procedure does, only a rehearsal can tell"},
-    {{"SelectStmt", NULL, select_calls},
-     HAZARD_NOTE,
-     "unknown",
-     LOCK_NONE,
-     .what = "what a function does, only a rehearsal can tell"},
+    CALLS("SelectStmt", NULL),
+    CALLS("InsertStmt", NULL),
+    CALLS("UpdateStmt", NULL),
+    CALLS("DeleteStmt", NULL),
+    CALLS("MergeStmt", NULL),
+    CALLS("CreateTableAsStmt", NULL),
+    CALLS("AlterTableStmt", "AT_AddColumn"),
+    CALLS("AlterTableStmt", "AT_AlterColumnType"),
     {{NULL}},
 };

@@ -99,6 +99,23 @@ static bool replaces(const struct subject *s)
     return node_bool(s->stmt, "replace");
 }
 
+/* What the database has of that kind that calls the function. */
+static bool replaced_in(const struct subject *s, const char *kind)
+{
+    return replaces(s) && s->catalog && !node_bool(s->stmt, "is_procedure") &&
+           catalog_dependents(s->catalog, kind, s->name, NULL);
+}
+
+static bool replaced_in_triggers(const struct subject *s)
+{
+    return replaced_in(s, "triggers");
+}
+
+static bool replaced_in_indexes(const struct subject *s)
+{
+    return replaced_in(s, "indexes");
+}
+
 /* Functions of that name there are, but none that takes these arguments. */
 static bool overloads(const struct subject *s)
 {
@@ -160,7 +177,7 @@ const struct hazard hazards_objects[] = {
      "breaks-old-code",
      AEL,
      .breaks = true,
-     .what = "DROP OWNED",
+     .what = "DROP OWNED BY {name}",
      .safer = AFTER},
     {{"DropRoleStmt"},
      HAZARD_ERROR,
@@ -257,6 +274,22 @@ const struct hazard hazards_objects[] = {
              "function, and calls that fit both fail as ambiguous",
      .safer = "-- keep the arguments, or drop the old function with "
               "phase=after"},
+    {{"CreateFunctionStmt", NULL, replaced_in_triggers},
+     HAZARD_WARNING,
+     "trigger",
+     LOCK_NONE,
+     .what = "{triggers} call {name}: from COMMIT on, writes of the old code "
+             "run the new text too",
+     .safer = "-- what the old code survives as well; else a function and a "
+              "trigger of another name, which {name} leaves the work to"},
+    {{"CreateFunctionStmt", NULL, replaced_in_indexes},
+     HAZARD_WARNING,
+     "index",
+     LOCK_NONE,
+     .what = "{function_indexes} are made of {name}: entries that are there "
+             "stay as the old text made them",
+     .safer = "-- if it answers otherwise for any row: a function of another "
+              "name, and a new index on that, CONCURRENTLY"},
     {{"AlterSeqStmt", NULL, NULL},
      HAZARD_NOTE,
      "lock",

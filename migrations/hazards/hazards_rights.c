@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "migrations/hazards/hazards.h"
+#include "migrations/hazards/subject_rights.h"
 
 #define AFTER "-- tidegate: phase=after\n{statement};"
 
@@ -28,41 +29,20 @@ static bool takes_less(const struct subject *s)
     return !node_bool(s->stmt, "is_grant") && !takes_rights(s);
 }
 
-/* Whether the file grants a role the right on this object. */
-static bool given(struct arena *a, const struct subject *s, const char *who,
-                  const char *privilege)
-{
-    return subject_makes(s->made, "grant",
-                         arena_printf(a, "%s %s %s", s->key, who, privilege));
-}
-
-static bool all_given(struct arena *a, const struct subject *s, const char *who)
-{
-    size_t n = node_count(s->stmt, "privileges");
-    bool all = true;
-
-    if (given(a, s, who, "all"))
-        return true;
-    for (size_t i = 0; i < n; i++)
-        all &=
-            given(a, s, who,
-                  node_str(node_item(s->stmt, "privileges", i), "priv_name"));
-    return n && all;
-}
-
-/* The same file gives them back. */
-static bool given_again(const struct subject *s)
+/* The same file gives them back, or what came before it in the release has
+ * given them. */
+static bool given(const struct subject *s)
 {
     struct arena scratch;
-    bool all = true;
+    bool is;
 
+    if (!s->made)
+        return false;
     arena_init(&scratch);
-    for (size_t i = 0; i < node_count(s->stmt, "grantees"); i++)
-        all &=
-            all_given(&scratch, s,
-                      node_str(node_item(s->stmt, "grantees", i), "rolename"));
+    is = subject_rights_given(&scratch, s, &s->made->made) ||
+         subject_rights_given(&scratch, s, &s->made->later);
     arena_release(&scratch);
-    return all;
+    return is;
 }
 
 static bool leaves_role(const struct subject *s)
@@ -76,7 +56,7 @@ const struct hazard hazards_rights[] = {
      "breaks-old-code",
      LOCK_NONE,
      .breaks = true,
-     .survives = given_again,
+     .survives = given,
      .what = "REVOKE of rights on {name}",
      .safer = AFTER},
     {{"GrantStmt", NULL, takes_less},
@@ -89,6 +69,7 @@ const struct hazard hazards_rights[] = {
      "breaks-old-code",
      LOCK_NONE,
      .breaks = true,
+     .survives = given,
      .what = "REVOKE of role {name}",
      .safer = AFTER},
     {{"ReassignOwnedStmt"},

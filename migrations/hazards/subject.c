@@ -74,6 +74,7 @@ static const struct {
     {"VacuumStmt", "rels"},
     {"CreateStatsStmt", "relations"},
     {"DropRoleStmt", "roles"},
+    {"DropOwnedStmt", "roles"},
     {"GrantRoleStmt", "granted_roles"},
     {"CreatePublicationStmt", "pubobjects"},
     {"AlterPublicationStmt", "pubobjects"},
@@ -230,9 +231,27 @@ static void fill_object(struct arena *a, struct subject *s)
         if (is_relation_kind(objtype))
             s->table = s->name;
     }
-    s->key = node_is(s->object, "RangeVar") || is_relation_kind(objtype)
-                 ? arena_printf(a, "relation %s", s->name)
-                 : subject_key(a, objtype, s->object);
+    if (node_is(s->object, "RoleSpec") || node_is(s->object, "AccessPriv"))
+        s->key = arena_printf(a, "role %s", s->name);
+    else
+        s->key = node_is(s->object, "RangeVar") || is_relation_kind(objtype)
+                     ? arena_printf(a, "relation %s", s->name)
+                     : subject_key(a, objtype, s->object);
+}
+
+/* What a RENAME names by a word, and a composite type of which it renames an
+ * attribute. */
+static const char *renamed_key(struct arena *a, const struct subject *s)
+{
+    const char *of = sub_of(s);
+
+    if (strcmp(of, "OBJECT_SCHEMA") == 0)
+        return arena_printf(a, "schema %s", s->name);
+    if (strcmp(of, "OBJECT_ROLE") == 0)
+        return arena_printf(a, "role %s", s->name);
+    return strcmp(of, "OBJECT_ATTRIBUTE") == 0
+               ? arena_printf(a, "type %s", s->table)
+               : s->key;
 }
 
 static struct subject whole(struct arena *a, const struct node *stmt,
@@ -253,8 +272,10 @@ static struct subject whole(struct arena *a, const struct node *stmt,
         s.name = subject_quoted(a, node_str(stmt, shapes[i].name));
     if (*s.table)
         s.key = arena_printf(a, "relation %s", s.table);
-    if (node_is(stmt, "AlterDomainStmt"))
+    if (node_is(stmt, "AlterDomainStmt") || node_is(stmt, "AlterEnumStmt")) {
         s.name = subject_names(a, stmt, "type_name");
+        s.key = arena_printf(a, "type %s", s.name);
+    }
     if (node_is(stmt, "CreateFunctionStmt")) {
         s.name = subject_names(a, stmt, "funcname");
         s.key = subject_function(a, stmt);
@@ -270,6 +291,8 @@ static struct subject whole(struct arena *a, const struct node *stmt,
             s.name = *s.table ? s.table : object_name(a, object);
         if (object && !*s.table)
             s.key = subject_key(a, sub_of(&s), object);
+        else if (!object)
+            s.key = renamed_key(a, &s);
     }
     return s;
 }

@@ -10,15 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "migrations/hazards/fresh_set.h"
 #include "migrations/text/parser.h"
 #include "runner/base/arena.h"
 
 struct catalog;
-
-struct fresh_set {
-    struct fresh_key *slot; /* open addressing */
-    size_t cap, n;
-};
 
 /* What a file makes and changes, as keys: "relation orders", "column
  * orders.note". All zero: nothing. */
@@ -84,7 +80,6 @@ bool subject_makes(const struct fresh *fresh, const char *kind,
 /* Whether the file dropped, before this statement, each of what a list in words
  * names ("view public.totals, trigger t on table u"). */
 bool subject_dropped(const struct fresh *fresh, const char *list);
-bool fresh_has(const struct fresh_set *set, const char *key);
 /* The key of an object of that kind (an ObjectType); "" for none. */
 const char *subject_key(struct arena *a, const char *objtype,
                         const struct node *object);

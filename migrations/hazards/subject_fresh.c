@@ -1,12 +1,12 @@
 /* What a file makes: nobody uses it yet, so nothing done to it is a hazard, and
  * what goes and comes back in one transaction is not missed. */
 #include <ctype.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "migrations/hazards/subject.h"
+#include "migrations/hazards/subject_rights.h"
 #include "migrations/hazards/subject_text.h"
 #include "runner/base/buf.h"
 
@@ -15,15 +15,18 @@
 static const struct {
     const char *objtype, *kind;
 } kinds[] = {
-    {"OBJECT_TABLE", "relation"},    {"OBJECT_VIEW", "relation"},
-    {"OBJECT_MATVIEW", "relation"},  {"OBJECT_INDEX", "relation"},
-    {"OBJECT_SEQUENCE", "relation"}, {"OBJECT_FOREIGN_TABLE", "relation"},
-    {"OBJECT_FUNCTION", "function"}, {"OBJECT_PROCEDURE", "function"},
-    {"OBJECT_ROUTINE", "function"},  {"OBJECT_AGGREGATE", "function"},
-    {"OBJECT_TYPE", "type"},         {"OBJECT_DOMAIN", "type"},
-    {"OBJECT_SCHEMA", "schema"},     {"OBJECT_EXTENSION", "extension"},
-    {"OBJECT_TRIGGER", "part"},      {"OBJECT_POLICY", "part"},
-    {"OBJECT_RULE", "part"},
+    {"OBJECT_TABLE", "relation"},      {"OBJECT_VIEW", "relation"},
+    {"OBJECT_MATVIEW", "relation"},    {"OBJECT_INDEX", "relation"},
+    {"OBJECT_SEQUENCE", "relation"},   {"OBJECT_FOREIGN_TABLE", "relation"},
+    {"OBJECT_FUNCTION", "function"},   {"OBJECT_PROCEDURE", "function"},
+    {"OBJECT_ROUTINE", "function"},    {"OBJECT_AGGREGATE", "function"},
+    {"OBJECT_TYPE", "type"},           {"OBJECT_DOMAIN", "type"},
+    {"OBJECT_SCHEMA", "schema"},       {"OBJECT_EXTENSION", "extension"},
+    {"OBJECT_TRIGGER", "part"},        {"OBJECT_POLICY", "part"},
+    {"OBJECT_RULE", "part"},           {"OBJECT_COLLATION", "collation"},
+    {"OBJECT_LANGUAGE", "language"},   {"OBJECT_FOREIGN_SERVER", "server"},
+    {"OBJECT_ROLE", "role"},           {"OBJECT_TSCONFIGURATION", "tsconfig"},
+    {"OBJECT_TSDICTIONARY", "tsdict"},
 };
 
 static const char *kind_of(const char *objtype)
@@ -95,59 +98,7 @@ const char *subject_key(struct arena *a, const char *objtype,
     return *name ? arena_printf(a, "%s %s", kind, name) : "";
 }
 
-/* ---- sets of keys ---- */
-
-struct fresh_key {
-    const char *key; /* NULL: free */
-    bool is;         /* false: it was made, and went */
-};
-
-/* FNV-1a */
-static size_t hash_of(const char *key)
-{
-    uint64_t h = 14695981039346656037u;
-
-    for (; *key; key++)
-        h = (h ^ (unsigned char)*key) * 1099511628211u;
-    return (size_t)(h ^ h >> 32);
-}
-
-static struct fresh_key *slot_of(const struct fresh_set *set, const char *key)
-{
-    size_t i = hash_of(key) & (set->cap - 1);
-
-    while (set->slot[i].key && strcmp(set->slot[i].key, key) != 0)
-        i = (i + 1) & (set->cap - 1);
-    return &set->slot[i];
-}
-
-static void widen(struct arena *a, struct fresh_set *set)
-{
-    struct fresh_set old = *set;
-
-    set->cap = old.cap ? 2 * old.cap : 32;
-    set->slot = arena_array(a, set->cap, sizeof *set->slot);
-    for (size_t i = 0; i < old.cap; i++)
-        if (old.slot[i].key)
-            *slot_of(set, old.slot[i].key) = old.slot[i];
-}
-
-static void set_put(struct arena *a, struct fresh_set *set, const char *key,
-                    bool is)
-{
-    struct fresh_key *at;
-
-    if (2 * (set->n + 1) > set->cap)
-        widen(a, set);
-    at = slot_of(set, key);
-    set->n += !at->key;
-    *at = (struct fresh_key){key, is};
-}
-
-bool fresh_has(const struct fresh_set *set, const char *key)
-{
-    return set->cap && slot_of(set, key)->is;
-}
+/* ---- what is in it ---- */
 
 static bool holds(const struct fresh_set *set, const char *kind,
                   const char *name)
@@ -209,12 +160,12 @@ struct maker {
 static void make(struct maker *m, const char *kind, const char *name)
 {
     if (*name)
-        set_put(m->a, m->set, arena_printf(m->a, "%s %s", kind, name), true);
+        fresh_put(m->a, m->set, arena_printf(m->a, "%s %s", kind, name), true);
 }
 
 static void forget(struct maker *m, const char *kind, const char *name)
 {
-    set_put(m->a, m->set, arena_printf(m->a, "%s %s", kind, name), false);
+    fresh_put(m->a, m->set, arena_printf(m->a, "%s %s", kind, name), false);
 }
 
 /* Statements whose relation is what they make. */
@@ -258,6 +209,8 @@ static void make_named(struct maker *m, const struct node *stmt)
         {"CreateSchemaStmt", "schemaname", "schema"},
         {"CreateExtensionStmt", "extname", "extension"},
         {"CreateRoleStmt", "role", "role"},
+        {"CreateForeignServerStmt", "servername", "server"},
+        {"CreatePLangStmt", "plname", "language"},
     };
 
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
@@ -293,20 +246,14 @@ static void make_part(struct maker *m, const struct node *stmt)
         }
 }
 
-/* "grant KEY GRANTEE PRIVILEGE", so that a REVOKE knows what comes back. */
+/* So that a REVOKE knows what comes back, or has come. */
 static void make_rights(struct maker *m, const struct subject *s)
 {
-    for (size_t i = 0; i < node_count(s->stmt, "grantees"); i++) {
-        const char *who =
-            node_str(node_item(s->stmt, "grantees", i), "rolename");
-        size_t n = node_count(s->stmt, "privileges");
-        for (size_t j = 0; j < (n ? n : 1); j++)
-            make(m, "grant",
-                 arena_printf(m->a, "%s %s %s", s->key, who,
-                              n ? node_str(node_item(s->stmt, "privileges", j),
-                                           "priv_name")
-                                : "all"));
-    }
+    size_t n;
+    const struct right *list = subject_rights(m->a, s, &n);
+
+    for (size_t i = 0; i < n; i++)
+        fresh_put(m->a, m->set, list[i].key, true);
 }
 
 static bool fills_itself(const struct subject *s)
@@ -331,7 +278,7 @@ void subject_carry(struct arena *a, const struct fresh *from, struct fresh *to)
     for (size_t i = 0; i < from->made.cap; i++) {
         const struct fresh_key *at = &from->made.slot[i];
         if (at->key && at->is && is_kept(at->key))
-            set_put(a, &to->made, at->key, true);
+            fresh_put(a, &to->made, at->key, true);
     }
 }
 
@@ -430,7 +377,8 @@ static void make_parts(const struct subject *s, void *arg)
     }
     if (node_is(s->stmt, "DropStmt"))
         make(m, "dropped", text_bare(m->a, s->name));
-    if (node_is(s->stmt, "GrantStmt") && node_bool(s->stmt, "is_grant"))
+    if ((node_is(s->stmt, "GrantStmt") || node_is(s->stmt, "GrantRoleStmt")) &&
+        node_bool(s->stmt, "is_grant"))
         make_rights(m, s);
 }
 

@@ -5,6 +5,7 @@
 
 #include "migrations/hazards/subject.h"
 #include "migrations/hazards/subject_text.h"
+#include "migrations/hazards/subject_uses.h"
 #include "migrations/server/catalog.h"
 #include "migrations/text/lexer.h"
 #include "runner/base/buf.h"
@@ -376,34 +377,6 @@ static const char *say_unless(struct arena *a, const struct subject *s)
     return s->catalog ? "" : ", unless the old type is stored alike";
 }
 
-static const char *say_dependents(struct arena *a, const struct subject *s)
-{
-    const char *kind = "relation", *got;
-
-    if (!s->catalog)
-        return "others";
-    (void)a;
-    if (strncmp(s->key, "function", 8) == 0)
-        kind = "function";
-    else if (strncmp(s->key, "type", 4) == 0)
-        kind = "type";
-    got = catalog_dependents(s->catalog, kind, s->cmd ? s->table : s->name,
-                             s->cmd ? node_str(s->cmd, "name") : NULL);
-    return got ? got : "others";
-}
-
-static const char *say_functions(struct arena *a, const struct subject *s)
-{
-    const char *got =
-        s->catalog
-            ? catalog_overloads(
-                  s->catalog, s->name,
-                  subject_arguments(a, s->stmt, "parameters", CATALOG_COMMA))
-            : NULL;
-
-    return got ? got : "others";
-}
-
 static const struct {
     const char *mark;
     const char *(*say)(struct arena *a, const struct subject *s);
@@ -440,8 +413,10 @@ static const struct {
     {"key", say_key},
     {"indexes", say_indexes},
     {"unless", say_unless},
-    {"dependents", say_dependents},
-    {"functions", say_functions},
+    {"dependents", subject_uses_dependents},
+    {"triggers", subject_uses_triggers},
+    {"function_indexes", subject_uses_function_indexes},
+    {"functions", subject_uses_functions},
 };
 
 /* {own:x} is TABLE_NAME_x, {col:x} NAME_x: names for what is new. */

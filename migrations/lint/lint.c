@@ -1,66 +1,15 @@
+/* A file: its parts, what stands around its statements, and their order. */
 #include "migrations/lint/lint.h"
 
 #include <string.h>
 
-#include "migrations/hazards/hazards.h"
 #include "migrations/hazards/refusals.h"
 #include "migrations/hazards/words.h"
-#include "migrations/lint/lint_allow.h"
+#include "migrations/lint/lint_intern.h"
 #include "migrations/lint/lint_parts.h"
-#include "migrations/lint/lint_touch.h"
 #include "migrations/read/batch.h"
 #include "migrations/read/foreign.h"
 #include "migrations/read/layout.h"
-#include "migrations/read/split.h"
-
-struct linter {
-    struct arena *a;       /* findings */
-    struct arena *scratch; /* trees */
-    struct lint_run *run;
-    const char *file, *text;
-    const struct sql_how *how; /* the part in hand is to be read */
-    bool together;             /* the file is one transaction */
-    bool survive;              /* the old code must live through it */
-    bool down;                 /* it is the way back */
-    struct finding *list;
-    size_t n, cap;
-    struct fresh fresh;
-    struct allowances allowed;
-    const struct split_pieces *pieces;
-    /* the statement in hand */
-    const struct node *stmt;
-    int line;
-    size_t from, begins; /* after the statement before, and where it begins */
-    /* the first strong lock of the file, 0: none yet */
-    int held_line;
-    const char *held;
-};
-
-static struct finding *add(struct linter *l)
-{
-    struct finding *f;
-
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? 2 * l->cap : 8;
-        l->list = arena_grow(l->a, l->list, l->n, cap, sizeof *l->list);
-        l->cap = cap;
-    }
-    f = &l->list[l->n++];
-    *f = (struct finding){.file = l->file, .line = l->line};
-    return f;
-}
-
-static void add_error(struct linter *l, int line, const char *rule,
-                      const struct err *e)
-{
-    struct finding *f = add(l);
-
-    f->line = line;
-    f->level = FINDING_ERROR;
-    f->rule = rule;
-    f->what = arena_printf(l->a, "%s: %s", e->what, e->why);
-    f->safer = arena_strdup(l->a, e->fix);
-}
 
 /* The line in an error's own "FILE:LINE: ..." */
 static int line_of(const struct linter *l, const struct err *e)
@@ -74,270 +23,6 @@ static int line_of(const struct linter *l, const struct err *e)
         line = line * 10 + (*p - '0');
     return line ? line : 1;
 }
-
-enum finding_wait finding_wait_of(enum lock_mode lock)
-{
-    if (lock == LOCK_ACCESS_EXCLUSIVE)
-        return WAIT_READERS;
-    return lock >= LOCK_SHARE ? WAIT_WRITERS : WAIT_NOBODY;
-}
-
-/* ---- one statement ---- */
-
-/* A comment with a reason makes a note of it. */
-static void allow(struct linter *l, struct finding *f)
-{
-    struct allowance *w =
-        allowances_find(&l->allowed, f->rule, l->from, l->begins);
-
-    if (!w)
-        return;
-    w->used = true;
-    f->level = FINDING_NOTE;
-    f->allowed = w->reason;
-}
-
-/* What breaks the old code is an error where the old code still runs. */
-static void judge(struct linter *l, struct finding *f, const struct hazard *h,
-                  const struct subject *s)
-{
-    bool goes = strcmp(h->rule, "breaks-old-code") == 0;
-
-    f->rule = h->rule;
-    f->level = (enum finding_level)h->level;
-    if (hazards_breaking(h, s) && l->survive) {
-        f->level = FINDING_ERROR;
-        f->rule = "breaks-old-code";
-    } else if (goes) {
-        f->level = f->lock ? FINDING_WARNING : FINDING_NOTE;
-        f->rule = f->lock ? "lock" : "gone";
-        if (h->safer && strncmp(h->safer, "-- tidegate:", 12) == 0)
-            f->safer = NULL; /* it is a later phase already */
-    }
-    if (s->fresh && f->level > FINDING_NOTE)
-        f->level = FINDING_NOTE;
-}
-
-static const char *worst_of(struct linter *l, const struct hazard *h,
-                            const struct subject *s, const struct touches *t)
-{
-    bool worst = h->worst, known = hazards_relation(s);
-
-    if (h->unsure)
-        return "only a rehearsal tells";
-    for (size_t i = 0; i < t->n; i++)
-        worst |= !t->list[i].named;
-    if (!l->run->catalog)
-        return worst ? "no database was asked: --database" : NULL;
-    if (*s->table && !known && h->lock && !s->fresh)
-        return arena_printf(l->a, "the database has no %s", s->table);
-    return worst && !known ? "the database does not tell" : NULL;
-}
-
-static void take_touches(struct finding *f, const struct hazard *h,
-                         const struct subject *s, const struct touches *t)
-{
-    enum lock_mode lock = h->lock;
-
-    f->touches = t->list;
-    f->n_touches = t->n;
-    f->rewrites = h->rewrites && !s->fresh;
-    f->scans = h->scans && !s->fresh;
-    for (size_t i = 0; i < t->n; i++) {
-        lock = t->list[i].lock > lock ? t->list[i].lock : lock;
-        f->rewrites |= t->list[i].rewrites;
-        f->scans |= t->list[i].scans;
-    }
-    f->lock = lock ? lock_mode_name(lock) : NULL;
-    f->waits = finding_wait_of(lock);
-    if (h->rows && f->waits == WAIT_NOBODY && !s->fresh)
-        f->waits = WAIT_WRITERS;
-}
-
-/* Of what the file itself made, only what it does to others counts. */
-static bool is_idle(const struct hazard *h, const struct subject *s,
-                    const struct touches *t)
-{
-    bool others = h->also[0].whose != WHOSE_NOBODYS && h->lock == LOCK_NONE;
-
-    for (size_t i = 0; i < t->n; i++)
-        if (t->list[i].named)
-            return false;
-    return s->fresh || (others && !t->n);
-}
-
-static void weigh(struct linter *l, const struct hazard *h,
-                  const struct subject *s)
-{
-    struct touches t;
-    struct finding *f;
-
-    touches_of(&t, l->a, s, h);
-    if (is_idle(h, s, &t))
-        return;
-    f = add(l);
-    take_touches(f, h, s, &t);
-    f->worst = worst_of(l, h, s, &t);
-    f->what = subject_say(l->a, s, h->what);
-    if (h->safer && !s->inner)
-        f->safer = subject_say(l->a, s, h->safer);
-    judge(l, f, h, s);
-    allow(l, f);
-}
-
-/* A file before it made the table, and the database does not have it yet. */
-static bool is_coming(const struct linter *l, const struct subject *s)
-{
-    return l->run->catalog && *s->table &&
-           subject_made(&l->run->earlier, "relation", s->table) &&
-           !catalog_relation(l->run->catalog, s->table);
-}
-
-static void match(const struct subject *s, void *arg)
-{
-    struct linter *l = arg;
-    struct subject copy = *s;
-
-    copy.fresh |= is_coming(l, s);
-    for (const struct hazard *h = NULL; (h = hazards_next(&copy, h));)
-        weigh(l, h, &copy);
-}
-
-static const char *strongest(const struct linter *l, size_t from)
-{
-    for (size_t i = from; i < l->n; i++)
-        if (l->list[i].lock && strcmp(l->list[i].lock, "ACCESS EXCLUSIVE") == 0)
-            return l->list[i].lock;
-    return NULL;
-}
-
-static bool is_slow(const struct linter *l, size_t from)
-{
-    for (size_t i = from; i < l->n; i++)
-        if (l->list[i].rewrites || l->list[i].scans)
-            return true;
-    return node_is(l->stmt, "UpdateStmt") || node_is(l->stmt, "DeleteStmt");
-}
-
-/* Locks are held to the end: what is slow after one makes all wait. */
-static void weigh_held(struct linter *l, size_t from)
-{
-    const char *lock = strongest(l, from);
-    struct finding *f;
-
-    if (l->held_line && is_slow(l, from)) {
-        f = add(l);
-        f->level = FINDING_WARNING;
-        f->rule = "lock-held";
-        f->what = arena_printf(l->a,
-                               "the lock of line %d is held while this runs, "
-                               "to the end of the transaction",
-                               l->held_line);
-        f->lock = l->held;
-        f->waits = WAIT_READERS;
-        f->safer = "put this first, or into a migration of its own";
-        allow(l, f);
-    }
-    if (lock && !l->held_line) {
-        l->held_line = l->line;
-        l->held = lock;
-    }
-}
-
-static void add_alone(struct linter *l, const char *kind)
-{
-    struct finding *f = add(l);
-
-    f->level = l->together ? FINDING_ERROR : FINDING_NOTE;
-    f->rule = "not-in-transaction";
-    f->what = arena_printf(l->a, "%s cannot run in a transaction", kind);
-    f->safer = l->together ? "a migration of its own, or at the top: "
-                             "-- tidegate: transaction=none"
-                           : NULL;
-}
-
-/* The worst is assumed of what the parser does not know; where the old code
- * still runs, no comment allows it, since the gate stops it too. */
-static void say_unparsed(struct linter *l, const struct split_piece *p)
-{
-    struct finding *f = add(l);
-
-    f->level = l->survive ? FINDING_ERROR : FINDING_WARNING;
-    f->rule = "unparsed";
-    f->lock = lock_mode_name(LOCK_ACCESS_EXCLUSIVE);
-    f->waits = WAIT_READERS;
-    f->rewrites = f->scans = true;
-    f->worst = arena_printf(l->a, "the parser says: %s", p->unparsed);
-    f->what = arena_printf(l->a,
-                           "PostgreSQL 15's parser does not know this %s, so "
-                           "the worst is assumed: it locks, rewrites and reads "
-                           "everything, and the old code does not survive it",
-                           words_kind(l->scratch, p->text));
-    f->safer = "a rehearsal on the server's own version tells what it does; "
-               "that the old code survives it says: compatible REASON";
-    f->n_touches = 1;
-    f->touches = arena_alloc(l->a, sizeof *f->touches);
-    *f->touches = (struct finding_touch){.relation = "everything it names",
-                                         .lock = LOCK_ACCESS_EXCLUSIVE,
-                                         .rewrites = true,
-                                         .scans = true,
-                                         .bytes = -1,
-                                         .rows = -1};
-    if (!l->survive)
-        allow(l, f);
-}
-
-static void lint_unparsed(struct linter *l, const struct split_piece *p)
-{
-    struct err e;
-
-    if (!words_allow(l->scratch, p->text,
-                     arena_printf(l->scratch, "%s:%d", l->file, l->line), &e))
-        add_error(l, l->line, "refused", &e);
-    if (words_alone(l->scratch, p->text))
-        add_alone(l, words_kind(l->a, p->text));
-    say_unparsed(l, p);
-}
-
-static void lint_parsed(struct linter *l, const struct split_piece *p)
-{
-    struct err e;
-
-    l->stmt = p->tree;
-    if (!(l->how->foreign && foreign_allows(p, l->pieces)) &&
-        !(l->how->undone && foreign_allows_undone(p)) &&
-        !refusals_allow(l->scratch, p->tree, p->text,
-                        arena_printf(l->scratch, "%s:%d", l->file, l->line),
-                        &e))
-        add_error(l, l->line, "refused", &e);
-    if (refusals_alone(l->scratch, p->tree, p->text))
-        add_alone(l, subject_kind(l->a, p->tree));
-    subject_each_with(l->a, p->tree, p->text, &l->fresh, l->run->catalog, match,
-                      l);
-}
-
-static void lint_statement(struct linter *l, const struct split_piece *p)
-{
-    size_t from = l->n;
-
-    l->line = p->at.line + l->how->lines_before;
-    l->begins = p->at.offset;
-    l->stmt = NULL;
-    if (p->tree)
-        lint_parsed(l, p);
-    else
-        lint_unparsed(l, p);
-    if (l->together)
-        weigh_held(l, from);
-    if (p->tree) {
-        subject_remember(l->scratch, p->tree, &l->fresh);
-        if (!l->down)
-            subject_remember(l->a, p->tree, &l->run->earlier);
-    }
-    l->from = p->at.end;
-}
-
-/* ---- one file ---- */
 
 /* Statements that run alone make the whole file so, when there are no others
  * (see split.c). */
@@ -356,7 +41,7 @@ static void bad_allowance(void *arg, int line, const struct err *e)
 {
     struct linter *l = arg;
 
-    add_error(l, line + l->how->lines_before, "directive", e);
+    lint_add_error(l, line + l->how->lines_before, "directive", e);
 }
 
 static void say_unused(struct linter *l)
@@ -366,7 +51,7 @@ static void say_unused(struct linter *l)
         struct finding *f;
         if (w->used)
             continue;
-        f = add(l);
+        f = lint_add(l);
         f->line = w->line + l->how->lines_before;
         f->level = FINDING_NOTE;
         f->rule = "allow-unused";
@@ -397,14 +82,14 @@ static void lint_batch(struct linter *l, bool down)
     struct err e;
 
     if (!split_script(&s, NULL, l->scratch, &file, down, &e)) {
-        add_error(l, line_of(l, &e), "batch", &e);
+        lint_add_error(l, line_of(l, &e), "batch", &e);
         return;
     }
     for (const char **only = l->run->catalog ? s.batch->only : NULL;
          only && *only; only++)
         if ((r = catalog_relation(l->run->catalog, *only)) &&
             r->self.kind == 'p' && !batch_is_empty(&s, *only, &e))
-            add_error(l, line_of(l, &e), "batch", &e);
+            lint_add_error(l, line_of(l, &e), "batch", &e);
 }
 
 static void lint_text(struct linter *l, bool down)
@@ -416,14 +101,14 @@ static void lint_text(struct linter *l, bool down)
     struct err e;
 
     if (!directives_read(&d, l->scratch, l->file, l->text, before, down, &e)) {
-        add_error(l, line_of(l, &e), "directive", &e);
+        lint_add_error(l, line_of(l, &e), "directive", &e);
         d = (struct directives){0};
     }
     if (d.batch)
         lint_batch(l, down);
     allowances_read(&l->allowed, l->a, l->file, l->text, bad_allowance, l);
     if (!split_pieces(&pieces, l->scratch, l->file, l->text, before, &e)) {
-        add_error(l, line_of(l, &e), "parse", &e);
+        lint_add_error(l, line_of(l, &e), "parse", &e);
         return;
     }
     if (l->how->foreign)
@@ -460,11 +145,33 @@ static void lint_part(struct linter *l, const struct lint_part *part)
         subject_carry(l->scratch, &l->run->earlier, &l->fresh);
     l->from = 0;
     l->held_line = 0;
+    l->path_line = 0;
     l->text = split_normalise(l->scratch, &part->file, &e);
     if (l->text)
         lint_text(l, part->down);
     else
-        add_error(l, line_of(l, &e), "bytes", &e);
+        lint_add_error(l, line_of(l, &e), "bytes", &e);
+}
+
+/* Settings end with their script (foreign.h). Where the way back is beside it,
+ * it is known whether that sets it too; of files apart, once is enough. */
+static void say_path(struct linter *l, int line, bool apart)
+{
+    struct finding *f;
+
+    if (!line || (apart && l->run->path_told))
+        return;
+    l->run->path_told |= apart;
+    f = lint_add(l);
+    f->line = line;
+    f->rule = "search-path";
+    f->what = arena_printf(l->a,
+                           "search_path is set for this script alone: %s with "
+                           "that of the role, where a name without a schema "
+                           "may mean another table",
+                           apart ? "its way back and what comes after it run"
+                                 : "the way back runs");
+    f->safer = "set it in each script, or write the schema in each name";
 }
 
 /* The line in an error that names the file without its folder. */
@@ -475,7 +182,7 @@ static void bad_parts(struct linter *l, struct err *e)
     l->file = layout_base(l->file);
     l->line = line_of(l, e);
     l->file = whole;
-    add_error(l, l->line, "parse", e);
+    lint_add_error(l, l->line, "parse", e);
 }
 
 struct finding *lint_file(struct arena *a, const struct sql_file *file,
@@ -486,6 +193,7 @@ struct finding *lint_file(struct arena *a, const struct sql_file *file,
     struct lint_part parts[2];
     struct err e;
     size_t count;
+    int up_path = 0;
 
     arena_init(&scratch);
     l.file = arena_strdup(a, file->name);
@@ -493,8 +201,12 @@ struct finding *lint_file(struct arena *a, const struct sql_file *file,
         bad_parts(&l, &e);
         count = 0;
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         lint_part(&l, &parts[i]);
+        up_path = i == 0 && !l.down ? l.path_line : up_path;
+    }
+    if (count < 2 || !l.path_line)
+        say_path(&l, up_path, count < 2);
     arena_release(&scratch);
     sort_findings(&l);
     *n = l.n;

@@ -51,6 +51,7 @@ struct finding {
 struct lint_run {
     struct catalog *catalog; /* or NULL */
     struct fresh earlier;
+    bool path_told; /* that search_path ends with its file */
 };
 
 /* Findings for one file, in order of lines. Lives in a, as does what run

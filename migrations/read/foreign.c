@@ -225,6 +225,14 @@ static bool enables(const struct node *stmt, const struct pause *pause,
     return false;
 }
 
+bool foreign_sets_path(const struct split_piece *p)
+{
+    return p->tree &&
+           (selects_search_path(p->tree) ||
+            (sets_search_path(p->tree) &&
+             strcmp(node_enum(p->tree, "kind"), "VAR_SET_VALUE") == 0));
+}
+
 /* A later statement enables what the command of p disables. */
 static bool comes_back(const struct node *cmd, const struct split_piece *p,
                        const struct split_pieces *pieces)

@@ -67,6 +67,20 @@ static void note_script(struct migration *m, struct arena *a,
                               s->statements[i].unparsed));
 }
 
+/* In a session of its own it has none of what up has set. */
+static void note_path(struct migration *m, struct arena *a)
+{
+    if (!m->up.path || !m->has_down || m->down.path)
+        return;
+    note(m, a, true,
+         arena_printf(a,
+                      "%s:%d: search_path is set for this script alone: the "
+                      "way back (%s) runs with that of the role, and a name "
+                      "without a schema there may mean another table; set it "
+                      "there as well",
+                      m->up.file, m->up.path, m->down.file));
+}
+
 static bool read_down(struct migration *m, struct arena *a,
                       const struct layout_entry *entry, struct err *e)
 {
@@ -129,6 +143,7 @@ static bool read_entry(struct migration *m, struct arena *a,
     find_break(m, a);
     note_script(m, a, &m->up);
     note_script(m, a, &m->down);
+    note_path(m, a);
     return true;
 }
 

@@ -78,6 +78,7 @@ struct script {
                                   a key; NULL: it does not */
     bool wrapped;              /* a BEGIN and COMMIT around it is left out */
     bool timeouts; /* SET of a timeout is left out, and holds for the file */
+    int path;      /* line of another tool's that sets search_path; or 0 */
     int joined;    /* line of the first BEGIN or COMMIT of several parts, which
                       are one transaction here; or 0 */
     int pauses;    /* line that disables triggers, to be enabled again; or 0 */

@@ -311,6 +311,8 @@ static bool judge(struct judge *j, const struct split_piece *p,
                             .line = line};
     if (j->how->foreign && !j->out->pauses && foreign_pauses(p, j->pieces))
         j->out->pauses = line;
+    if (j->how->foreign && !j->out->path && foreign_sets_path(p))
+        j->out->path = line;
     if (p->at.copies) {
         s->data = j->out->text + p->at.data;
         s->data_len = p->at.data_len;

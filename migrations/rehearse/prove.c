@@ -10,6 +10,7 @@ struct prove {
     struct clone clone;
     struct pg_identity production;
     struct pg *there, *here; /* production, and what the files make */
+    const struct theirs *theirs;
 };
 
 static bool blame(const struct prove *p, const struct script *script,
@@ -77,6 +78,7 @@ static bool take(struct prove *p, struct pg *pg, struct fingerprint *out,
     if (!fingerprint_take(pg, p->clone.arena, out, e))
         return false;
     leave_out_roles(out);
+    theirs_leave_out(out, p->theirs);
     return true;
 }
 
@@ -130,7 +132,8 @@ bool prove_schema(struct loop *l, struct arena *a,
                                           .production = s->production,
                                           .run = s->run};
     struct buf warnings;
-    struct prove p = {.clone = {.loop = l,
+    struct prove p = {.theirs = s->theirs,
+                      .clone = {.loop = l,
                                 .arena = a,
                                 .settings = &how,
                                 .progress = progress,

@@ -2,17 +2,20 @@
  * production has?
  *
  * The database is made on the rehearsal's server and removed again, as a clone
- * is. Owners and rights are left out: the roles of another server are others.
+ * is. Owners and rights are left out: the roles of another server are others;
+ * and so is what another tool keeps of itself (theirs.h).
  */
 #ifndef MIGRATIONS_REHEARSE_PROVE_H
 #define MIGRATIONS_REHEARSE_PROVE_H
 
 #include "migrations/rehearse/compare.h"
 #include "migrations/rehearse/rehearse.h"
+#include "migrations/rehearse/theirs.h"
 
 struct prove_settings {
     const char *production, *server; /* conninfos */
     const char *run;                 /* names the database */
+    const struct theirs *theirs;     /* left out of both schemas */
 };
 
 /* Runs the loop. out->lines: "left: ..." is only in production, "lost: ..."

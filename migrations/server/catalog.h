@@ -108,7 +108,8 @@ const char *catalog_overloads(struct catalog *c, const char *name,
 int catalog_volatile(struct catalog *c, const char *name);
 /* What depends on the object, in words ("view public.totals, ..."), at most a
  * few; NULL: nothing, or unknown. kind is "relation", "function" or "type";
- * column NULL: the whole. */
+ * column NULL: the whole. Of a function, "triggers" and "indexes" are those
+ * alone. */
 const char *catalog_dependents(struct catalog *c, const char *kind,
                                const char *name, const char *column);
 

@@ -95,6 +95,16 @@ int catalog_volatile(struct catalog *c, const char *name)
     "k.conrelid IS DISTINCT FROM d.refobjid " and                            \
         " ORDER BY 1"
 
+/* Of those that depend on a function, only what is kept in one catalog: a
+ * trigger, or what has it in an expression. Views depend by their rules. */
+#define OF_FUNCTION(catalog)                                                  \
+    DEPENDENTS(                                                               \
+        "pg_proc",                                                            \
+        "ANY (SELECT p.oid FROM pg_catalog.pg_proc p JOIN "                   \
+        "pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE " NAMES_IT \
+        ")",                                                                  \
+        "AND d.classid = 'pg_catalog." catalog "'::pg_catalog.regclass")
+
 static const struct {
     const char *kind, *sql;
     bool column;
@@ -122,6 +132,8 @@ static const struct {
          ")",
          ""),
      false},
+    {"triggers", OF_FUNCTION("pg_trigger"), false},
+    {"indexes", OF_FUNCTION("pg_class") " LIMIT 100", false},
 };
 
 static const char *join(struct catalog *c, const struct pg_result *r)

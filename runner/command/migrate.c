@@ -228,11 +228,12 @@ static bool options_fit(const struct migrate_args *a, struct err *e)
     const struct {
         const char *option, *verbs;
         bool given;
-    } rows[] = {{"--to", "baseline", a->to != NULL},
-                {"--verify", "baseline", a->verify},
-                {"--from", "import", a->from != NULL},
-                {"--table", "import", a->table != NULL},
-                {"--dry-run", "import baseline", a->dry_run}};
+    } rows[] = {
+        {"--to", "baseline", a->to != NULL},
+        {"--verify", "baseline", a->verify},
+        {"--from", "import", a->from != NULL},
+        {"--table", a->verify ? "import baseline" : "import", a->table != NULL},
+        {"--dry-run", "import baseline", a->dry_run}};
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (!rows[i].given || strstr(rows[i].verbs, a->verb))
@@ -279,7 +280,8 @@ static const struct opt migrate_opts[] = {
      "have.",
      OPT_STR(migrate_args, from)},
     {"table", 0, "SCHEMA.NAME",
-     "import: that table; default: by its usual name, in any schema.",
+     "import: that table; default: by its usual name, in any schema. "
+     "baseline --verify: another tool's, to leave out.",
      OPT_STR(migrate_args, table)},
     {"to", 0, "NAME", "baseline: the last migration that is applied.",
      OPT_STR(migrate_args, to)},

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "runner/flow/deploy.h"
 #include "runner/report/verdicts.h"
 
 #define DATABASE_MS 5000
@@ -171,28 +172,76 @@ static void look_at_hosts(struct status *s)
         judge_host(s, &s->hosts[i], f ? &seen[i] : NULL, why.what);
         compare_anchor(s, &s->hosts[i]);
     }
+    s->seen = f ? seen : NULL;
     if (f)
         fleet_close(f);
 }
 
-/* How far a backfill is, only the database knows. */
+/* Of what began no release nothing is undone: what is live would be. */
+static bool began_none(const struct run_state *r)
+{
+    return r->kind == RUN_CATCH_UP || r->kind == RUN_IMPORT ||
+           r->kind == RUN_BASELINE;
+}
+
+/* As rollback would judge it: of a run that changed the database alone by
+ * undoing that, else by going back to what was live. */
+static void foresee_undo(struct status *s, struct subject *subject)
+{
+    const struct run_state *open = s->state.unfinished;
+    struct rollback_wish wish = {.schema = open->phases != PHASES_CONTRACT};
+    struct run back = {0};
+    struct err e = {0};
+    bool may;
+
+    if (began_none(open))
+        return;
+    may = rollback_foresee(&back, subject, &wish, &e);
+    if (!back.undone_run && wish.schema) {
+        wish.schema = false;
+        back = (struct run){0};
+        err_clear(&e);
+        may = rollback_foresee(&back, subject, &wish, &e);
+    }
+    if (may)
+        s->undo =
+            wish.schema ? "tidegate rollback --schema" : "tidegate rollback";
+    else if (back.to || back.undone_run)
+        s->undo_why = arena_printf(s->t->arena, "%s: %s", e.what, e.why);
+}
+
+/* How far a backfill is, and what can be undone, only the database knows. */
 static void look_at_database(struct status *s)
 {
     struct tidegate *t = s->t;
-    struct applied applied;
+    struct subject subject = {.arena = t->arena,
+                              .loop = t->loop,
+                              .progress = t->progress,
+                              .config = &t->config,
+                              .env = t->env,
+                              .ledger = t->ledger,
+                              .state = s->state,
+                              .observed = s->seen,
+                              .n_hosts = s->seen ? s->n : 0};
     struct err e = {0};
-    struct pg *pg;
 
-    if (!s->state.unfinished || !t->env->database)
+    if (!s->state.unfinished)
         return;
-    pg = pg_open(t->loop, t->env->database, "tidegate", DATABASE_MS, &e);
-    if (pg && applied_read(pg, t->arena, &applied, &e)) {
-        s->backfills = applied.backfills;
-        s->n_backfills = applied.backfills_n;
-    } else {
+    if (t->env->database)
+        subject.pg =
+            pg_open(t->loop, t->env->database, "tidegate", DATABASE_MS, &e);
+    if (subject.pg &&
+        applied_read(subject.pg, t->arena, &subject.applied, &e)) {
+        s->backfills = subject.applied.backfills;
+        s->n_backfills = subject.applied.backfills_n;
+    } else if (t->env->database) {
         s->database_why = arena_strdup(t->arena, e.why);
+        subject.pg_why = s->database_why;
+        pg_close(subject.pg);
+        subject.pg = NULL;
     }
-    pg_close(pg);
+    foresee_undo(s, &subject);
+    pg_close(subject.pg);
 }
 
 static bool is_host(const struct status *s, const char *target)

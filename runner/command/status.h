@@ -31,11 +31,15 @@ struct status {
     struct environment_state state;
     struct host_status *hosts;
     size_t n;
+    struct observed *seen; /* of each; NULL: none was asked */
     /* While a run is unfinished: backfills under way, or why the database
      * could not tell. */
     const struct backfill_row *backfills;
     size_t n_backfills;
     const char *database_why;
+    /* The command that undoes the unfinished run; NULL: none does, and here is
+     * why, where there would be a way. */
+    const char *undo, *undo_why;
     bool held; /* a process works on it now */
     struct lease_holder holder;
     const char *policy; /* pinned and in force differ: in words; or NULL */

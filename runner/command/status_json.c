@@ -74,6 +74,8 @@ static struct json *run_json(const struct status *s, const struct run_state *r)
     for (size_t i = 0; i < json_len(json_get(r->end, "pending")); i++)
         json_append(pending, json_new_string(json_text(
                                  json_at(json_get(r->end, "pending"), i))));
+    set_text(j, "undo", s->undo);
+    set_text(j, "undo_why", s->undo_why);
     json_set(j, "steps", steps);
     json_set(j, "overrides", overrides);
     json_set(j, "pending", pending);

@@ -77,12 +77,18 @@ static void say_backfills(const struct status *s)
              arena_printf(a, "not looked at: %s", s->database_why));
 }
 
-/* It changed the database alone: going back is undoing that. */
-static bool alone_in_database(const struct status *s, const struct run_state *r)
+static void say_ways(const struct status *s)
 {
-    return (r->phases == PHASES_MIGRATIONS &&
-            !json_bool(r->begun, "down", false)) ||
-           (r->kind == RUN_DEPLOY && s->t->env->n_hosts == 0 && !r->from);
+    struct arena *a = s->t->arena;
+
+    line(s, STYLE_PLAIN, "",
+         s->undo ? arena_printf(a, "finish it: tidegate resume; undo it: %s",
+                                s->undo)
+                 : "finish it: tidegate resume");
+    if (s->undo_why)
+        line(s, STYLE_PLAIN, "",
+             arena_printf(a, "it cannot be undone as it stands: %s",
+                          s->undo_why));
 }
 
 static void say_run(const struct status *s)
@@ -109,13 +115,7 @@ static void say_run(const struct status *s)
         line(s, STYLE_PLAIN, "",
              "finish it: tidegate resume, or: tidegate adopt --release TAG");
     else if (!running)
-        line(s, STYLE_PLAIN, "",
-             alone_in_database(s, r)
-                 ? "finish it: tidegate resume; undo what it did: tidegate "
-                   "rollback --schema"
-             : r->from
-                 ? "finish it: tidegate resume; undo it: tidegate rollback"
-                 : "finish it: tidegate resume");
+        say_ways(s);
     say_pending(s, r);
     say_backfills(s);
     for (size_t i = 0; i < r->overridden; i++)

@@ -75,6 +75,10 @@ static void say(struct taking *x, const struct run *r)
                              "%s: %s ran another text of it, so it runs again",
                              f->again[i], f->source.layout->name));
     say_names(t, "pending", f->rest, f->rest_n);
+    if (f->theirs.tables)
+        say_row(t, "left out",
+                arena_printf(t->arena, "%s: what another tool keeps",
+                             f->theirs.tables));
     if (x->wish->baseline)
         say_row(t, "verified",
                 f->verified ? "the files make the schema that is there"
@@ -123,6 +127,7 @@ static void answer_json(struct taking *x, const struct run *r,
         json_append(again, json_new_string(f->again[i]));
     json_set(j, "again", again);
     json_set_bool(j, "verified", f->verified);
+    json_set_str(j, "left_out", f->theirs.tables);
     if (e->code != ERR_NONE) {
         json_set_str(j, "what", e->what);
         json_set_str(j, "why", e->why);

@@ -227,7 +227,8 @@ static const struct key budget_keys[] = {
      .help = "Whether a migration may rewrite a table."},
     {"overrun", KEY_INT, 0, "3", POL(budget.overrun), .low = 1, .high = 1000,
      .help = "A migration that runs over so many times its high estimate (and "
-             "over 5 s) and is not committed yet is cancelled."},
+             "over 5 s) and is not committed yet is cancelled; a verify "
+             "script that nobody rehearsed, after a minute."},
     {"certificate", KEY_SECONDS, 0, "24h", POL(budget.certificate),
      .low = MINUTE, .high = 90 * DAY,
      .help = "How long a rehearsal stays fresh."},

@@ -53,12 +53,16 @@ static int64_t good_at(const struct environment_state *state,
 
 /* ---- what waits for which ---- */
 
-static bool json_names(const struct json *list, const char *name)
+/* after NULL: whatever it waits for. */
+static bool json_waits(const struct json *list, const char *name,
+                       const char *after)
 {
     for (size_t i = 0; i < json_len(list); i++) {
-        const char *one = json_str(json_at(list, i), "name");
+        const struct json *j = json_at(list, i);
+        const char *one = json_str(j, "name"), *its = json_str(j, "after");
 
-        if (one && strcmp(one, name) == 0)
+        if (one && strcmp(one, name) == 0 &&
+            (!after || (its && strcmp(its, after) == 0)))
             return true;
     }
     return false;
@@ -92,41 +96,65 @@ static bool contains(const struct subject *s, const char *commit,
     return is == ANCESTRY_SAME || is == ANCESTRY_DESCENDS;
 }
 
-/* It came all the same, as a part of a later one: the first that stands and
- * contains its commit, or else the one that is looked at. */
-static const char *part_of(const struct subject *s, const char *named)
+static const char *commit_of(const struct environment_state *state,
+                             const char *release)
 {
-    const struct environment_state *state = &s->state;
-    char tagged[GIT_HEX];
-    struct err ignored;
+    const struct release_state *was = state_release(state, release);
 
-    if (!s->git || !git_tag(s->git, s->arena, named, tagged, &ignored))
-        return named;
-    for (size_t i = 0; i < state->n_releases; i++) {
-        const struct release_state *r = &state->releases[i];
-
-        if (stands(state, r->name) && contains(s, r->commit, tagged))
-            return r->name;
-    }
-    return s->release && contains(s, s->commit, tagged) ? s->release : named;
+    return was ? was->commit : NULL;
 }
 
-const char *contract_release(const struct subject *s, const struct migration *m)
+/* The first release that stands and left it pending; tagged: and contains that
+ * commit, and left it waiting for itself. */
+static const char *first_that_left(const struct subject *s,
+                                   const struct migration *m,
+                                   const char *tagged)
 {
     const struct environment_state *state = &s->state;
 
-    if (strcmp(m->contract, CONTRACT_THIS) != 0)
-        return ever_had(state, m->contract) ? m->contract
-                                            : part_of(s, m->contract);
     for (size_t i = 0; i < state->n_runs; i++) {
         const struct run_state *run = &state->runs[i];
 
         if (run->release && run->ended == RUN_GOOD &&
-            json_names(json_get(run->end, "contract"), m->name) &&
-            stands(state, run->release))
+            json_waits(json_get(run->end, "contract"), m->name,
+                       tagged ? run->release : NULL) &&
+            stands(state, run->release) &&
+            (!tagged || contains(s, commit_of(state, run->release), tagged)))
             return run->release;
     }
-    return s->release;
+    return NULL;
+}
+
+/* It came all the same, as a part of a later one: one that was not good yet
+ * when its run, or this one, found the tag in it. A tag can be set at any time
+ * on a commit of any age, and nothing in git tells when it was: a release that
+ * was good by then says nothing of it. */
+static const char *part_of(const struct subject *s, const struct migration *m)
+{
+    const char *named = m->contract, *left;
+    char tagged[GIT_HEX];
+    struct err ignored;
+    bool taken_back;
+
+    if (!s->git || !git_tag(s->git, s->arena, named, tagged, &ignored))
+        return named;
+    left = first_that_left(s, m, tagged);
+    if (left)
+        return left;
+    return s->release && !good_at(&s->state, s->release, &taken_back) &&
+                   contains(s, s->commit, tagged)
+               ? s->release
+               : named;
+}
+
+const char *contract_release(const struct subject *s, const struct migration *m)
+{
+    const char *left;
+
+    if (strcmp(m->contract, CONTRACT_THIS) != 0)
+        return ever_had(&s->state, m->contract) ? m->contract : part_of(s, m);
+    left = first_that_left(s, m, NULL);
+    return left ? left : s->release;
 }
 
 static struct contract_facts fact_of(const struct subject *s,

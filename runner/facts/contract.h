@@ -20,9 +20,11 @@ void contract_foresee(struct subject *s);
 /* All that are pending; before any contact, those of the commit that the
  * ledger does not know as applied. In s's arena. */
 struct contracts_facts contract_facts(struct subject *s);
-/* The release that m waits for: the one it names (where this environment never
- * had it, the first that stands and contains its commit), or the first that
- * stands and left it pending, or else the one that is looked at. */
+/* The release that m waits for: the first that stands and left it pending, or
+ * else the one that is looked at; or the one that it names. Where this
+ * environment never had that one, the first that contains its commit and left m
+ * waiting for itself, or the one that is looked at, while that is not good: a
+ * tag that was set later makes no release older. */
 const char *contract_release(const struct subject *s,
                              const struct migration *m);
 

@@ -180,8 +180,12 @@ static bool end_stopped(struct run *r, struct err *e)
              (r->s->n_hosts == 0 && !r->from))
         err_fix(e,
                 "see what stands: tidegate migrate status %s; then tidegate "
-                "resume, or undo what it did: tidegate rollback --schema",
-                r->s->release ? r->s->release : "");
+                "resume%s",
+                r->s->release ? r->s->release : "",
+                rollback_undoes(r->s)
+                    ? ", or undo what it did: tidegate rollback --schema"
+                    : "; it cannot be undone as it stands: tidegate status "
+                      "says why");
     else
         err_fix(e, "%s",
                 r->from ? "see what stands where: tidegate status; then "

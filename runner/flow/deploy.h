@@ -46,6 +46,16 @@ struct rollback_wish {
     void *ctx;
 };
 
+/* What rollback would say no to, by what s holds now: its ledger, what its
+ * hosts and its database told, as far as they did. r: what goes back to what; s
+ * needs no contact for it. True: nothing stands against it but what only the
+ * hosts' files can tell. */
+bool rollback_foresee(struct run *r, struct subject *s,
+                      const struct rollback_wish *wish, struct err *e);
+/* Whether `rollback --schema` would undo the unfinished run in the database:
+ * asks the ledger and the database anew. */
+bool rollback_undoes(struct subject *s);
+
 /* r->undone and r->to say what goes back to what; r->kept the migrations
  * that the database keeps, r->already that there was nothing to undo. */
 bool rollback(struct run *r, struct subject *s,

@@ -9,8 +9,9 @@
 #include "runner/flow/serve.h"
 #include "runner/flow/takeover.h"
 
-static bool nothing_before(const struct subject *s, struct err *e)
+static bool nothing_before(const struct run *r, struct err *e)
 {
+    struct subject *s = r->s;
     const struct run_state *open = s->state.unfinished;
     const char *first = open ? open->release : s->state.live;
 
@@ -23,7 +24,8 @@ static bool nothing_before(const struct subject *s, struct err *e)
         return err_fix(e,
                        "mend what stopped it, then finish it: tidegate "
                        "resume%s",
-                       s->env->n_hosts == 0 && open->changed
+                       !r->schema && s->env->n_hosts == 0 && open->changed &&
+                               rollback_undoes(s)
                            ? "; or undo what it did: tidegate rollback "
                              "--schema"
                            : "");
@@ -176,7 +178,7 @@ static bool choose(struct run *r, const struct rollback_wish *wish,
         undo_run(r, wish);
     r->schema = wish->schema;
     if (!r->to && !r->undone_run)
-        return nothing_before(r->s, e);
+        return nothing_before(r, e);
     if (r->undone && strcmp(r->undone, r->to) == 0)
         r->undone = NULL;
     to = r->to ? state_release(state, r->to) : NULL;
@@ -361,13 +363,48 @@ static bool go(struct run *r, const struct rollback_wish *wish, struct err *e)
     return ok;
 }
 
-bool rollback(struct run *r, struct subject *s,
-              const struct rollback_wish *wish, struct err *e)
+static void begin(struct run *r, struct subject *s,
+                  const struct rollback_wish *wish)
 {
     r->s = s;
     r->kind = RUN_ROLLBACK;
     r->reason = wish->reason;
     s->phases = PHASES_ALL;
+}
+
+bool rollback_foresee(struct run *r, struct subject *s,
+                      const struct rollback_wish *wish, struct err *e)
+{
+    begin(r, s, wish);
+    return choose(r, wish, e) && (r->already || back_possible(r, e));
+}
+
+/* The ledger's and the database's state, anew. */
+static bool look_again(struct subject *s, struct err *e)
+{
+    if (!subject_refresh(s, e) || !s->state.unfinished || !s->env->database ||
+        (!s->pg && !subject_contact_database(s, e)))
+        return false;
+    return s->pg && applied_read(s->pg, s->arena, &s->applied, e);
+}
+
+bool rollback_undoes(struct subject *s)
+{
+    const struct rollback_wish wish = {.schema = true};
+    enum phases phases = s->phases;
+    struct run r = {0};
+    struct err ignored = {0};
+    bool ok = look_again(s, &ignored) &&
+              rollback_foresee(&r, s, &wish, &ignored) && r.undone_run;
+
+    s->phases = phases;
+    return ok;
+}
+
+bool rollback(struct run *r, struct subject *s,
+              const struct rollback_wish *wish, struct err *e)
+{
+    begin(r, s, wish);
     if (!choose(r, wish, e) || !reach(r, e))
         return false;
     r->kept = back_kept(r, r->schema);

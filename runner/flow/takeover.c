@@ -173,19 +173,23 @@ static bool is_in(const struct migration *m,
     return false;
 }
 
-static bool verify(struct run *r, struct takeover *out, struct err *e)
+static bool verify(struct run *r, const struct takeover_wish *wish,
+                   struct takeover *out, struct err *e)
 {
     struct subject *s = r->s;
     size_t n = 0;
     const struct migration **list =
         arena_array(s->arena, s->migrations.n, sizeof *list);
     struct prove_settings settings = {.production = s->env->database,
-                                      .server = s->env->rehearsal.server};
+                                      .server = s->env->rehearsal.server,
+                                      .theirs = &out->theirs};
     struct comparison c;
     char name[17];
 
     if (!settings.server)
         return no_server(s, e);
+    if (!theirs_find(&out->theirs, s->pg, s->arena, wish->table, e))
+        return false;
     nonce_hex(name, 8);
     settings.run = name;
     for (size_t i = 0; i < s->migrations.n; i++) {
@@ -344,7 +348,7 @@ bool takeover(struct run *r, struct subject *s,
     *out = (struct takeover){0};
     r->s = s;
     r->kind = wish->baseline ? RUN_BASELINE : RUN_IMPORT;
-    if (!look(r, wish, out, e) || (wish->verify && !verify(r, out, e)))
+    if (!look(r, wish, out, e) || (wish->verify && !verify(r, wish, out, e)))
         return false;
     r->to = s->state.live;
     r->already = out->n == 0;

@@ -10,6 +10,7 @@
 #define RUNNER_FLOW_TAKEOVER_H
 
 #include "migrations/apply/takeover.h"
+#include "migrations/rehearse/theirs.h"
 #include "runner/flow/deploy.h"
 
 struct takeover_wish {
@@ -17,7 +18,8 @@ struct takeover_wish {
     const char *release; /* whose commit has the files; NULL: what is live */
     const char *to;      /* baseline: the last that is applied; NULL: all */
     const char *from;    /* import: whose table; NULL: of the files' layout */
-    const char *table;   /* import: where it is; NULL: looked for */
+    const char *table;   /* import: where it is; NULL: looked for. verify: the
+                            one of a tool that nobody knows; or NULL */
     bool verify;         /* baseline: prove it on an empty database */
     bool dry_run;
     run_confirm *confirm;
@@ -41,8 +43,9 @@ struct takeover {
     size_t again_n;
     const struct migration **rest; /* files that stay pending */
     size_t rest_n;
-    bool verified;       /* --verify: the schemas are equal */
-    const char *differs; /* lines of what is not, or NULL */
+    struct theirs theirs; /* --verify: what was left out of it */
+    bool verified;        /* --verify: the schemas are equal */
+    const char *differs;  /* lines of what is not, or NULL */
 };
 
 /* r->already: nothing is left to record. ERR_REFUSED: something there is

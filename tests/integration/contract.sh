@@ -132,8 +132,8 @@ up 0006_more 'CREATE TABLE more (i int);'
 down 0006_more 'DROP TABLE more;'
 git -C "$SITE/repo" tag v9 c1
 goes c2
-is 'since the first that brought it, or contains its tag' "$(state)" \
-    '0003_later/c1/False 0005_never/c1/False'
+is 'since the first that brought it, or went out with its tag' "$(state)" \
+    '0003_later/c1/False 0005_never/c2/False'
 column 0003_later a '-- tidegate: after=c1 for=1s'
 rm "$SITE/repo"/migrations/0005_never.*
 release c3

@@ -409,7 +409,24 @@ t policy accept >/dev/null 2>&1
 gives 10 'all of them: that is not so' t migrate baseline v1 --verify $yes
 has 'what differs is told' "$OUT" 'lost: table public.c'
 is 'nothing is there' "$(no_schema)" t
-gives 0 'those that are there' t migrate baseline v1 --to 0002_b --verify $yes
+# what other tools keep is made by no file
+db 'CREATE SCHEMA sqitch; CREATE TABLE sqitch.changes (change_id text);
+    COMMENT ON COLUMN sqitch.changes.change_id IS $$of it$$;
+    CREATE TABLE goose_db_version (id serial PRIMARY KEY, version_id bigint);
+    CREATE TABLE steps (done text PRIMARY KEY)'
+gives 64 'a table, and nothing to compare' t migrate baseline v1 \
+    --table public.steps $yes
+gives 10 'a table that nobody knows' t migrate baseline v1 --to 0002_b \
+    --verify $yes
+has 'is told' "$OUT" 'left: table public.steps'
+is 'those that are known are not' "$(printf '%s' "$OUT" |
+    grep -c 'goose\|sqitch')" 0
+gives 10 'one that is not there' t migrate baseline v1 --to 0002_b --verify \
+    --table public.step $yes
+has 'is named' "$OUT" 'there is no table public.step'
+gives 0 'those that are there' t migrate baseline v1 --to 0002_b --verify \
+    --table public.steps $yes
+has 'what is left out' "$OUT" 'public.goose_db_version, public.steps, sqitch'
 has 'proved' "$OUT" 'the files make the schema that is there'
 is 'two are recorded' "$(db "SELECT name, release FROM tidegate.migration
     ORDER BY 1" | xargs)" '0001_a|baseline 0002_b|baseline'

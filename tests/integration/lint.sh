@@ -148,6 +148,36 @@ one "CREATE OR REPLACE FUNCTION shop.total(int, int) RETURNS int LANGUAGE sql AS
 has 'another signature is another function' "$OUT" '[overload] shop.total stays beside shop.total(integer)'
 one "CREATE OR REPLACE FUNCTION shop.total(integer) RETURNS int LANGUAGE sql AS 'SELECT 2'"
 lacks 'the same is none' "$OUT" 'overload'
+sql <<'END'
+CREATE FUNCTION shop.stamp() RETURNS trigger LANGUAGE plpgsql
+    AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER stamped BEFORE INSERT ON shop.orders FOR EACH ROW
+    EXECUTE FUNCTION shop.stamp();
+CREATE FUNCTION shop.plain(text) RETURNS text IMMUTABLE LANGUAGE sql
+    AS 'SELECT $1';
+CREATE INDEX orders_plain ON shop.orders (shop.plain(name));
+END
+stamp="FUNCTION shop.stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'"
+one "CREATE OR REPLACE $stamp"
+has 'the trigger of a function that is replaced' "$OUT" 'warning [trigger] trigger stamped on table shop.orders call shop.stamp'
+has 'and who runs the new one' "$OUT" 'writes of the old code run the new text too'
+lacks 'no index has it' "$OUT" '[index]'
+lacks 'and no table is locked' "$OUT" 'EXCLUSIVE'
+one "CREATE OR REPLACE FUNCTION shop.plain(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT upper(\$1)'"
+has 'the index on a function that is replaced' "$OUT" 'warning [index] index shop.orders_plain are made of shop.plain'
+one "CREATE OR REPLACE FUNCTION shop.total(int) RETURNS int LANGUAGE sql AS 'SELECT 2'"
+has 'one that nothing has' "$OUT" 'warnings 0, notes 0'
+one 'DROP TRIGGER stamped ON shop.orders'
+has 'a trigger that goes' "$OUT" ' MB, 20 k rows: ACCESS EXCLUSIVE'
+has 'is missed by the old code' "$OUT" 'what it did for the old code is done no more'
+one 'DROP FUNCTION shop.stamp()'
+has 'what hangs on a function that goes' "$OUT" 'trigger stamped on table shop.orders depend on shop.stamp'
+one 'DROP FUNCTION shop.stamp() CASCADE'
+has 'and its table is locked when it goes along' "$OUT" ' MB, 20 k rows: ACCESS EXCLUSIVE'
+one 'ALTER TABLE shop.orders DISABLE TRIGGER stamped'
+has 'one that is switched off for good is refused' "$OUT" 'error [refused]'
+has 'with its lock' "$OUT" ' MB, 20 k rows: SHARE ROW EXCLUSIVE'
+sql -c 'DROP FUNCTION shop.stamp() CASCADE; DROP FUNCTION shop.plain CASCADE'
 one 'ALTER TABLE shop.parts ADD COLUMN b int'
 has 'partitions are locked' "$OUT" 'shop.parts_1, 0 B'
 one 'CREATE TABLE shop.parts_2 PARTITION OF shop.parts FOR VALUES FROM (9) TO (19)'
@@ -159,6 +189,35 @@ printf 'CREATE INDEX ON shop.later (a);\nCREATE INDEX ON shop.orders (note);\n' 
 OUT=$(lint 0020_one.up.sql 0022_later.up.sql 2>&1)
 lacks 'a table that an earlier file makes is nobody'"'"'s hazard' "$OUT" 'shop.later'
 has 'one that is there is' "$OUT" '0022_later.up.sql:2: warning [scan]'
+# PAIRS of statements in two files: what an earlier file makes, and the database
+# does not have, is not missed; what it has is
+cat >pairs <<'END'
+0|CREATE FUNCTION shop.twice(int) RETURNS int LANGUAGE sql AS 'SELECT $1'|DROP FUNCTION shop.twice(int)
+1|CREATE OR REPLACE FUNCTION shop.total(int) RETURNS int LANGUAGE sql AS 'SELECT 2'|DROP FUNCTION shop.total(int)
+0|CREATE TYPE shop.mood AS ENUM ('a')|DROP TYPE shop.mood
+0|CREATE SCHEMA fresh|ALTER SCHEMA fresh RENAME TO old
+1|CREATE SCHEMA IF NOT EXISTS shop|ALTER SCHEMA shop RENAME TO old
+0|ALTER TABLE shop.orders ADD c int|ALTER TABLE shop.orders DROP c
+1|ALTER TABLE shop.orders ADD IF NOT EXISTS note text|ALTER TABLE shop.orders DROP note
+0|CREATE ROLE nobody2|DROP ROLE nobody2
+0|GRANT SELECT ON shop.orders TO reader|REVOKE SELECT ON shop.orders FROM reader
+1|GRANT SELECT ON shop.orders TO reader|REVOKE SELECT, INSERT ON shop.orders FROM reader
+1|GRANT USAGE ON SCHEMA shop TO reader|REVOKE USAGE ON SCHEMA shop FROM reader
+0|GRANT CREATE ON SCHEMA shop TO reader|REVOKE CREATE ON SCHEMA shop FROM reader
+1|GRANT EXECUTE ON FUNCTION shop.total(int) TO PUBLIC|REVOKE EXECUTE ON FUNCTION shop.total(int) FROM PUBLIC
+0|GRANT EXECUTE ON FUNCTION shop.total(int) TO reader|REVOKE EXECUTE ON FUNCTION shop.total(int) FROM reader
+0|GRANT pg_monitor TO reader|REVOKE pg_monitor FROM reader
+1|GRANT pg_read_all_stats TO pg_monitor|REVOKE pg_read_all_stats FROM pg_monitor
+END
+wrong=
+while IFS='|' read -r want first then; do
+    echo "$first;" >0024_first.up.sql
+    echo "$then;" >0025_then.up.sql
+    got=$(lint 0024_first.up.sql 0025_then.up.sql 2>&1 |
+        grep -c '^0025.*breaks-old-code')
+    [ "$got" = "$want" ] || wrong="$wrong $then: $got;"
+done <pairs
+is 'what an earlier file makes is not missed' "$wrong" ''
 OUT=$(t lint --database "$PG_CONNINFO user=reader" 0022_later.up.sql 2>&1)
 has 'without rights on a table its size is known all the same' "$OUT" ' MB, 20 k rows'
 echo 'ALTER TABLE orders ALTER name TYPE text;' >0023_path.up.sql

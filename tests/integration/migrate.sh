@@ -253,7 +253,7 @@ gives 12 'it stops between its statements' lone_up d2
 has 'the way back is said' "$OUT" 'tidegate rollback --schema'
 is 'half of it is there' "$(lone_has)" 'lonely a rows 1 journal 2 kept 1'
 gives 12 'status' lone status
-has 'says it as well' "$OUT" 'undo what it did: tidegate rollback --schema'
+has 'says it as well' "$OUT" 'undo it: tidegate rollback --schema'
 gives 0 'tried dry' lone rollback --schema --dry-run
 has 'the half is told' "$OUT" \
     '0002_half, never rehearsed: nobody knows its cost; 1 of its 2 statements is done'
@@ -317,7 +317,12 @@ ALTER TABLE lonely DROP COLUMN a;
 END
 (cd "$S" && site_tag d3)
 gives 12 'it stops later' lone_up d3
+has 'no way back is offered, but where to read why' "$OUT" 'tidegate status says why'
 before=$(lone_has)
+gives 12 'status' lone status
+is 'offers none either' "$(echo "$OUT" | grep -c 'rollback --schema')" 0
+has 'and says why' "$OUT" 'it cannot be undone as it stands: 0002_half is half'
+has 'by its line' "$OUT" 'line 3, UPDATE, is done'
 gives 12 'no way back by itself' lone rollback --schema $yes
 has 'what stands against it' "$OUT" 'line 3, UPDATE, is done'
 has 'and what to do' "$OUT" "DELETE FROM tidegate.journal WHERE name = '0002_half'"

@@ -141,6 +141,26 @@ static void it_is_cancelled_far_over_the_estimate(void **state)
     assert_says(f->e.fix, "deploy/a.sql has run, and does not count as");
 }
 
+/* Nor would anybody see one that was never rehearsed: until it ends, the locks
+ * of what it verifies are held. */
+static void one_that_nobody_rehearsed_has_a_deadline(void **state)
+{
+    struct fixture *f = *state;
+
+    f->s.verify_ms = 300;
+    assert_false(up(f, sqitch(f, "CREATE TABLE t (n int);",
+                              "SELECT 1;\nSELECT pg_sleep(20)")));
+    assert_int_equal(f->r.outcome, APPLY_ROLLED_BACK);
+    assert_int_equal(f->e.code, ERR_FAILED);
+    assert_says(f->e.what, "verify/a.sql:2: SELECT: cancelled at its deadline");
+    assert_says(f->e.why, "nothing of it is there");
+    assert_says(f->e.fix, "at the top of verify/a.sql how long");
+    assert_sql(f, "SELECT to_regclass('public.t')", "");
+    assert_true(up(f, sqitch(f, "CREATE TABLE t (n int);",
+                             "-- tidegate: statement_timeout=20s\n"
+                             "SELECT pg_sleep(0.7)")));
+}
+
 static void batches_are_verified_once_all_are_done(void **state)
 {
     struct fixture *f = *state;
@@ -190,6 +210,7 @@ int main(void)
         APPLYING(its_locks_are_tried_again),
         APPLYING(what_is_no_transaction_stays_unfinished),
         APPLYING(it_is_cancelled_far_over_the_estimate),
+        APPLYING(one_that_nobody_rehearsed_has_a_deadline),
         APPLYING(batches_are_verified_once_all_are_done),
         APPLYING(a_new_value_is_not_there_yet),
     };

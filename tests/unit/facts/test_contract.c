@@ -26,7 +26,7 @@ static struct environment env = {.name = "production", .n_hosts = 1};
 static struct manifest_facts announced;
 static struct subject s;
 
-static struct json *kept[8];
+static struct json *kept[40];
 static size_t n_kept;
 
 static const struct json *json(const char *text)
@@ -155,29 +155,53 @@ enum ancestry __wrap_git_ancestry(struct git *g, struct arena *a,
                                 : ANCESTRY_OLDER;
 }
 
-/* One that this environment has skipped came with a later one. */
+/* What the runs of v1 and v2 left 0004_b waiting for; NULL: they had no such
+ * file. */
+static void left_waiting(const char *v1, const char *v2)
+{
+    const char *const after[] = {v1, v2};
+
+    for (size_t i = 0; i < 2; i++)
+        runs[i + 1].end =
+            after[i] ? json(arena_printf(&arena,
+                                         "{\"contract\":[{\"name\":\"0004_b\","
+                                         "\"after\":\"%s\"}]}",
+                                         after[i]))
+                     : NULL;
+}
+
+/* One that this environment has skipped came with a later one, if the tag was
+ * there before that was good. */
 static void one_that_was_skipped(void **state)
 {
     static const struct {
-        const char *after, *v1, *v2, *looked_at, *want;
+        const char *after, *v1, *v2, *left1, *left2, *release, *at, *want;
     } rows[] = {
-        {"v0.9", "2", "4", "6", "v1"}, /* the first that has it */
-        {"v1.5", "2", "4", "6", "v2"},
-        {"v1.5", "2", "3", "6", "v2"},   /* the same commit */
-        {"v1.5", NULL, "4", "6", "v2"},  /* adopted without a commit */
-        {"v2.5", "2", "4", "6", "v3"},   /* with what is looked at */
-        {"v2.5", "2", "4", "4", "v2.5"}, /* not yet */
-        {"v9", "2", "4", "6", "v9"},     /* no tag of that name */
-        {"v0", "2", "4", "6", "v0"},     /* it was taken back */
+        /* the first that has it */
+        {"v0.9", "2", "4", "v1", "v1", "v3", "6", "v1"},
+        {"v1.5", "2", "4", "v1.5", "v2", "v3", "6", "v2"},
+        {"v1.5", "2", "3", NULL, "v2", "v3", "6", "v2"},  /* the same commit */
+        {"v1.5", NULL, "4", NULL, "v2", "v3", "6", "v2"}, /* adopted */
+        /* with what is looked at */
+        {"v2.5", "2", "4", "v2.5", "v2.5", "v3", "6", "v3"},
+        {"v2.5", "2", "4", "v2.5", "v2.5", "v3", "4", "v2.5"}, /* not yet */
+        /* set after v1 and v2 had gone out without it */
+        {"v0.9", "2", "4", "v0.9", "v0.9", "v2", "4", "v0.9"},
+        {"v0.9", "2", "4", "v0.9", "v0.9", "v3", "6", "v3"},
+        {"v0.9", "2", "4", "v0.9", "v2", "v3", "6", "v2"}, /* or v1 had */
+        {"v0.9", "2", "4", NULL, NULL, "v3", "6", "v3"},   /* nobody can tell */
+        {"v9", "2", "4", "v9", "v9", "v3", "6", "v9"}, /* no tag of that name */
+        {"v0", "2", "4", "v0", "v0", "v3", "6", "v0"}, /* it was taken back */
     };
 
     (void)state;
-    s.release = "v3";
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         releases[1].commit = rows[i].v1;
         releases[2].commit = rows[i].v2;
-        memcpy(s.commit, rows[i].looked_at, 2);
+        memcpy(s.commit, rows[i].at, 2);
+        s.release = rows[i].release;
         files[1].contract = rows[i].after;
+        left_waiting(rows[i].left1, rows[i].left2);
         s.git = NULL;
         assert_string_equal(contract_release(&s, &files[1]), rows[i].after);
         s.git = (struct git *)&s;
@@ -185,6 +209,7 @@ static void one_that_was_skipped(void **state)
     }
     lives[1] = "v0"; /* what has it was taken back: it is not there */
     files[1].contract = "v1.5";
+    left_waiting("v1.5", "v2");
     memcpy(s.commit, "2", 2);
     assert_string_equal(contract_release(&s, &files[1]), "v1.5");
     lives[1] = "v2";

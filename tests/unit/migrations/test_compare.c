@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "migrations/rehearse/compare.h"
+#include "migrations/rehearse/theirs.h"
 
 static struct arena a;
 
@@ -111,6 +112,31 @@ static void schemas_compare_both_ways(void **state)
                         "left: c\nlost: a\n");
 }
 
+static void what_another_tool_keeps_is_left_out(void **state)
+{
+    const char *names[] = {"public.x", "public.x_pkey", "sqitch"};
+    const struct theirs theirs = {.names = names, .n = 3};
+    struct fingerprint f = facts("table public.x: using heap|"
+                                 "column public.x.i: integer|"
+                                 "column order of public.x: i|"
+                                 "constraint x_pkey on public.x: PRIMARY|"
+                                 "index public.x_pkey: of constraint x_pkey|"
+                                 "schema sqitch|"
+                                 "comment on column sqitch.c.d: of it|"
+                                 "table public.xy: using heap|"
+                                 "table a.public.x: using heap|"
+                                 "definition of public.v: FROM public.x|"
+                                 "trigger t on public.v: on public.x.y");
+
+    (void)state;
+    theirs_leave_out(&f, &theirs);
+    assert_int_equal(f.n, 4);
+    assert_string_equal(f.lines[0], "definition of public.v: FROM public.x");
+    assert_string_equal(f.lines[1], "table a.public.x: using heap");
+    assert_string_equal(f.lines[2], "table public.xy: using heap");
+    assert_string_equal(f.lines[3], "trigger t on public.v: on public.x.y");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +146,7 @@ int main(void)
         cmocka_unit_test(column_order_alone_is_marked),
         cmocka_unit_test(foreign_bytes_are_escaped_and_lines_bounded),
         cmocka_unit_test(schemas_compare_both_ways),
+        cmocka_unit_test(what_another_tool_keeps_is_left_out),
     };
     int failed;
 

@@ -452,7 +452,12 @@ static void customs_of_other_tools_are_left_out(void **state)
     assert_int_equal(m.list[0].down.lock_timeout_ms, 2500);
     assert_int_equal(m.list[0].down.statements[0].line, 14);
     assert_int_equal(m.list[0].up.pauses, 7);
-    assert_int_equal(m.list[0].notes_n, 4);
+    assert_int_equal(m.list[0].notes_n, 5);
+    assert_true(m.list[0].notes[4].warns);
+    assert_non_null(
+        strstr(m.list[0].notes[4].text,
+               "1_a.sql:5: search_path is set for this script alone: the way "
+               "back (1_a.sql) runs with that of the role"));
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         struct folder one = {
             {{"1_a.sql",

@@ -82,6 +82,8 @@ static const char *const catalog_only[] = {
     "DROP CONSTRAINT {name} of {table} is",
     "CREATE INDEX blocks writes to {table} and all its partitions",
     "{name} stays beside",
+    "{triggers}",
+    "{function_indexes}",
     "foreign key {name} of {table} takes over",
     "ATTACH PARTITION reads hardly anything",
     "RENAME of constraint {name} of {table} alone",

@@ -85,7 +85,8 @@ static void what_is_new_breaks_nobody(void **state)
         {"CREATE SCHEMA s; CREATE TABLE s.t (a int); DROP TABLE s.t", false},
         {"CREATE TYPE e AS ENUM ('a'); ALTER TYPE e RENAME TO f", false},
         {"CREATE TYPE e AS ENUM ('a'); DROP TYPE e", false},
-        {"CREATE ROLE r; REVOKE r FROM bob", true},
+        {"CREATE ROLE q; REVOKE r FROM bob", true},
+        {"CREATE ROLE r; REVOKE r FROM bob", false},
         {"CREATE TABLE t (a int); ALTER TABLE t ENABLE ROW LEVEL SECURITY",
          false},
         {"CREATE POLICY p ON t USING (a); ALTER TABLE t ENABLE ROW LEVEL "
@@ -273,6 +274,56 @@ static void each_part_of_a_file_is_judged_as_what_it_is(void **state)
     arena_release(&a);
 }
 
+/* Each script has a session of its own: what the way back does not set, it does
+ * not have. */
+static void a_path_that_ends_with_its_script_is_told(void **state)
+{
+    static const struct {
+        const char *name, *text;
+        int line; /* of the note; 0: none */
+    } files[] = {
+        {"1_a.sql",
+         "-- +goose Up\nSET search_path = x;\nSELECT 1;\n"
+         "-- +goose Down\nSELECT 2;\n",
+         2},
+        {"1_b.sql",
+         "-- migrate:up\n\nSELECT set_config('search_path', 'x', false);\n"
+         "-- migrate:down\nSELECT 2;\n",
+         3},
+        {"1_c.sql",
+         "-- +goose Up\nSET search_path = x;\n"
+         "-- +goose Down\nSET LOCAL search_path = x;\nSELECT 2;\n",
+         0},
+        {"1_d.sql",
+         "-- +goose Up\nSELECT 1;\n-- +goose Down\nSET search_path = x;\n", 0},
+        {"1_e.sql", "-- +goose Up\nRESET search_path;\n-- +goose Down\nCOMMIT",
+         0},
+        {"deploy/a.sql", "SET search_path = x;\nSELECT 1", 1},
+        {"deploy/b.sql", "SET search_path = x;\nSELECT 1", 0}, /* once */
+        {"revert/a.sql", "SET search_path = x;\nSELECT 1", 0},
+        {"1_f.sql",
+         "-- +goose Up\nSET search_path = x;\n-- +goose Down\nSELECT 2;\n", 2},
+    };
+    struct lint_run run = {NULL};
+    struct arena a;
+
+    (void)state;
+    arena_init(&a);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct sql_file file = {files[i].name, files[i].text,
+                                strlen(files[i].text)};
+        size_t n;
+        struct finding *f = lint_file(&a, &file, &run, &n);
+        int line = 0;
+        for (size_t k = 0; k < n; k++)
+            if (strcmp(f[k].rule, "search-path") == 0)
+                line = f[k].line;
+        if (line != files[i].line)
+            fail_msg("%s: %d", files[i].name, line);
+    }
+    arena_release(&a);
+}
+
 /* A way back does not break old code, however its tool names it; and what is
  * usual in files of other tools is no error there. */
 static void files_of_other_tools_are_judged_by_their_names(void **state)
@@ -416,6 +467,7 @@ int main(void)
         cmocka_unit_test(new_tables_are_nobodys_hazard),
         cmocka_unit_test(what_follows_a_lock_is_said_to_hold_it),
         cmocka_unit_test(each_part_of_a_file_is_judged_as_what_it_is),
+        cmocka_unit_test(a_path_that_ends_with_its_script_is_told),
         cmocka_unit_test(files_of_other_tools_are_judged_by_their_names),
         cmocka_unit_test(a_part_out_of_place_is_an_error_with_its_line),
         cmocka_unit_test(what_does_not_parse_is_the_worst),
