@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "migrations/text/lexer.h"
 #include "runner/base/duration.h"
@@ -242,7 +243,7 @@ static const char *marked(struct arena *a, const char *comment, size_t len)
     const char *p = comment + 2 + strspn(comment + 2, " \t");
     char *text;
 
-    if (comment[0] != '-' || strncmp(p, MARK, strlen(MARK)) != 0)
+    if (comment[0] != '-' || strncasecmp(p, MARK, strlen(MARK)) != 0)
         return NULL;
     text = arena_strndup(a, p + strlen(MARK),
                          (size_t)(comment + len - p) - strlen(MARK));

@@ -46,6 +46,7 @@ struct layout_reading {
 struct layout {
     const char *name; /* as configured */
     const char *form; /* for people: "N_name.up.sql" */
+    const char *mark; /* what a line -- of its files begins with, or NULL */
     bool (*recognise)(const struct layout_reading *r);
     /* The first file that is not right is ERR_INPUT, "FILE:LINE: ...". */
     bool (*read)(struct layout_reading *r, struct err *e);
@@ -82,6 +83,9 @@ char *layout_stray_text(struct arena *a, const struct layout *l,
  * name ends in .SQL, not in .sql"); NULL: it does not. */
 const char *layout_meant(struct arena *a, const struct layout *l,
                          const struct sql_file *file);
+/* Whether the layout reads a migration from that file alone, or refuses it. */
+bool layout_takes(struct arena *a, const struct layout *l,
+                  const struct sql_file *file);
 /* Only which one it is; out has the files, and no entries. */
 const struct layout *layout_recognise(struct layout_reading *out,
                                       struct arena *a, const char *name,

@@ -193,7 +193,7 @@ static bool dbmate_line(struct parts *p)
 
 static bool is_dbmate(const struct layout_reading *r)
 {
-    return any_marked(r, "migrate:up");
+    return any_marked(r, layout_dbmate.mark);
 }
 
 /* ---- goose ---- */
@@ -289,7 +289,7 @@ static bool goose_line(struct parts *p)
 
 static bool is_goose(const struct layout_reading *r)
 {
-    return any_marked(r, "+goose Up");
+    return any_marked(r, layout_goose.mark);
 }
 
 /* ---- files ---- */
@@ -436,6 +436,7 @@ static bool read_goose(struct layout_reading *r, struct err *e)
 const struct layout layout_dbmate = {
     .name = "dbmate",
     .form = "N_name.sql with -- migrate:up",
+    .mark = "migrate:up",
     .recognise = is_dbmate,
     .read = read_dbmate,
     .applied_table = "public.schema_migrations",
@@ -446,6 +447,7 @@ const struct layout layout_dbmate = {
 const struct layout layout_goose = {
     .name = "goose",
     .form = "N_name.sql with -- +goose Up",
+    .mark = "+goose Up",
     .recognise = is_goose,
     .read = read_goose,
     .applied_table = "public.goose_db_version",

@@ -7,21 +7,6 @@
 #include "migrations/read/layout.h"
 #include "runner/base/escape.h"
 
-/* What a tool's people get wrong. */
-static const struct habit {
-    const struct layout *layout;
-    const char *mark; /* what a file of the tool's holds, or NULL */
-    bool digits;      /* names begin with a number */
-} habits[] = {
-    {&layout_tidegate, NULL, true},
-    {&layout_golang_migrate, NULL, true},
-    {&layout_dbmate, "migrate:up", true},
-    {&layout_goose, "+goose Up", true},
-    {&layout_flyway, NULL, true},
-    {&layout_sqitch, NULL, false}, /* old scripts of reworked changes */
-    {&layout_diesel, NULL, true},
-};
-
 static bool ends_like(const char *name, const char *end)
 {
     size_t n = strlen(name), m = strlen(end);
@@ -45,25 +30,33 @@ const char *layout_meant(struct arena *a, const struct layout *l,
                          const struct sql_file *file)
 {
     const char *base = layout_base(file->name);
-    const struct habit *h = habits;
 
-    while (h->layout != l)
-        h++;
     if (!*base || !ends_like(base, ".sql"))
         return NULL;
     if (!layout_ends_with(base, ".sql"))
         return arena_printf(a, "its name ends in %s, not in .sql",
                             escape(a, base + strlen(base) - 4));
-    if (h->mark && layout_holds(file, h->mark))
-        return arena_printf(a, "it holds a line -- %s", h->mark);
+    if (l->mark && layout_holds(file, l->mark))
+        return arena_printf(a, "it holds a line -- %s", l->mark);
     if (ends_like(base, ".up.sql") || ends_like(base, ".down.sql"))
         return arena_printf(a, "its name ends in %s",
                             ends_like(base, ".up.sql") ? ".up.sql"
                                                        : ".down.sql");
     if (l == &layout_flyway && is_small_flyway(base))
         return arena_printf(a, "its name begins with %c", *base);
-    return h->digits && is_digit(*base) ? "its name begins with a number"
-                                        : NULL;
+    /* sqitch: old scripts of reworked changes */
+    return l != &layout_sqitch && is_digit(*base)
+               ? "its name begins with a number"
+               : NULL;
+}
+
+bool layout_takes(struct arena *a, const struct layout *l,
+                  const struct sql_file *file)
+{
+    struct layout_reading r = {.a = a, .files = &file, .n = 1};
+    struct err e;
+
+    return !l->read(&r, &e) || r.count > 0;
 }
 
 static void mark_used(const struct layout_reading *r, bool *used,
