@@ -38,9 +38,9 @@ static bool unreadable(const char *path, const char *why, struct err *e)
 }
 
 static bool take(struct listing *l, const char *path, const char *name,
-                 struct err *e)
+                 bool link, struct err *e)
 {
-    struct sql_file file = {.name = name, .bytes = ""};
+    struct sql_file file = {.name = name, .bytes = "", .link = link};
     char *bytes;
 
     if (l->n == FILES_MAX)
@@ -74,7 +74,7 @@ static bool read_one(struct listing *l, const char *prefix, const char *base,
     if (S_ISDIR(st.st_mode))
         return depth == DEPTH_MAX ||
                read_below(l, arena_printf(l->a, "%s/", name), depth + 1, e);
-    return take(l, path, name, e);
+    return take(l, path, name, S_ISLNK(st.st_mode), e);
 }
 
 static bool read_below(struct listing *l, const char *prefix, int depth,
