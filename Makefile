@@ -152,9 +152,9 @@ $(addprefix $(B)/integration/migrations/,test_back test_basis test_batches \
 $(addprefix $(B)/integration/migrations/,test_hazards test_safer): \
     $(patsubst %.c,$(B)/%.o, \
     $(wildcard tests/integration/migrations/hazard_*.c))
-$(addprefix $(B)/integration/migrations/,test_alone test_apply test_backfill \
-    test_ends test_guard test_half test_kills test_locks test_throttle \
-    test_verify): \
+$(addprefix $(B)/integration/migrations/,test_alone test_alone_ends \
+    test_apply test_backfill test_ends test_guard test_half test_kills \
+    test_locks test_throttle test_verify): \
     $(B)/tests/integration/migrations/applying.o
 $(addprefix $(B)/integration/migrations/,test_backfill test_throttle): \
     $(B)/tests/integration/migrations/filling.o
