@@ -131,7 +131,13 @@ static bool calls_known(const struct node *n, void *arg)
                            "count max min sum avg setval nextval set_config "
                            "currval array_agg string_agg pg_sleep random "
                            "gen_random_uuid uuid_generate_v4 generate_series "
-                           "clock_timestamp row_number rank unnest");
+                           "clock_timestamp row_number rank unnest "
+                           "has_table_privilege has_column_privilege "
+                           "has_schema_privilege has_database_privilege "
+                           "has_function_privilege has_sequence_privilege "
+                           "has_type_privilege pg_get_functiondef "
+                           "pg_get_serial_sequence parse_ident to_regclass "
+                           "current_database");
 }
 
 /* Of a volatile one nobody knows what it does. */

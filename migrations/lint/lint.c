@@ -112,7 +112,7 @@ static void lint_text(struct linter *l, bool down)
         return;
     }
     if (l->how->foreign)
-        foreign_settle(&pieces, false, &ignored);
+        foreign_settle(&pieces, l->how->undone, &ignored);
     else
         split_unwrap(&pieces, false);
     l->pieces = &pieces;

@@ -45,6 +45,11 @@ static bool is_sqitch(const char *name)
            (is_below(name, "deploy/") || is_below(name, "revert/"));
 }
 
+static bool is_verify(const char *name)
+{
+    return !is_own(name) && !is_flyway(name) && is_below(name, "verify/");
+}
+
 static const struct {
     bool (*is)(const char *name);
     struct sql_how how;
@@ -52,6 +57,7 @@ static const struct {
     {is_diesel, {.foreign = true}},
     {is_flyway, {.foreign = true}},
     {is_sqitch, {.foreign = true, .each_alone = true, .psql = true}},
+    {is_verify, {.foreign = true, .psql = true, .undone = true}},
 };
 
 static bool is_down(const char *name)
@@ -60,7 +66,7 @@ static bool is_down(const char *name)
 
     return layout_ends_with(name, ".down.sql") ||
            strcmp(base, "down.sql") == 0 || (is_flyway(name) && *base == 'U') ||
-           (is_sqitch(name) && is_below(name, "revert/"));
+           (is_sqitch(name) && is_below(name, "revert/")) || is_verify(name);
 }
 
 static void take(struct lint_part out[2], size_t *n, const char *name,

@@ -2,9 +2,9 @@
  * down, each judged as what it is; any other file is one text.
  *
  * Names tell which way it goes, and of diesel (up.sql, down.sql), Flyway
- * (V1__x.sql, U1__x.sql, R__x.sql) and sqitch (below deploy/ or revert/) that
- * the file is another tool's. What stands beside it (metadata.toml, a plan) is
- * not read. */
+ * (V1__x.sql, U1__x.sql, R__x.sql) and sqitch (below deploy/, revert/ or
+ * verify/, which is judged as a way back: it is rolled back) that the file is
+ * another tool's. What stands beside it (metadata.toml, a plan) is not read. */
 #ifndef MIGRATIONS_LINT_LINT_PARTS_H
 #define MIGRATIONS_LINT_LINT_PARTS_H
 

@@ -263,6 +263,7 @@ static void lint_parsed(struct linter *l, const struct split_piece *p)
     if (l->how->foreign && !l->path_line && foreign_sets_path(p))
         l->path_line = l->line;
     if (!(l->how->foreign && foreign_allows(p, l->pieces)) &&
+        !(l->how->undone && foreign_allows_undone(p)) &&
         !refusals_allow(l->scratch, p->tree, p->text,
                         arena_printf(l->scratch, "%s:%d", l->file, l->line),
                         &e))

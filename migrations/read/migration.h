@@ -53,7 +53,8 @@ struct statement {
     const char *unparsed;        /* the parser does not know it: what it said;
                                     then the worst is assumed. NULL: parsed */
     bool needs_no_transaction;   /* CREATE INDEX CONCURRENTLY and its kin; with
-                                    transaction=none what may commit, too */
+                                    transaction=none, or each_alone, what may
+                                    commit, too */
     bool commits;                /* that: it may commit a part of its work */
     const char *breaks_old_code; /* DROP, RENAME, retype, SET NOT NULL: what,
                                     or NULL */

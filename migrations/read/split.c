@@ -275,8 +275,9 @@ static bool judge_words(struct judge *j, const struct split_piece *p,
     return words_allow(j->scratch, s->text, at, j->e);
 }
 
-/* Where the file says that it is no transaction, a procedure may end its own,
- * and a DO block that says so too: in one of ours they would fail. */
+/* Where the file says that it is no transaction, or the tool makes it none, a
+ * procedure may end its own, and a DO block that says so too: in one of ours
+ * they would fail. */
 static bool may_commit(const struct statement *s)
 {
     if (strcmp(s->kind, "CALL") == 0)
@@ -318,7 +319,7 @@ static bool judge(struct judge *j, const struct split_piece *p,
     }
     if (!(p->tree ? judge_tree(j, p, at, s) : judge_words(j, p, at, s)))
         return refuse(j, p);
-    if (j->none && may_commit(s))
+    if ((j->none || (j->how->each_alone && !j->out->wrapped)) && may_commit(s))
         s->commits = s->needs_no_transaction = true;
     return true;
 }

@@ -340,7 +340,8 @@ static bool run_alone(struct trace *t, struct traced_script *out, size_t i,
     s->n_phases = o.n_phases;
     ran(t, s, &r);
     out->n++;
-    return inspect_observed(t, s, &o, e) && command(t, flush(t), e);
+    return inspect_observed(t, s, &o, e) && command(t, flush(t), e) &&
+           left_index(t, out, s->statement, e);
 }
 
 static bool run_apart(struct trace *t, struct traced_script *out, struct err *e)

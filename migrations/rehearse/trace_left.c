@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "migrations/state/index.h"
 #include "runner/base/escape.h"
 
 /* The sizes in what the server told since the last time:
@@ -113,6 +114,25 @@ static bool take_invalid(struct trace *t, struct traced_script *out,
 
     t->built_parts = false;
     return !look || new_invalid(t, &out->invalid, &out->n_invalid, e);
+}
+
+bool left_index(struct trace *t, struct traced_script *out,
+                const struct statement *s, struct err *e)
+{
+    struct index_ask ask = {t->work, t->watch, t->arena, s};
+    struct index_found found;
+
+    if (!index_look(&ask, &found, e))
+        return false;
+    if (found.state == INDEX_ABSENT || found.state == INDEX_INVALID)
+        out->failed = arena_printf(
+            t->arena,
+            "%s:%d: the index is not there: %s, and IF NOT EXISTS passed it "
+            "over",
+            escape(t->arena, out->script->file), s->line,
+            found.state == INDEX_ABSENT ? "another relation has its name"
+                                        : "it is INVALID");
+    return true;
 }
 
 bool left_read(struct trace *t, struct traced_script *out, struct err *e)

@@ -13,6 +13,11 @@
 bool left_open(struct trace *t, struct err *e);
 /* Bytes of the temporary files told since the last time; -1: not told. */
 int64_t left_temp_told(struct trace *t);
+/* After a statement that ran alone: the index that it builds is there. Where IF
+ * NOT EXISTS has passed over another one, the real run would fail, and so has
+ * the script (`failed`). */
+bool left_index(struct trace *t, struct traced_script *out,
+                const struct statement *s, struct err *e);
 /* After a script: fills temp_bytes and invalid. */
 bool left_read(struct trace *t, struct traced_script *out, struct err *e);
 

@@ -58,12 +58,13 @@ void gather_need(struct subject *s, struct facts *f)
         (s->pending_known && s->pending.n == 0) || !subject_certificate(s, &r))
         return;
     for (size_t i = 0; i < r.n; i++) {
-        if (!r.list[i].after) {
-            need->before_high += rehearsed_need(&r.list[i]);
-            continue;
-        }
-        need->after_high += rehearsed_need(&r.list[i]);
-        need->after_down_high += rehearsed_need_back(&r.list[i]);
+        const struct rehearsed *m = &r.list[i];
+
+        if (m->after)
+            need->after_down_high += rehearsed_need_back(m);
+        if (!s->pending_known || subject_is_pending(s, m->name))
+            *(m->after ? &need->after_high : &need->before_high) +=
+                rehearsed_need(m);
     }
 }
 
@@ -172,6 +173,19 @@ static void gather_basis(struct subject *s, const struct basis *was,
     out->n_tables = now.n_tables;
 }
 
+/* Of a run that is taken up again, a part of what was rehearsed is done. */
+static void take_out_done(const struct subject *s, const struct rehearsed *m,
+                          struct rehearsal_facts *out)
+{
+    if (!s->pending_known || subject_is_pending(s, m->name)) {
+        out->pausable += m->high - rehearsed_need(m);
+        return;
+    }
+    out->low -= m->low;
+    out->likely -= m->likely;
+    out->high -= m->high;
+}
+
 void gather_rehearsal(struct subject *s, struct facts *f)
 {
     struct rehearsal_facts *out = &f->rehearsal;
@@ -190,7 +204,7 @@ void gather_rehearsal(struct subject *s, struct facts *f)
         out->likely = r.likely;
         out->high = r.high;
         for (size_t i = 0; i < r.n; i++)
-            out->pausable += r.list[i].high - rehearsed_need(&r.list[i]);
+            take_out_done(s, &r.list[i], out);
         out->failed = r.failed;
         if (s->env->policy.budget.on && !f->changing && s->pending_known)
             gather_basis(s, &r.basis, &out->basis);

@@ -272,13 +272,12 @@ static bool speaks_of(const struct subject *s, const struct json *event)
            contract == (s->phases == PHASES_CONTRACT);
 }
 
-bool subject_certificate(struct subject *s, struct rehearsal *out)
+/* digest NULL: whatever speaks of this release. */
+static bool find_certificate(struct subject *s, const char *digest,
+                             struct rehearsal *out)
 {
     const struct json *all = s->state.rehearsals;
-    char digest[HASH_HEX];
 
-    if (s->pending_known)
-        migrations_digest(s->pending.list, s->pending.n, digest);
     for (size_t i = json_len(all); i-- > 0;) {
         const struct json *event = json_at(all, i);
         const struct json *certificate = json_get(event, "certificate");
@@ -286,10 +285,28 @@ bool subject_certificate(struct subject *s, struct rehearsal *out)
 
         if (!rehearsal_from_json(out, s->arena, certificate, &ignored))
             continue;
-        if (s->pending_known ? strcmp(out->digest, digest) == 0
-                             : speaks_of(s, event))
+        if (digest ? strcmp(out->digest, digest) == 0 : speaks_of(s, event))
             return true;
     }
+    return false;
+}
+
+bool subject_certificate(struct subject *s, struct rehearsal *out)
+{
+    char digest[HASH_HEX];
+
+    if (!s->pending_known)
+        return find_certificate(s, NULL, out);
+    migrations_digest(s->pending.list, s->pending.n, digest);
+    return find_certificate(s, digest, out) ||
+           (s->begun_with && find_certificate(s, s->begun_with, out));
+}
+
+bool subject_is_pending(const struct subject *s, const char *name)
+{
+    for (size_t i = 0; i < s->pending.n; i++)
+        if (strcmp(s->pending.list[i]->name, name) == 0)
+            return true;
     return false;
 }
 

@@ -56,6 +56,9 @@ struct subject {
     struct pending pending; /* of `migrations`: what a run of these phases
                                runs, and the contracting ones it does not */
     bool pending_known;
+    /* Of a run that is taken up again: the digest of the certificate that it
+     * began with, of more than is pending now; or NULL. */
+    const char *begun_with;
     bool gone_told; /* what the database keeps was said once */
 };
 
@@ -82,8 +85,10 @@ bool subject_read_pending(struct subject *s, struct err *e);
 void subject_close(struct subject *s);
 
 /* The newest certificate for exactly the pending migrations (or, before any
- * contact, for this release); false: there is none. */
+ * contact, for this release), else the one that the run began with; false:
+ * there is none. */
 bool subject_certificate(struct subject *s, struct rehearsal *out);
+bool subject_is_pending(const struct subject *s, const char *name);
 /* How many pending migrations belong to a phase. */
 size_t subject_count(const struct subject *s, bool after);
 

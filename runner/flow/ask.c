@@ -46,13 +46,10 @@ static void need_left(struct run *r)
     need->before_high = need->after_high = need->after_down_high = 0;
     for (size_t i = 0; r->certified && i < r->certificate.n; i++) {
         const struct rehearsed *m = &r->certificate.list[i];
-        bool pending = false;
 
-        for (size_t k = 0; k < r->s->pending.n && !pending; k++)
-            pending = strcmp(r->s->pending.list[k]->name, m->name) == 0;
         if (m->after)
             need->after_down_high += rehearsed_need_back(m);
-        if (pending)
+        if (subject_is_pending(r->s, m->name))
             *(m->after ? &need->after_high : &need->before_high) +=
                 rehearsed_need(m);
     }

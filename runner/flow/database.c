@@ -236,6 +236,20 @@ bool database_up(struct run *r, bool after, struct err *e)
     return true;
 }
 
+/* What this run did before it was taken up again: no end may say that it left
+ * nothing. */
+static void remember(struct run *r, const struct step_state *step, bool there)
+{
+    const struct applied *applied = &r->s->applied;
+    bool up = strcmp(step->step, "migrate") == 0;
+
+    if (!up && strcmp(step->step, "migrate-down") != 0)
+        return;
+    r->applied |= there == up;
+    r->partial |= applied_backfill(applied, step->target) ||
+                  applied_half(applied, step->target, !up);
+}
+
 bool database_settle(struct run *r, struct err *e)
 {
     const struct run_state *was = r->before;
@@ -245,6 +259,7 @@ bool database_settle(struct run *r, struct err *e)
         bool up = strcmp(step->step, "migrate") == 0;
         bool there = applied_find(&r->s->applied, step->target) != NULL;
 
+        remember(r, step, there);
         if ((!up && strcmp(step->step, "migrate-down") != 0) || there != up ||
             applied_backfill(&r->s->applied, step->target) ||
             (step->is != STEP_INTENT && step->is != STEP_UNKNOWN))

@@ -35,14 +35,6 @@ const struct rehearsed *expected_back(const struct run *r,
     return NULL;
 }
 
-static bool is_pending(const struct run *r, const char *name)
-{
-    for (size_t i = 0; i < r->s->pending.n; i++)
-        if (strcmp(r->s->pending.list[i]->name, name) == 0)
-            return true;
-    return false;
-}
-
 /* Going back from here undoes "after" migrations; where migrations run by
  * themselves, all of them. */
 static int64_t committed_back(const struct run *r)
@@ -53,7 +45,7 @@ static int64_t committed_back(const struct run *r)
         const struct rehearsed *as = &r->certificate.list[i];
 
         if ((as->after || r->s->phases == PHASES_MIGRATIONS) &&
-            as->down_high > 0 && !is_pending(r, as->name))
+            as->down_high > 0 && !subject_is_pending(r->s, as->name))
             sum += as->down_high;
     }
     return sum;

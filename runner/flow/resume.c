@@ -105,6 +105,9 @@ bool resume(struct run *r, struct subject *s, run_confirm *confirm, void *ctx,
     r->overridden = (unsigned)json_int(was->begun, "overridden", 0);
     s->phases = was->phases;
     s->restart_only = was->restart_only;
+    s->begun_with = json_str(was->begun, "rehearsal");
+    if (s->begun_with) /* the state is read again on the way */
+        s->begun_with = arena_strdup(s->arena, s->begun_with);
     if (was->kind == RUN_ROLLBACK)
         return rollback(r, s,
                         &(struct rollback_wish){.to = was->release,
@@ -115,8 +118,11 @@ bool resume(struct run *r, struct subject *s, run_confirm *confirm, void *ctx,
     if (!was->rolling_back &&
         (!subject_resolve(s, was->release, e) || !same_release(r, was, e)))
         return false;
-    if (!subject_contact(s, e) || (confirm && !confirm(ctx, r, e)) ||
-        !run_open(r, s, was->kind, was, e))
+    if (!subject_contact(s, e))
+        return false;
+    gather_need(s, &r->facts);
+    gather_rehearsal(s, &r->facts);
+    if ((confirm && !confirm(ctx, r, e)) || !run_open(r, s, was->kind, was, e))
         return false;
     bool ok =
         r->before->rolling_back ? resume_back(r, e) : resume_forward(r, e);

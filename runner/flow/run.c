@@ -137,6 +137,8 @@ bool run_begin(struct run *r, const char *manifest, const char *takes_over,
     }
     json_set_str(j, "phases", phases_word(s->phases));
     json_set_bool(j, "restart_only", s->restart_only);
+    if (r->certified)
+        json_set_str(j, "rehearsal", r->certificate.digest);
     if (r->down)
         json_set_bool(j, "down", true);
     if (r->schema)

@@ -13,34 +13,39 @@ bool trial_say(struct trial *t, struct arena *a, const char *sql, struct err *e)
 }
 
 /* Roles are the whole server's: what a clone has made of them would be in the
- * way afterwards. Those known already are kept in a table. */
-static const char roles_begin[] =
-    "CREATE TEMP TABLE first AS SELECT rolname FROM pg_catalog.pg_roles;"
-    "CREATE TEMP TABLE known AS TABLE first";
+ * way afterwards, and what it has renamed would not be found. Those known
+ * already are kept in a table. */
+#define ROLES "SELECT oid, rolname FROM pg_catalog.pg_roles"
+static const char roles_begin[] = "CREATE TEMP TABLE first AS " ROLES ";"
+                                  "CREATE TEMP TABLE known AS TABLE first";
 static const char roles_keep[] =
-    "INSERT INTO pg_temp.known SELECT rolname FROM pg_catalog.pg_roles"
-    " EXCEPT SELECT rolname FROM pg_temp.known";
+    "TRUNCATE pg_temp.known; INSERT INTO pg_temp.known " ROLES;
 static const char roles_again[] =
-    "DELETE FROM pg_temp.known k WHERE NOT EXISTS (SELECT FROM"
-    " pg_temp.first f WHERE f.rolname = k.rolname)";
+    "TRUNCATE pg_temp.known; INSERT INTO pg_temp.known TABLE pg_temp.first";
 static const char roles_added[] =
     "SELECT pg_catalog.format('DROP ROLE %I', r.rolname)"
     " FROM pg_catalog.pg_roles r WHERE NOT EXISTS (SELECT FROM"
-    " pg_temp.known k WHERE k.rolname = r.rolname)";
+    " pg_temp.known k WHERE k.oid = r.oid)";
+static const char roles_renamed[] =
+    "SELECT pg_catalog.format('ALTER ROLE %I RENAME TO %I', r.rolname,"
+    " k.rolname) FROM pg_catalog.pg_roles r JOIN pg_temp.known k USING (oid)"
+    " WHERE r.rolname <> k.rolname";
 
-/* How many there were. */
-static int drop_roles(struct trial *t, struct arena *a)
+/* Those that were added have to be gone before another gets its name back. */
+static void restore_roles(struct trial *t, struct arena *a)
 {
-    struct pg_result added;
+    struct pg_result added, renamed;
     struct err ignored;
 
-    if (!pg_query(t->pg, a, roles_added, NULL, 0, &added, &ignored))
-        return 0;
-    if (added.rows)
+    if (!pg_query(t->pg, a, roles_added, NULL, 0, &added, &ignored) ||
+        !pg_query(t->pg, a, roles_renamed, NULL, 0, &renamed, &ignored))
+        return;
+    if (added.rows || renamed.rows)
         trial_copy_drop(t, a);
     for (int i = 0; i < added.rows; i++)
         trial_say(t, a, added.cell[i][0], &ignored);
-    return added.rows;
+    for (int i = 0; i < renamed.rows; i++)
+        trial_say(t, a, renamed.cell[i][0], &ignored);
 }
 
 /* ---- each by itself ---- */
@@ -87,7 +92,7 @@ static bool one(struct trial *t, struct arena *a, size_t i, struct err *e)
     }
     if (!clean)
         trial_copy_drop(t, a);
-    drop_roles(t, a);
+    restore_roles(t, a);
     if (row->came != CAME_UP_FAILED && !apply(t, a, m, e)) {
         if (stopped(t, e))
             return false;
@@ -178,7 +183,7 @@ static bool at_once(struct trial *t, struct err *e)
     if (!trial_say(t, t->a, "DROP DATABASE " DATABASE, e) ||
         !trial_say(t, t->a, roles_again, e))
         return false;
-    drop_roles(t, t->a);
+    restore_roles(t, t->a);
     if (!rehearse_run(t->loop, t->a, &s, list, n, NULL, &r, e))
         return false;
     count(t, &r);

@@ -32,12 +32,15 @@ goose 6_again 'CREATE TABLE d (id int);' 'SELECT 1;'
 goose 7_maker 'CREATE ROLE tidegate_made;
 GRANT SELECT ON a TO tidegate_made;' 'REVOKE SELECT ON a FROM tidegate_made;
 DROP ROLE tidegate_made;'
+goose 15_namer 'CREATE ROLE tidegate_old;'
+goose 16_renames 'ALTER ROLE tidegate_old RENAME TO tidegate_new;'
 goose 8_template 'SELECT {{ name }};'
 goose 9_bad_down 'CREATE TABLE e (id int);' 'DROP TABLE {{ e }};'
 goose 11_key 'CREATE TABLE k (id serial PRIMARY KEY);' 'DROP TABLE k;'
 goose 12_row 'INSERT INTO k DEFAULT VALUES;' 'DELETE FROM k;'
 goose 13_its_id 'CREATE TABLE l (k int REFERENCES k);
 INSERT INTO l VALUES (1);' 'DROP TABLE l;'
+goose 14_taken 'CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON k (id);'
 echo 'package migrations' >"$SETS/goose/10_code.go"
 gives 1 'a set with failures' scripts/history "$SETS/goose"
 is 'undone' "$(way_back 1_good)" undone
@@ -53,16 +56,20 @@ has 'which is named' "$OUT" 'left: index public.i'
 is 'an up that its down is in the way of' "$(way_back 6_again)" \
     'UP AGAIN FAILED'
 is 'a role is made and unmade' "$(way_back 7_maker)" undone
+is 'and renamed' "$(way_back 16_renames)" 'no down'
 is 'a row has the number that it has without its down' \
     "$(way_back 13_its_id)" undone
+is 'an index whose name another has' "$(way_back 14_taken)" 'UP FAILED'
+has 'is said by the rehearsal' "$OUT" \
+    '14_taken.sql:2: the index is not there: another relation has its name'
 has 'a template is left out' "$OUT" 'LEFT OUT 8_template.sql: line 2: not SQL'
 is 'a way back that is none leaves the up' "$(way_back 9_bad_down)" 'no down'
 has 'and is told' "$OUT" 'LEFT OUT 9_bad_down.sql: the way back: line 4'
 has 'code is left out' "$OUT" 'LEFT OUT 10_code.go: a migration that is no SQL'
-has 'the sums' "$OUT" 'goose: 13 files, 3 left out, 11 migrations, 13 statements'
+has 'the sums' "$OUT" 'goose: 16 files, 3 left out, 14 migrations, 16 statements'
 has 'each by itself' "$OUT" \
-    '5 undone; 2 no down; 1 UP FAILED; 1 DOWN FAILED; 1 UP AGAIN FAILED; 1 NOT'
-has 'and all at once' "$OUT" 'all at once: 10 up, 6 down, '
+    '5 undone; 4 no down; 2 UP FAILED; 1 DOWN FAILED; 1 UP AGAIN FAILED; 1 NOT'
+has 'and all at once' "$OUT" 'all at once: 12 up, 6 down, '
 
 # what is missing may be set up before; then all is well
 mkdir "$SETS/pairs"

@@ -143,10 +143,35 @@ gives 12 'status says so' t status
 is 'migrate status too' "$(state r2)" \
     '0001_order_note=applied 0010_ten=applied 0011_eleven=pending'
 gives 10 'nothing else may begin' t migrate up r2 $yes
+gives 12 'resume fails again: one is undone all the same' t resume $yes
+gives 12 'status still says so' t status
 site_sql 'DROP VIEW on_ten'
 gives 0 'resume finishes it' t resume $yes
 is 'both are undone' "$(there ten)$(there eleven)" ff
 gives 0 'status is whole' t status
+
+# the second of two fails, and once more when it is taken up again
+git -C "$SITE/repo" checkout -q v1.1 -b half
+migration 0012_one 'CREATE TABLE one (id int);' 'DROP TABLE one;'
+migration 0013_few 'ALTER TABLE orders ADD CONSTRAINT few CHECK (total < 9999);' \
+    'ALTER TABLE orders DROP CONSTRAINT few;'
+tag rh
+announce rh --only migrations
+gives 0 'rehearse' t rehearse rh
+site_sql "INSERT INTO orders (total) VALUES (10000)"
+gives 12 'the second of two fails' t migrate up rh $yes
+gives 12 'resume fails on it again, and the first is still there' \
+    t resume $yes
+has 'what was rehearsed is known' "$OUT" 'migrations   1, 0 s to '
+has 'and how to undo it' "$OUT" 'rollback --schema'
+gives 12 'status says that it is unfinished' t status
+site_sql 'DELETE FROM orders WHERE total = 10000'
+gives 0 'resume finishes it' t resume $yes
+is 'both are there' "$(state rh)" \
+    '0001_order_note=applied 0012_one=applied 0013_few=applied'
+announce rh --only migrations
+gives 0 'both are undone' t migrate down rh $yes
+git -C "$SITE/repo" checkout -q two
 
 # killed
 for point in down.before:1 down.after:1 down.after:2 end.before:1; do

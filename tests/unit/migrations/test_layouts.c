@@ -516,6 +516,26 @@ static void the_name_that_psql_knows_is_the_databases(void **state)
     }
 }
 
+/* As psql runs it: only in a transaction of the script's own it would fail. */
+static void what_commits_in_a_script_of_sqitch_runs_alone(void **state)
+{
+    struct folder f = {
+        {{"sqitch.plan", PLAN "a" WHO "1" BY},
+         {"deploy/a.sql", "DO $$BEGIN DELETE FROM t; COMMIT; END$$;"},
+         {"revert/a.sql", "BEGIN; DO $$BEGIN ROLLBACK; END$$; COMMIT;"}}};
+    struct folder again = {{{"1_a.up.sql", "SELECT 1"}, {"1_a.down.sql", ""}}};
+
+    (void)state;
+    assert_true(read_folder("auto", &f));
+    assert_false(m.list[0].up.transaction);
+    assert_true(m.list[0].up.statements[0].commits);
+    assert_true(m.list[0].down.transaction);
+    assert_false(m.list[0].down.statements[0].commits);
+    again.files[1][1] = m.list[0].up.text;
+    assert_true(read_folder("auto", &again));
+    assert_true(m.list[0].down.statements[0].commits);
+}
+
 static void triggers_are_off_for_the_file_only(void **state)
 {
     static const struct {
@@ -811,6 +831,7 @@ int main(void)
         TEST(customs_of_other_tools_are_left_out),
         TEST(names_with_another_prefix_of_Flyway_are_told),
         TEST(the_name_that_psql_knows_is_the_databases),
+        TEST(what_commits_in_a_script_of_sqitch_runs_alone),
         TEST(triggers_are_off_for_the_file_only),
         TEST(parts_in_BEGIN_and_COMMIT_are_one_transaction),
         TEST(what_the_layout_said_stands_in_the_text),

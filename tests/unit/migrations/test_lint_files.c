@@ -344,19 +344,28 @@ static void files_of_other_tools_are_judged_by_their_names(void **state)
         {"R__x.sql", "breaks-old-code", 1},
         {"db/deploy/tables/x.sql", "breaks-old-code", 1},
         {"revert/tables/x.sql", "lock", 1},
+        {"sql/verify/x.sql", "lock", 1},
+        {"verify/V1__x.sql", "breaks-old-code", 1},
     };
+    static const char asks[] = "BEGIN;\nSET ROLE bob;\n"
+                               "SELECT 1 / has_database_privilege(:'DBNAME', "
+                               "'CREATE')::int;\nROLLBACK;\n";
+    struct sql_file verify = {"verify/a/x.sql", asks, strlen(asks)};
+    struct lint_run none = {NULL};
     struct arena a;
+    size_t n;
 
     (void)state;
     arena_init(&a);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct sql_file file = {files[i].name, text, strlen(text)};
         struct lint_run run = {NULL};
-        size_t n;
         struct finding *f = lint_file(&a, &file, &run, &n);
         assert_int_equal(n, files[i].n);
         assert_string_equal(f[0].rule, files[i].rule);
     }
+    lint_file(&a, &verify, &none, &n);
+    assert_int_equal(n, 0);
     arena_release(&a);
 }
 
