@@ -188,6 +188,13 @@ static void migrations_that_failed_are_no_going_back(void **state)
     assert_int_equal(state_run(&w.s, "r3")->phases, PHASES_CONTRACT);
     assert_string_equal(run_word(state_run(&w.s, "r3")), "finish");
     assert_string_equal(run_word(state_run(&w.s, "r2")), "deploy");
+    run(&w, "r4", "migrate", "v2", "\"phases\":\"migrations\"");
+    ended(&w, "r4", "good", 0, "");
+    run(&w, "r5", "migrate", "v2", "\"down\":true");
+    ended(&w, "r5", "good", 0, "");
+    look(&w);
+    assert_string_equal(run_word(state_run(&w.s, "r4")), "migrate");
+    assert_string_equal(run_word(state_run(&w.s, "r5")), "down");
     finish(&w);
 }
 
