@@ -159,8 +159,11 @@ struct rehearsal_facts {
     const char *blocked_by;    /* "0012_x.up.sql:3 ACCESS EXCLUSIVE on
                                   orders" */
     const char *rewrite;       /* the first rewriting statement, or NULL */
-    const char *safer;         /* the safe alternative of what broke, or NULL */
+    const char *safer;         /* than that statement, or NULL */
+    const char *blocked_safer; /* than what they wait for, or NULL */
     const char *failed;        /* the rehearsal itself failed: why, or NULL */
+    const char *lacks;         /* the clone had none of these tables of
+                                  production's; or NULL */
     struct basis_facts basis;
 };
 

@@ -53,6 +53,9 @@ gate_judge policy_judge, expected_judge, approved_judge, window_judge,
     contract_judge, backup_judge, replicas_judge, probe_judge, pool_judge,
     proven_judge;
 
+/* Of one whose `failed` is set: what failed, and what to do. */
+struct verdict rehearsal_failed(const struct facts *facts);
+
 /* "way back" and "way-back" both name GATE_WAY_BACK; false: no such gate. */
 bool gate_find(const char *name, enum gate_id *id);
 /* Whether `override = yes` may lift this gate and stands in the policy. */

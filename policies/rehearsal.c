@@ -11,13 +11,32 @@
 #define GROWTH             1.2
 #define GROWTH_LEAST_BYTES (INT64_C(8) * 1024 * 1024)
 
-static void fix_safer(const struct rehearsal_facts *r, struct verdict *v)
+static void fix_safer(const char *safer, struct verdict *v)
 {
-    if (r->safer)
-        verdict_fix(v, "safer: %s", r->safer);
+    if (safer)
+        verdict_fix(v, "safer: %s", safer);
     else
         verdict_fix(v, "split or rewrite the migration, or have the budget "
                        "changed");
+}
+
+struct verdict rehearsal_failed(const struct facts *f)
+{
+    const struct rehearsal_facts *r = &f->rehearsal;
+    struct verdict v =
+        verdict_stop("rehearsal.failed", "the rehearsal failed: %s", r->failed);
+
+    if (r->lacks)
+        verdict_fix(&v,
+                    "the clone lacks tables of production's (%s): make it "
+                    "anew from production, then run: tidegate rehearse %s%s",
+                    r->lacks, f->release.release, rehearse_only(&f->release));
+    else
+        verdict_fix(&v,
+                    "correct the migration and tag that, then run: tidegate "
+                    "rehearse TAG%s",
+                    rehearse_only(&f->release));
+    return v;
 }
 
 /* A budget that is broken stays broken however old the rehearsal and however
@@ -28,17 +47,12 @@ static bool broken(const struct budget_settings *budget, const struct facts *f,
     const struct rehearsal_facts *r = &f->rehearsal;
 
     if (r->failed) {
-        *v = verdict_stop("rehearsal.failed", "the rehearsal failed: %s",
-                          r->failed);
-        verdict_fix(v,
-                    "correct the migration and tag that, then run: tidegate "
-                    "rehearse TAG%s",
-                    rehearse_only(&f->release));
+        *v = rehearsal_failed(f);
     } else if (budget->rewrite_forbidden && r->rewrite) {
         *v = verdict_stop("rehearsal.rewrite", "a whole table is rewritten: %s",
                           r->rewrite);
         verdict_limit(v, "rewrite = forbid");
-        fix_safer(r, v);
+        fix_safer(r->safer, v);
     } else if (budget->blocked_ms >= 0 && r->blocked > budget->blocked_ms) {
         *v = verdict_stop("rehearsal.blocked",
                           "users wait up to %s, budget "
@@ -47,7 +61,7 @@ static bool broken(const struct budget_settings *budget, const struct facts *f,
                           say_ms(budget->blocked_ms).text,
                           r->blocked_by ? r->blocked_by : "a table is locked");
         verdict_limit(v, "blocked = %s", say_ms(budget->blocked_ms).text);
-        fix_safer(r, v);
+        fix_safer(r->blocked_safer, v);
     } else if (budget->total_ms >= 0 &&
                r->high - r->pausable > budget->total_ms) {
         *v =
@@ -57,7 +71,7 @@ static bool broken(const struct budget_settings *budget, const struct facts *f,
                          say_ms(r->low).text, say_ms(r->high).text,
                          say_ms(r->likely).text, say_ms(budget->total_ms).text);
         verdict_limit(v, "total = %s", say_ms(budget->total_ms).text);
-        fix_safer(r, v);
+        fix_safer(NULL, v);
     } else {
         return false;
     }

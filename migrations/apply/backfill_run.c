@@ -150,21 +150,34 @@ static bool stop_here(struct backfill *f, struct err *e)
     return err_fix(e, "%s", old.fix);
 }
 
-static void tell(struct backfill *f)
+static void tell(struct backfill *f, bool goes_on)
 {
     progress_step(f->ap->progress, f->t->name,
-                  "%lld batches, %lld rows changed", (long long)f->row.batches,
-                  (long long)f->row.changed);
+                  "%lld batches, %lld rows changed%s",
+                  (long long)(f->row.batches - f->batches_then),
+                  (long long)(f->row.changed - f->changed_then),
+                  goes_on ? " since it went on" : "");
+}
+
+/* The row counts the batches of the up and of the down as one: of a down only
+ * what this run does is known. */
+static void count_from_here(struct backfill *f)
+{
+    f->batches_then = f->row.batches;
+    f->changed_then = f->row.changed;
 }
 
 static bool run(struct backfill *f, struct err *e)
 {
-    bool begun, resumed;
+    bool begun, resumed, was_undoing;
 
     f->t->out->outcome = APPLY_ROLLED_BACK;
     begun = backfill_load(f, e) && backfill_enter(f, e) &&
             throttle_init(&f->throttle, f->ap, f->t, e) && backfill_begin(f, e);
+    was_undoing = f->found && f->t->down && f->row.undoing;
     resumed = f->found && f->row.batches > 0;
+    if (f->t->down)
+        count_from_here(f);
     if (begun && resumed)
         progress_step(f->ap->progress, f->t->name, "%s from %s",
                       f->t->down ? "goes back" : "goes on",
@@ -175,7 +188,7 @@ static bool run(struct backfill *f, struct err *e)
     tell_far(f);
     if (!begun || !all(f, e) || !close_up(f, e))
         return f->unknown ? stop_unknown(f, e) : stop_here(f, e);
-    tell(f);
+    tell(f, was_undoing);
     if (!resumed)
         f->t->ms[0] = f->busy_ms;
     f->t->out->outcome = APPLY_DONE;

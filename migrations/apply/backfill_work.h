@@ -21,8 +21,9 @@ struct backfill {
     bool some;    /* of what it does, or undoes, something is there */
     bool unknown; /* the answer to a COMMIT was lost, and not looked up yet */
     int64_t target_ms;
-    int64_t began, rows_then; /* when this run took it up */
-    int64_t busy_ms;          /* in batches, without what it waited */
+    int64_t began, rows_then;           /* when this run took it up */
+    int64_t batches_then, changed_then; /* of its counts, not this run's */
+    int64_t busy_ms;                    /* in batches, without what it waited */
     struct live_batches live;
     struct buf far; /* its text */
     struct throttle throttle;

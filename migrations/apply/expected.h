@@ -40,6 +40,8 @@ struct apply_expected {
     struct apply_span all;         /* the script */
     const struct apply_span *each; /* its statements, by number less one */
     size_t n;
+    bool past; /* rehearsed before it was applied, on what was there then: the
+                  times are told, and cancel nothing */
     const struct apply_phases *phases; /* of each, n of them; or NULL */
     const struct apply_touch *touches; /* rehearsed, or read from the text */
     size_t touched;

@@ -111,6 +111,25 @@ char *half_far(struct arena *a, const struct journal_row *half)
                         half->statements_done == 1 ? "is" : "are");
 }
 
+char *half_stopped(struct arena *a, const struct journal_row *half,
+                   const struct applied_row *of)
+{
+    const char *text = !of ? NULL : half->down ? of->down : of->up;
+    char *far = half_far(a, half);
+    const struct statement *last;
+    struct script script;
+    struct err ignored;
+
+    if (!text || half->statements_done < 1 ||
+        !read_text(&script, a, half->name, text, half->down, &ignored) ||
+        (size_t)half->statements_done > script.n)
+        return far;
+    last = &script.statements[half->statements_done - 1];
+    return arena_printf(a, "%s; it stopped after %sline %d, %s", far,
+                        half->down ? "its down's " : "", last->line,
+                        last->kind);
+}
+
 char *half_by_hand(struct arena *a, const char *name)
 {
     return arena_printf(a,

@@ -24,6 +24,10 @@ bool half_goes_back(struct arena *a, const struct journal_row *half,
                     const char **why);
 /* "1 of its 3 statements is done", in a. */
 char *half_far(struct arena *a, const struct journal_row *half);
+/* The same, and after which: "1 of its 3 statements is done; it stopped after
+ * line 2, ALTER TABLE"; of: what it is of, or NULL where that was not kept. */
+char *half_stopped(struct arena *a, const struct journal_row *half,
+                   const struct applied_row *of);
 /* What a person can do instead of an undoing that cannot be, for err_fix. */
 char *half_by_hand(struct arena *a, const char *name);
 

@@ -214,7 +214,7 @@ int64_t transaction_limit(const struct apply *ap, const struct task *t,
     else
         for (size_t i = (size_t)part->first - 1; i < last && i < x->n; i++)
             high += x->each[i].high;
-    if (high <= 0)
+    if (high <= 0 || x->past)
         return CLOCK_NEVER;
     limit = high * ap->s.overrun;
     return limit > ap->s.overrun_least_ms ? limit : ap->s.overrun_least_ms;

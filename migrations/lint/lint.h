@@ -63,7 +63,9 @@ struct lint_run {
  * remembers. */
 struct finding *lint_file(struct arena *a, const struct sql_file *file,
                           struct lint_run *run, size_t *n);
-/* The safe alternative for one statement, or NULL. */
-const char *lint_safer(struct arena *a, const struct statement *s);
+/* The safe alternative for one statement, or NULL. The catalog, which may know
+ * a later schema, gives names alone; NULL: placeholders stand for them. */
+const char *lint_safer(struct arena *a, const struct statement *s,
+                       struct catalog *catalog);
 
 #endif

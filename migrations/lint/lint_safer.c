@@ -4,23 +4,27 @@
 
 struct advice {
     struct arena *a;
+    struct catalog *catalog;
     const char *safer;
 };
 
 static void advise(const struct subject *s, void *arg)
 {
     struct advice *advice = arg;
+    struct subject named = *s;
 
+    named.catalog = advice->catalog;
     for (const struct hazard *h = NULL;
          !advice->safer && (h = hazards_next(s, h));)
         if (h->safer && h->level != HAZARD_NOTE && !s->inner)
-            advice->safer = subject_say(advice->a, s, h->safer);
+            advice->safer = subject_say(advice->a, &named, h->safer);
 }
 
-const char *lint_safer(struct arena *a, const struct statement *s)
+const char *lint_safer(struct arena *a, const struct statement *s,
+                       struct catalog *catalog)
 {
     struct arena scratch;
-    struct advice advice = {a, NULL};
+    struct advice advice = {a, catalog, NULL};
     struct parse_failure ignored;
     struct parsed parsed;
 

@@ -41,6 +41,8 @@ static void add_touches(struct tracing *x, const struct traced_statement *from)
         struct traced_touch *at = touch_of(x, one);
         if (one->lock > at->lock)
             at->lock = one->lock;
+        if (one->took > at->took)
+            at->took = one->took;
         if (one->held_ms > at->held_ms)
             at->held_ms = one->held_ms;
         at->rewritten |= one->rewritten;

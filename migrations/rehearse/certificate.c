@@ -109,6 +109,10 @@ static struct json *wait_json(const struct table_wait *w)
     json_set_int(o, "readers_ms", w->readers);
     json_set_int(o, "writers_ms", w->writers);
     json_set_str(o, "by", w->by);
+    if (w->line) {
+        json_set_str(o, "migration", w->migration);
+        json_set_int(o, "line", w->line);
+    }
     return o;
 }
 
@@ -186,6 +190,7 @@ static struct json *whole_json(const struct rehearsal *r, enum detail detail)
     json_set_bool(o, "schema_only", r->schema_only);
     set_range(o, r->low, r->likely, r->high);
     set_text(o, "failed", r->failed);
+    set_text(o, "lacks", r->lacks);
     json_set_str(o, "warnings", r->warnings ? r->warnings : "");
     for (size_t i = 0; i < r->n; i++)
         json_append(list, migration_json(&r->list[i], detail));
@@ -322,6 +327,8 @@ static struct table_wait *waits_of(struct arena *a, const struct json *list,
             .readers = json_int(o, "readers_ms", 0),
             .writers = json_int(o, "writers_ms", 0),
             .by = text_or_empty(a, o, "by"),
+            .migration = text_or_empty(a, o, "migration"),
+            .line = (int)json_int(o, "line", 0),
         };
     }
     return out;
@@ -416,6 +423,7 @@ bool rehearsal_from_json(struct rehearsal *out, struct arena *a,
     out->likely = json_int(j, "likely_ms", 0);
     out->high = json_int(j, "high_ms", 0);
     out->failed = text_of(a, j, "failed");
+    out->lacks = text_of(a, j, "lacks");
     out->warnings = text_or_empty(a, j, "warnings");
     out->list = migrations_of(a, json_get(j, "migrations"), &out->n);
     out->waits = waits_of(a, json_get(j, "waits"), &out->waited);

@@ -34,7 +34,7 @@ bool estimate_grows(const struct traced_statement *s,
         return true;
     if (touch->scanned) {
         /* index builds and foreign keys follow rows, plain scans pages */
-        *by_rows = s->builds_index || touch->lock == LOCK_SHARE_ROW_EXCLUSIVE;
+        *by_rows = s->builds_index || touch->took == LOCK_SHARE_ROW_EXCLUSIVE;
         return true;
     }
     *by_rows = true;
@@ -56,7 +56,7 @@ enum work estimate_work(const struct traced_statement *s)
             w = WORK_INDEX;
         else if (t->changed > ESTIMATE_FEW_ROWS)
             return WORK_ROWS;
-        else if (t->scanned && t->lock == LOCK_SHARE_ROW_EXCLUSIVE)
+        else if (t->scanned && t->took == LOCK_SHARE_ROW_EXCLUSIVE)
             w = WORK_KEY;
         else if (t->scanned)
             w = WORK_SCAN;
@@ -82,7 +82,7 @@ static bool is_sorted(const struct traced_statement *s,
 {
     return t->rewritten ? t->relation->kind == 'i'
                         : t->scanned && (s->builds_index ||
-                                         t->lock == LOCK_SHARE_ROW_EXCLUSIVE);
+                                         t->took == LOCK_SHARE_ROW_EXCLUSIVE);
 }
 
 /* An index that is rebuilt with its table takes about as long as the table,

@@ -122,8 +122,8 @@ static void take_lock(struct trace *t, struct traced_statement *s,
         return;
     rel->modes |= 1u << lock;
     at = touch(t, s, rel);
-    if (lock > at->lock)
-        at->lock = lock;
+    if (lock > at->took)
+        at->took = lock;
 }
 
 /* A counter's growth; one that fell was flushed in between. */
@@ -229,13 +229,14 @@ static void keep(struct trace *t, struct traced_statement *s)
             keep_own(t, s, &at);
             continue;
         }
-        if (at.lock == LOCK_NONE)
-            at.lock = strongest(rel->modes);
+        at.lock = strongest(rel->modes);
+        if (at.took == LOCK_NONE)
+            at.took = at.lock;
         table = rel->table ? relations_find(&t->relations, rel->table) : NULL;
         if (table && !at.rewritten && table->tx == t->transaction &&
-            strongest(table->modes) >= at.lock)
+            strongest(table->modes) >= at.took)
             continue;
-        if (rel->table && !at.rewritten && at.lock < LOCK_ACCESS_EXCLUSIVE)
+        if (rel->table && !at.rewritten && at.took < LOCK_ACCESS_EXCLUSIVE)
             continue;
         s->touched[kept++] = at;
     }
@@ -302,7 +303,7 @@ bool inspect_observed(struct trace *t, struct traced_statement *s,
         take_lock(t, s, rel, seen->lock);
         at = touch(t, s, rel);
         at->scanned |= seen->scanned;
-        if (seen->lock == at->lock && held > at->held_ms)
+        if (seen->lock == at->took && held > at->held_ms)
             at->held_ms = held;
     }
     keep(t, s);

@@ -13,6 +13,7 @@
 #include "migrations/rehearse/estimate.h"
 #include "migrations/rehearse/loses.h"
 #include "migrations/rehearse/trace.h"
+#include "migrations/server/catalog.h"
 #include "runner/base/buf.h"
 
 struct pass {
@@ -39,8 +40,9 @@ struct passes {
     bool keep_clean;      /* the clone is kept: leave it as it was */
     struct pass *list;    /* in the order of a release */
     size_t n;
-    struct fingerprint top; /* after all ups */
-    const char *failed;     /* an up failed: its message */
+    struct fingerprint top;  /* after all ups */
+    const char *failed;      /* an up failed: its message */
+    struct catalog *catalog; /* once all ran: names for advice; or NULL */
 };
 
 /* Puts the migrations in order. */

@@ -112,6 +112,32 @@ static bool run(struct rehearse *r, struct err *e)
     return passes_run(&r->passes, e);
 }
 
+/* For names in what is safer. The last that the session is used for. */
+static void catalog_read(struct rehearse *r)
+{
+    struct trace *t = &r->passes.trace;
+    struct pg_result ignored;
+    struct err unknown;
+
+    if (pg_run(t->work, t->arena,
+               "ROLLBACK; RESET ALL; SET SESSION AUTHORIZATION DEFAULT",
+               &ignored, &unknown))
+        r->passes.catalog = catalog_open(t->arena, t->work, &unknown);
+}
+
+static const char *lacks(const struct rehearse *r)
+{
+    const struct relations *all = &r->passes.trace.relations;
+    struct arena *a = r->clone.arena;
+
+    if (!all->missing)
+        return NULL;
+    if (all->missing == 1)
+        return escape(a, all->first_missing);
+    return arena_printf(a, "%s and %zu more", escape(a, all->first_missing),
+                        all->missing - 1);
+}
+
 static void release(struct rehearse *r)
 {
     struct err e;
@@ -184,9 +210,13 @@ bool rehearse_run(struct loop *l, struct arena *a,
     prepare(&r, l, a, s, progress);
     passes_init(&r.passes, a, pending, n);
     ok = run(&r, e);
+    if (ok) {
+        catalog_read(&r);
+        result_fill(out, &r.passes, &r.warnings);
+    }
     release(&r);
     if (ok) {
-        result_fill(out, &r.passes, &r.warnings);
+        out->lacks = lacks(&r);
         migrations_digest(pending, n, out->digest);
         if (s->how == CLONE_BY_SCHEMA)
             say_schema_only(out, &r);

@@ -59,6 +59,8 @@ struct rehearsal {
     int64_t low, likely, high;
     const char *failed;   /* a migration failed on the clone: which, where,
                              why; NULL: all ran */
+    const char *lacks;    /* of production's tables the clone had none:
+                             "public.orders and 3 more"; NULL: it had all */
     const char *clone;    /* what it ran on, for people */
     int64_t clone_ms;     /* what making that took; 0: not known */
     const char *warnings; /* lines, or "" */
@@ -76,6 +78,11 @@ bool rehearse_run(struct loop *l, struct arena *a,
                   const struct migration *const *pending, size_t n,
                   struct progress *progress, struct rehearsal *out,
                   struct err *e);
+
+/* What to write otherwise: of the statements that w waits for, the longest
+ * that has something safer; NULL: none. */
+const struct rehearsed_statement *rehearsal_culprit(const struct rehearsal *r,
+                                                    const struct table_wait *w);
 
 /* The certificate: canonical JSON that the ledger keeps, and back. */
 struct json *rehearsal_to_json(const struct rehearsal *r);

@@ -19,7 +19,8 @@
  * indexes locked no more than their table. */
 struct touched {
     const char *relation; /* schema-qualified */
-    const char *lock;     /* strongest newly taken, "ACCESS EXCLUSIVE" */
+    const char *lock;     /* "ACCESS EXCLUSIVE": the strongest that it took,
+                             or that its transaction held already */
     int64_t held_ms;      /* from the statement to the transaction's end */
     bool rewritten;
     bool scanned;        /* read in full, not rewritten */
@@ -37,7 +38,7 @@ struct rehearsed_phase {
 
 struct rehearsed_statement {
     int number, line; /* 1-based in its script */
-    const char *text; /* first 200 bytes, escaped */
+    const char *text; /* first 200 bytes, escaped but for its lines */
     int64_t ms, rows, wal_bytes;
     int64_t temp_bytes; /* of temporary files; -1: not known by statement */
     const struct rehearsed_phase *phases; /* of building an index, in order;
@@ -60,6 +61,8 @@ struct table_wait {
     const char *table;
     int64_t readers, writers; /* high */
     const char *by;           /* "0012_x.up.sql:3 ACCESS EXCLUSIVE" */
+    const char *migration;    /* "0012_x", or "" where an older certificate */
+    int line;                 /* does not tell: 0 */
 };
 
 struct rehearsed {

@@ -13,17 +13,20 @@
 /* A clone under 1 % of production is too small to tell. */
 #define SHARE_LEAST 0.01
 
-/* The first bytes of a statement, on one line, no character cut. */
+/* The first bytes of a statement, in its own lines, no character cut. */
 static const char *excerpt(struct arena *a, const char *text)
 {
     size_t len = strlen(text);
+    struct buf b;
 
     if (len > TEXT_LIMIT) {
         len = TEXT_LIMIT;
         while (len && (text[len] & 0xC0) == 0x80)
             len--;
     }
-    return escape(a, arena_strndup(a, text, len));
+    buf_init(&b);
+    escape_to(&b, text, len, true);
+    return buf_into(&b, a);
 }
 
 static struct touched *touched_of(struct arena *a,
@@ -53,13 +56,14 @@ static struct touched *touched_of(struct arena *a,
     return out;
 }
 
-/* A way around is worth telling where a table is rewritten or its writers are
- * shut out. */
+/* A way around is worth telling where a table is rewritten or its writers
+ * wait. */
 static bool hurts(const struct traced_statement *s, bool after)
 {
     for (size_t i = 0; i < s->n; i++)
         if (traced_touch_matters(&s->touched[i], after) &&
-            (s->touched[i].rewritten || s->touched[i].lock >= LOCK_SHARE))
+            (s->touched[i].rewritten || s->touched[i].took >= LOCK_SHARE ||
+             waits_rows(&s->touched[i])))
             return true;
     return false;
 }
@@ -100,7 +104,8 @@ statement_of(const struct passes *p, const struct traced_script *script,
         .runs = est.runs,
         .cold = est.cold,
         .spills = est.spills,
-        .safer = hurts(s, after) ? lint_safer(a, s->statement) : NULL,
+        .safer =
+            hurts(s, after) ? lint_safer(a, s->statement, p->catalog) : NULL,
     };
 
     out.touched = touched_of(a, s, after, &out.n);
@@ -133,7 +138,8 @@ static void escape_tables(struct arena *a, const struct waits *w)
 static void fill_down(struct rehearsed *out, struct arena *a,
                       const struct passes *p, const struct pass *at)
 {
-    struct waits waits = {.arena = a, .grounds = &p->grounds};
+    struct waits waits = {
+        .arena = a, .grounds = &p->grounds, .migration = at->migration->name};
     struct estimate sum;
 
     out->down_low = out->down_likely = out->down_high = -1;
@@ -298,6 +304,7 @@ void result_fill(struct rehearsal *out, const struct passes *p,
         out->likely += list[out->n].likely;
         out->high += list[out->n].high;
         out->n++;
+        waits.migration = at->migration->name;
         if (at->up_ran)
             waits_add(&waits, &p->trace.relations, &at->up,
                       at->migration->after);

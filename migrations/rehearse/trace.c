@@ -112,14 +112,6 @@ static bool command(struct trace *t, const char *sql, struct err *e)
     return pg_run(t->work, t->arena, sql, &ignored, e);
 }
 
-/* Counters of an earlier transaction must not show in the next one. */
-static const char *flush(const struct trace *t)
-{
-    return pg_server_version(t->work) >= 150000
-               ? "SELECT pg_catalog.pg_stat_force_next_flush()"
-               : "SELECT";
-}
-
 /* A script that has to do with prepared statements might drop ours. */
 static bool prepares(const struct script *s)
 {
@@ -161,7 +153,7 @@ static const char *opening(struct trace *t, const struct script *s, bool begin)
         begin ? "BEGIN" : "SET standard_conforming_strings = on",
         (long long)(begin ? t->lock_wait_ms : 0),
         (long long)(s->statement_timeout_ms > 0 ? s->statement_timeout_ms : 0),
-        t->tells_temp ? TELL_TEMP : "", flush(t));
+        t->tells_temp ? TELL_TEMP : "", left_flush(t));
 }
 
 static void held_until(struct traced_script *out, size_t first, int64_t end)
@@ -340,7 +332,7 @@ static bool run_alone(struct trace *t, struct traced_script *out, size_t i,
     s->n_phases = o.n_phases;
     ran(t, s, &r);
     out->n++;
-    return inspect_observed(t, s, &o, e) && command(t, flush(t), e) &&
+    return inspect_observed(t, s, &o, e) && command(t, left_flush(t), e) &&
            left_index(t, out, s->statement, e);
 }
 
@@ -412,6 +404,8 @@ bool trace_script(struct trace *t, const struct script *s,
     checkpoint(t, s);
     if (s->batch)
         return backfill_trace(t, s, out, e) && verify_after(t, out, e);
+    if (!left_begin(t, e))
+        return false;
     began = clock_mono();
     *out = (struct traced_script){.script = s};
     out->statements = arena_array(t->arena, s->n, sizeof *out->statements);

@@ -30,8 +30,9 @@
 /* What one statement did to one relation. */
 struct traced_touch {
     struct relation *relation;
-    enum lock_mode lock; /* strongest it took; where it took none anew, the
-                            strongest held */
+    enum lock_mode lock; /* the strongest it works under: its own, or one that
+                            its transaction holds */
+    enum lock_mode took; /* strongest it took anew; where none, as lock */
     int64_t taken;       /* monotonic ms, when the statement began */
     int64_t held_ms;     /* until the transaction ended */
     bool rewritten, scanned;

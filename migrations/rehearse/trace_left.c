@@ -30,6 +30,13 @@ int64_t left_temp_told(struct trace *t)
     return sum;
 }
 
+const char *left_flush(const struct trace *t)
+{
+    return pg_server_version(t->work) >= 150000
+               ? "SELECT pg_catalog.pg_stat_force_next_flush()"
+               : "SELECT";
+}
+
 static bool database_temp(struct trace *t, int64_t *out, struct err *e)
 {
     struct pg_result got;
@@ -44,6 +51,18 @@ static bool database_temp(struct trace *t, int64_t *out, struct err *e)
         return false;
     *out = got.rows == 1 ? strtoll(got.cell[0][0], NULL, 10) : -1;
     return true;
+}
+
+bool left_begin(struct trace *t, struct err *e)
+{
+    struct pg_result ignored;
+
+    left_temp_told(t);
+    if (t->tells_temp || t->temp < 0)
+        return true;
+    return pg_run(t->watch, t->arena, left_flush(t), &ignored, e) &&
+           pg_run(t->work, t->arena, left_flush(t), &ignored, e) &&
+           database_temp(t, &t->temp, e);
 }
 
 static bool take_temp(struct trace *t, struct traced_script *out, struct err *e)

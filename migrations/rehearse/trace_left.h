@@ -11,6 +11,10 @@
 /* Sets tells_temp, temp and what is INVALID already, which becomes a warning.
  */
 bool left_open(struct trace *t, struct err *e);
+/* Before a script: what was told or counted until now is not its own. */
+bool left_begin(struct trace *t, struct err *e);
+/* SQL: counters of an earlier transaction must not show in the next one. */
+const char *left_flush(const struct trace *t);
 /* Bytes of the temporary files told since the last time; -1: not told. */
 int64_t left_temp_told(struct trace *t);
 /* After a statement that ran alone: the index that it builds is there. Where IF

@@ -11,15 +11,17 @@ static bool stops_readers(enum lock_mode m)
     return m == LOCK_ACCESS_EXCLUSIVE;
 }
 
-/* Rows that were changed are locked as well: where they are many, writers
- * meet them. */
-static bool stops_writers(const struct traced_touch *t)
+bool waits_rows(const struct traced_touch *t)
 {
     const struct relation *rel = t->relation;
 
-    return t->lock >= LOCK_SHARE || (t->changed > ESTIMATE_FEW_ROWS &&
-                                     (relation_rows(rel) <= 0 ||
-                                      t->changed * 100 >= relation_rows(rel)));
+    return t->changed > ESTIMATE_FEW_ROWS &&
+           (relation_rows(rel) <= 0 || t->changed * 100 >= relation_rows(rel));
+}
+
+static bool stops_writers(const struct traced_touch *t)
+{
+    return t->lock >= LOCK_SHARE || waits_rows(t);
 }
 
 static struct table_wait *entry(struct waits *w, const char *table)
@@ -28,7 +30,7 @@ static struct table_wait *entry(struct waits *w, const char *table)
         if (strcmp(w->list[i].table, table) == 0)
             return &w->list[i];
     w->list = arena_grow(w->arena, w->list, w->n, w->n + 1, sizeof *w->list);
-    w->list[w->n] = (struct table_wait){.table = table};
+    w->list[w->n] = (struct table_wait){.table = table, .migration = ""};
     return &w->list[w->n++];
 }
 
@@ -52,10 +54,13 @@ static void note(struct waits *w, const struct relations *relations,
         return;
     table = rel->table ? relations_find(relations, rel->table) : rel;
     at = entry(w, table ? table->name : rel->name);
-    if (larger(readers, writers) > larger(at->readers, at->writers))
+    if (larger(readers, writers) > larger(at->readers, at->writers)) {
         at->by = arena_printf(w->arena, "%s:%d %s",
                               escape(w->arena, s->script->file),
                               st->statement->line, lock_mode_name(t->lock));
+        at->migration = w->migration;
+        at->line = st->statement->line;
+    }
     at->readers = larger(at->readers, readers);
     at->writers = larger(at->writers, writers);
 }

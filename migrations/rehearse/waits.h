@@ -14,10 +14,14 @@
 struct waits {
     struct arena *arena;
     const struct grounds *grounds; /* NULL: defaults */
+    const char *migration;         /* whose script is added */
     struct table_wait *list;
     size_t n;
 };
 
+/* Rows that were changed are locked as well: whether they are so many that
+ * writers meet them. */
+bool waits_rows(const struct traced_touch *t);
 /* The script's waits, high ones. after: the new code runs already, so tables
  * that this release made are in use. */
 void waits_add(struct waits *w, const struct relations *relations,

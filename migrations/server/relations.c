@@ -164,6 +164,14 @@ static int by_name(const void *a, const void *b)
     return strcmp((*x)->name, (*y)->name);
 }
 
+static void note_missing(struct relations *r, char *const *cell)
+{
+    if (*cell[2] != 'r' && *cell[2] != 'p')
+        return;
+    if (!r->missing++)
+        r->first_missing = arena_strdup(r->arena, cell[1]);
+}
+
 void relations_weigh(struct relations *r, const struct pg_result *sizes)
 {
     struct relation **sorted = must_malloc((r->n + 1) * sizeof *sorted);
@@ -181,8 +189,10 @@ void relations_weigh(struct relations *r, const struct pg_result *sizes)
         if (has_content(*cell[2]))
             r->production_bytes += bytes;
         found = bsearch(&at, sorted, n, sizeof *sorted, by_name);
-        if (!found)
+        if (!found) {
+            note_missing(r, cell);
             continue;
+        }
         (*found)->production_bytes = bytes;
         (*found)->production_rows = rows_known(number(cell[5]), bytes);
     }

@@ -51,6 +51,8 @@ struct relations {
     size_t cap, n;
     int64_t bytes;            /* of all tables and views with content */
     int64_t production_bytes; /* -1: not weighed */
+    size_t missing;           /* production's tables that are not among them */
+    const char *first_missing;
 };
 
 bool relations_read(struct relations *r, struct arena *a, struct pg *pg,

@@ -4,6 +4,7 @@
 
 #include "runner/base/buf.h"
 #include "runner/base/clock.h"
+#include "runner/command/rehearsal_text.h"
 
 /* What was estimated of each kind of work. */
 struct seen {
@@ -84,6 +85,13 @@ static const char *place(struct arena *a, const struct versus_change *c)
     return *c->migration ? c->migration : "all of it";
 }
 
+static const char *side(struct arena *a, const struct versus_change *c,
+                        const char *text)
+{
+    return strcmp(c->what, "statement") == 0 ? rehearsal_text_line(a, text)
+                                             : text;
+}
+
 void estimate_text_versus(struct output *out, struct arena *a,
                           const struct versus *v, const char *release,
                           int64_t at)
@@ -107,8 +115,8 @@ void estimate_text_versus(struct output *out, struct arena *a,
 
         table_cell(&table, "%s", place(a, c));
         table_cell(&table, "%s", c->what);
-        table_cell(&table, "%s", c->before);
-        table_cell(&table, "%s", c->after);
+        table_cell(&table, "%s", side(a, c, c->before));
+        table_cell(&table, "%s", side(a, c, c->after));
     }
     table_print(out, &table);
 }

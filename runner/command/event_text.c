@@ -97,6 +97,8 @@ static char *say_run(struct arena *a, const struct event *event)
 
     if (strcmp(get(p, "phases"), "contract") == 0)
         kind = "finish";
+    if (json_bool(p, "down", false))
+        kind = "down";
     return arena_printf(a, "%s %s of %s in %s%s%s, by %s%s", kind,
                         get(p, "run"), get(p, "release"), get(p, "environment"),
                         from[0] ? ", from " : "", from, get(p, "who"),

@@ -21,27 +21,28 @@ static bool is_finish(const struct migrate_args *a)
     return strcmp(a->verb, "finish") == 0;
 }
 
-static void say_names(struct tidegate *t, const struct run *r, bool after)
-{
-    size_t n;
-    const struct applied_row **list =
-        database_applied_by((struct run *)r, r->s->release, after, &n);
-
-    for (size_t i = 0; i < n; i++)
-        output_note(t->out, STYLE_PLAIN, "  %-12s %s, applied %s\n", "undoes",
-                    list[i]->name,
-                    report_distance(t->arena, clock_now(), list[i]->at));
-}
-
 static bool confirm_down(void *ctx, const struct run *r, struct err *e)
 {
     struct release_confirm *c = ctx;
 
     output_note(c->t->out, STYLE_BOLD, "undo the migrations of %s in %s\n",
                 r->s->release, c->t->env->name);
-    say_names(c->t, r, true);
-    say_names(c->t, r, false);
+    release_say_down(c->t, r);
     return cmd_confirm(c->t, c->yes, e);
+}
+
+static bool undo(struct run *r, struct subject *s, struct release_confirm *c,
+                 const struct migrate_args *a, struct err *e)
+{
+    const struct migrate_wish wish = {.release = a->release,
+                                      .dry_run = a->dry_run,
+                                      .confirm = confirm_down,
+                                      .ctx = c};
+    bool ok = migrate_down(r, s, &wish, e);
+
+    if (ok && a->dry_run)
+        release_say_down(c->t, r);
+    return ok;
 }
 
 static bool apply(struct run *r, struct subject *s, struct release_confirm *c,
@@ -56,8 +57,11 @@ static bool apply(struct run *r, struct subject *s, struct release_confirm *c,
     return deploy(r, s, &wish, e);
 }
 
-static void tell(struct tidegate *t, const struct run *r, const char *release)
+static void tell(struct tidegate *t, const struct run *r,
+                 const struct migrate_args *a)
 {
+    const char *release = a->release;
+
     if (r->already && r->s->phases == PHASES_CONTRACT)
         output_text(t->out, "nothing contracting is pending of %s\n", release);
     else if (r->s->phases == PHASES_CONTRACT)
@@ -69,7 +73,8 @@ static void tell(struct tidegate *t, const struct run *r, const char *release)
                             : "everything is applied of",
                     release);
     else
-        output_text(t->out, "the migrations of %s are %s in %s\n", release,
+        output_text(t->out, "the migrations of %s %s %s in %s\n", release,
+                    a->dry_run ? "would be" : "are",
                     r->down ? "undone" : "applied", t->env->name);
 }
 
@@ -105,15 +110,14 @@ static bool change(struct tidegate *t, struct migrate_args *a, struct err *e)
     if (!release_subject(t, &s, e) || !finishes_live(t, &s, a, e))
         return false;
     s.terminate_orphan = a->terminate_orphan;
-    bool ok = strcmp(a->verb, "down") == 0
-                  ? migrate_down(&r, &s, a->release, confirm_down, &c, e)
-                  : apply(&r, &s, &c, a, e);
+    bool ok = strcmp(a->verb, "down") == 0 ? undo(&r, &s, &c, a, e)
+                                           : apply(&r, &s, &c, a, e);
 
     t->run = r.id;
     if (!ok && !r.changed)
         release_show_gates(t, &r);
     if (ok)
-        tell(t, &r, a->release);
+        tell(t, &r, a);
     if (ok && !r.down)
         release_tell_left(t, &r);
     release_json(t, &r, e);
@@ -233,7 +237,7 @@ static bool options_fit(const struct migrate_args *a, struct err *e)
         {"--verify", "baseline", a->verify},
         {"--from", "import", a->from != NULL},
         {"--table", a->verify ? "import baseline" : "import", a->table != NULL},
-        {"--dry-run", "import baseline", a->dry_run}};
+        {"--dry-run", "down import baseline", a->dry_run}};
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (!rows[i].given || strstr(rows[i].verbs, a->verb))
@@ -259,7 +263,8 @@ static bool migrate_run(struct tidegate *t, void *args, struct err *e)
         return open_ledger(t, LEDGER_READ, e) && status(t, a, e);
     if (!a->release && !is_finish(a))
         return no_release(a->verb, e);
-    return open_ledger(t, LEDGER_WRITE, e) && change(t, a, e);
+    return open_ledger(t, a->dry_run ? LEDGER_READ : LEDGER_WRITE, e) &&
+           change(t, a, e);
 }
 
 static const struct arg migrate_words[] = {
@@ -289,7 +294,9 @@ static const struct opt migrate_opts[] = {
      "baseline: run them on an empty database of the rehearsal's server, and "
      "compare the schemas.",
      OPT_BOOL(migrate_args, verify)},
-    {"dry-run", 'n', NULL, "import, baseline: tell, and record nothing.",
+    {"dry-run", 'n', NULL,
+     "down: tell what it would undo, change nothing, ask no gate; import, "
+     "baseline: tell, and record nothing.",
      OPT_BOOL(migrate_args, dry_run)},
     RELEASE_ORPHAN_OPT(migrate_args),
     {"yes", 0, "ENV", "Name the environment, in place of typing it.",
@@ -303,7 +310,8 @@ const struct cmd cmd_migrate = {
     .help = "Up is deploy --only migrations; finish is deploy --only "
             "contract, of contracting migrations whose wait is over; down "
             "undoes what the release applied, newest first, not while code "
-            "on hosts needs it, nor past one without a down. These want an "
+            "on hosts needs it, nor past one without a down, nor from under "
+            "what was applied later. These want an "
             "announcement (expect --only migrations, finish: --only "
             "contract); resume finishes what stopped on its way, rollback "
             "--schema also undoes such an up. import records as applied what "

@@ -2,10 +2,11 @@
 
 #include <string.h>
 
+#include "runner/base/buf.h"
 #include "runner/base/duration.h"
 #include "runner/command/estimate_text.h"
 
-#define EXCERPT 60 /* bytes of a statement, with --verbose */
+#define EXCERPT 60 /* bytes of a statement that are shown */
 
 /* Columns that are left out where nothing stands in them. */
 struct shown {
@@ -17,6 +18,28 @@ static const char *span(struct arena *a, int64_t ms)
     char text[32];
 
     return arena_strdup(a, duration_text(ms, text, sizeof text));
+}
+
+char *rehearsal_text_line(struct arena *a, const char *sql)
+{
+    struct buf b;
+    size_t len;
+
+    buf_init(&b);
+    for (sql += strspn(sql, " \n\t"); *sql; sql += len) {
+        len = strcspn(sql, " \n\t");
+        buf_printf(&b, "%s%.*s", b.len ? " " : "", (int)len, sql);
+        len += strspn(sql + len, " \n\t");
+    }
+    if (b.len > EXCERPT) {
+        len = EXCERPT;
+        while ((b.data[len] & 0xC0) == 0x80)
+            len--;
+        b.data[len] = '\0';
+        b.len = len;
+        buf_str(&b, "...");
+    }
+    return buf_into(&b, a);
 }
 
 static const char *size(struct arena *a, int64_t bytes)
@@ -116,7 +139,8 @@ static void statement(struct table *table, struct arena *a,
         table_cell(table, "%s", on ? span(a, on->held_ms) : "-");
         table_cell(table, "%s", on ? effects(a, on) : "-");
         if (shown->text)
-            table_cell(table, "%.*s", i == 0 ? EXCERPT : 0, s->text);
+            table_cell(table, "%s",
+                       i == 0 ? rehearsal_text_line(a, s->text) : "");
     }
 }
 

@@ -7,6 +7,8 @@
 #include "migrations/rehearse/rehearse.h"
 #include "runner/report/output.h"
 
+/* SQL on one line, cut to a width. */
+char *rehearsal_text_line(struct arena *a, const char *sql);
 /* out->verbose adds the text of each statement. */
 void rehearsal_text(struct output *out, struct arena *a,
                     const struct rehearsal *r);

@@ -12,15 +12,62 @@ struct rehearse_args {
     bool sweep, compare;
 };
 
-/* What to write instead of each statement that broke a budget. */
-static void show_safer(struct tidegate *t, const struct rehearsal *r)
+static void show_safer(struct tidegate *t, const char *migration,
+                       const struct rehearsed_statement *s)
 {
-    for (size_t i = 0; i < r->n; i++)
-        for (size_t k = 0; k < r->list[i].n; k++)
-            if (r->list[i].up[k].safer)
-                output_text(t->out, "%s:%d  %s\nsafer:\n%s\n", r->list[i].name,
-                            r->list[i].up[k].line, r->list[i].up[k].text,
-                            r->list[i].up[k].safer);
+    if (s && s->safer)
+        output_text(t->out, "%s:%d  %s\nsafer:\n%s\n", migration, s->line,
+                    rehearsal_text_line(t->arena, s->text), s->safer);
+}
+
+static void safer_rewrites(struct tidegate *t, const struct rehearsed *m)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        bool rewrites = false;
+
+        for (size_t k = 0; k < m->up[i].n; k++)
+            rewrites |= m->up[i].touched[k].rewritten;
+        if (rewrites)
+            show_safer(t, m->name, &m->up[i]);
+    }
+}
+
+/* Several tables may wait for one statement. */
+static void safer_waits(struct tidegate *t, const struct rehearsal *r)
+{
+    int64_t limit = t->env->policy.budget.blocked_ms;
+    const struct rehearsed_statement *last = NULL, *now;
+
+    for (size_t i = 0; i < r->waited; i++) {
+        const struct table_wait *w = &r->waits[i];
+
+        if (w->readers <= limit && w->writers <= limit)
+            continue;
+        now = rehearsal_culprit(r, w);
+        if (now != last)
+            show_safer(t, w->migration, now);
+        last = now;
+    }
+}
+
+/* What to write instead of each statement that broke the budget. */
+static void safer(struct tidegate *t, const struct rehearsal *r,
+                  const char *rule)
+{
+    for (size_t i = 0; strcmp(rule, "rehearsal.rewrite") == 0 && i < r->n; i++)
+        safer_rewrites(t, &r->list[i]);
+    if (strcmp(rule, "rehearsal.blocked") == 0)
+        safer_waits(t, r);
+}
+
+static const char *came_to(const struct verdict *v)
+{
+    if (v->is != STOP)
+        return "does not count yet";
+    if (strcmp(v->rule, "rehearsal.failed") == 0)
+        return "failed";
+    return strncmp(v->rule, "way_back.", 9) == 0 ? "found no way back"
+                                                 : "broke a budget";
 }
 
 static bool judge(struct tidegate *t, const struct rehearsal *r,
@@ -30,11 +77,9 @@ static bool judge(struct tidegate *t, const struct rehearsal *r,
                  verdict_word(v->is), v->because);
     if (v->is == PASS)
         return true;
-    show_safer(t, r);
+    safer(t, r, v->rule);
     err_what(e, v->is == STOP ? ERR_REFUSED : ERR_HELD, "the rehearsal %s",
-             v->is != STOP                             ? "does not count yet"
-             : strncmp(v->rule, "rehearsal.", 10) == 0 ? "broke a budget"
-                                                       : "found no way back");
+             came_to(v));
     err_why(e, "%s", v->because);
     return err_fix(e, "%s",
                    *v->fix ? v->fix

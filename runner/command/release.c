@@ -119,16 +119,45 @@ static void say_overridden(struct tidegate *t, const struct run *r)
                         r->verdicts[i].because);
 }
 
+/* The first without a down, as they run; NULL: all can be undone. */
+static const char *forward_only(const struct run *r)
+{
+    for (size_t i = 0; i < r->s->pending.n; i++)
+        if (r->s->pending.list[i]->forward_only ||
+            !r->s->pending.list[i]->has_down)
+            return r->s->pending.list[i]->name;
+    return NULL;
+}
+
+/* Undoing wants an announcement of its own. */
+static const char *way_down(const struct tidegate *t, const struct run *r)
+{
+    const char *release = r->s->release, *past = forward_only(r);
+
+    if (past)
+        return arena_printf(t->arena,
+                            "no way back past %s; where it stops before: "
+                            "tidegate rollback --schema",
+                            past);
+    return arena_printf(
+        t->arena,
+        "tidegate expect %s --only migrations --why TEXT,%s then tidegate "
+        "migrate down %s; where it stops on its way: tidegate rollback "
+        "--schema",
+        release,
+        t->env->policy.expected.approvals > 0
+            ? arena_printf(t->arena, " tidegate approve %s,", release)
+            : "",
+        release);
+}
+
 /* What ends well has another way back than what stops on its way. */
 static const char *way_back(const struct tidegate *t, const struct run *r)
 {
     const char *live = r->from ? r->from : r->s->state.live;
 
     if (r->s->phases == PHASES_MIGRATIONS)
-        return arena_printf(t->arena,
-                            "tidegate migrate down %s; where it stops on its "
-                            "way: tidegate rollback --schema",
-                            r->s->release);
+        return way_down(t, r);
     if (r->s->phases == PHASES_CONTRACT)
         return "their downs, with the code or (where it stops on its way) "
                "alone: tidegate rollback";
@@ -156,7 +185,10 @@ bool release_confirm(void *ctx, const struct run *r, struct err *e)
     say_overridden(t, r);
     say_migrations(t, r);
     say_contract(t, r);
-    say_line(t, "way back", way_back(t, r));
+    if (r->down) /* resumed */
+        release_say_down(t, r);
+    else
+        say_line(t, "way back", way_back(t, r));
     return cmd_confirm(t, c->yes, e);
 }
 
@@ -298,7 +330,7 @@ void release_json(struct tidegate *t, const struct run *r, const struct err *e)
         if (e->code == ERR_HELD && retry > 0)
             json_set_int(j, "retry_after", retry - clock_now());
     }
-    if (r->kind == RUN_ROLLBACK && !r->id && e->code == ERR_NONE)
+    if ((r->kind == RUN_ROLLBACK || r->down) && !r->id && e->code == ERR_NONE)
         json_set(j, "undoes", release_down_json(r));
     if (r->s && r->s->release && r->s->pending_known) {
         struct contracts_facts all = contract_facts(r->s);

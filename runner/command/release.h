@@ -27,12 +27,13 @@ struct release_confirm {
 bool release_confirm(void *ctx, const struct run *r, struct err *e);
 bool release_confirm_back(void *ctx, const struct run *r, struct err *e);
 
-/* What going back undoes in the database: each migration whose down will run,
- * how long that took when it was rehearsed, how much of it is there where that
- * is not all, and the tables and columns whose data it throws away. */
+/* What going back, or migrate down, undoes in the database: each migration
+ * whose down will run, how long that took when it was rehearsed, how much of it
+ * is there where that is not all, and the tables and columns whose data it
+ * throws away. */
 void release_say_down(struct tidegate *t, const struct run *r);
-/* [{"name", "phase", "half", "low_ms", "high_ms"}]: the same; half where it is
- * half done, the times where it was rehearsed. */
+/* [{"name", "phase", "half", "low_ms", "high_ms", "loses"}]: the same; half
+ * where it is half done, times and losses where it was rehearsed. */
 struct json *release_down_json(const struct run *r);
 /* The verdicts of a run, if it got as far as asking any. */
 void release_show_gates(struct tidegate *t, const struct run *r);

@@ -6,28 +6,12 @@
 #include "runner/base/duration.h"
 #include "runner/command/release.h"
 #include "runner/flow/back.h"
+#include "runner/flow/expected.h"
+#include "runner/flow/migrate.h"
 
-/* The newest rehearsal of a migration in the release that ran it, or NULL. */
-static const struct rehearsed *rehearsed(const struct run *r,
-                                         const struct applied_row *row)
+static const struct applied_row **undone(const struct run *r, size_t *n)
 {
-    const struct json *all = r->s->state.rehearsals;
-
-    for (size_t i = json_len(all); i-- > 0;) {
-        const struct json *event = json_at(all, i);
-        const char *of = json_str(event, "release");
-        struct rehearsal was;
-        struct err ignored;
-        if (!of || strcmp(of, row->release) != 0 ||
-            !rehearsal_from_json(&was, r->s->arena,
-                                 json_get(event, "certificate"), &ignored))
-            continue;
-        for (size_t k = 0; k < was.n; k++)
-            if (was.list[k].has_down && was.list[k].down_high > 0 &&
-                strcmp(was.list[k].name, row->name) == 0)
-                return &was.list[k];
-    }
-    return NULL;
+    return r->down ? migrate_down_rows(r, n) : back_rows(r, n);
 }
 
 /* How much of it is there, where that is not all; else NULL. */
@@ -47,7 +31,7 @@ static const char *half_there(const struct run *r,
 static void say_undone(struct tidegate *t, const struct run *r,
                        const struct applied_row *row)
 {
-    const struct rehearsed *m = rehearsed(r, row);
+    const struct rehearsed *m = expected_back(r, row);
     const char *half = half_there(r, row);
     char low[32], high[32];
 
@@ -68,20 +52,29 @@ static void say_undone(struct tidegate *t, const struct run *r,
 void release_say_down(struct tidegate *t, const struct run *r)
 {
     size_t n;
-    const struct applied_row **rows = back_rows(r, &n);
+    const struct applied_row **rows = undone(r, &n);
 
     for (size_t i = 0; i < n; i++)
         say_undone(t, r, rows[i]);
 }
 
+static struct json *loses_json(const struct rehearsed *m)
+{
+    struct json *list = json_new_array();
+
+    for (size_t i = 0; i < m->n_loses; i++)
+        json_append(list, json_new_string(m->loses[i]));
+    return list;
+}
+
 struct json *release_down_json(const struct run *r)
 {
     size_t n;
-    const struct applied_row **rows = back_rows(r, &n);
+    const struct applied_row **rows = undone(r, &n);
     struct json *list = json_new_array();
 
     for (size_t i = 0; i < n; i++) {
-        const struct rehearsed *m = rehearsed(r, rows[i]);
+        const struct rehearsed *m = expected_back(r, rows[i]);
         const char *half = half_there(r, rows[i]);
         struct json *one = json_new_object();
 
@@ -92,6 +85,7 @@ struct json *release_down_json(const struct run *r)
         if (m) {
             json_set_int(one, "low_ms", m->down_low);
             json_set_int(one, "high_ms", m->down_high);
+            json_set(one, "loses", loses_json(m));
         }
         json_append(list, one);
     }

@@ -5,6 +5,24 @@ struct resume_args {
     bool terminate_orphan;
 };
 
+/* Where no host has code, nothing serves. */
+static void tell(struct tidegate *t, const struct run *r)
+{
+    if (r->down)
+        output_text(t->out, "%s: finished, the migrations of %s are undone\n",
+                    r->id, r->s->release);
+    else if (r->undone_run)
+        output_text(t->out, "%s: finished, what run %s did is undone\n", r->id,
+                    r->undone_run);
+    else if (t->env->n_hosts == 0)
+        output_text(t->out,
+                    r->going_back ? "%s: finished, back on %s\n"
+                                  : "%s: finished, %s is applied\n",
+                    r->id, r->to);
+    else
+        output_text(t->out, "%s: finished, %s serves\n", r->id, r->to);
+}
+
 static bool resume_run(struct tidegate *t, void *args, struct err *e)
 {
     struct resume_args *a = args;
@@ -22,7 +40,7 @@ static bool resume_run(struct tidegate *t, void *args, struct err *e)
     if (r.already)
         output_text(t->out, "nothing is unfinished in %s\n", t->env->name);
     else if (ok)
-        output_text(t->out, "%s: finished, %s serves\n", r.id, r.to);
+        tell(t, &r);
     release_json(t, &r, e);
     subject_close(&s);
     return ok;

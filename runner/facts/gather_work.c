@@ -68,20 +68,6 @@ void gather_need(struct subject *s, struct facts *f)
     }
 }
 
-static void longest_wait(struct subject *s, const struct rehearsal *r,
-                         struct rehearsal_facts *out)
-{
-    for (size_t i = 0; i < r->waited; i++) {
-        const struct table_wait *w = &r->waits[i];
-        int64_t wait = w->readers > w->writers ? w->readers : w->writers;
-
-        if (wait <= out->blocked)
-            continue;
-        out->blocked = wait;
-        out->blocked_by = arena_printf(s->arena, "%s on %s", w->by, w->table);
-    }
-}
-
 /* The first statement of several lines: a verdict has room for one. */
 static const char *first_step(struct arena *a, const char *safer)
 {
@@ -94,6 +80,25 @@ static const char *first_step(struct arena *a, const char *safer)
                ? arena_printf(a, "%.*s ... (all of it: tidegate lint FILE)",
                               (int)n, safer)
                : safer;
+}
+
+static void longest_wait(struct subject *s, const struct rehearsal *r,
+                         struct rehearsal_facts *out)
+{
+    const struct rehearsed_statement *culprit = NULL;
+
+    for (size_t i = 0; i < r->waited; i++) {
+        const struct table_wait *w = &r->waits[i];
+        int64_t wait = w->readers > w->writers ? w->readers : w->writers;
+
+        if (wait <= out->blocked)
+            continue;
+        out->blocked = wait;
+        out->blocked_by = arena_printf(s->arena, "%s on %s", w->by, w->table);
+        culprit = rehearsal_culprit(r, w);
+    }
+    if (culprit)
+        out->blocked_safer = first_step(s->arena, culprit->safer);
 }
 
 /* The first statement that rewrites a table, and what to write instead. */
@@ -231,6 +236,7 @@ void gather_rehearsal(struct subject *s, struct facts *f)
         for (size_t i = 0; i < r.n; i++)
             take_out_done(s, &r.list[i], out);
         out->failed = r.failed;
+        out->lacks = r.lacks;
         if (s->env->policy.budget.on && !f->changing && s->pending_known)
             gather_basis(s, &r.basis, &out->basis);
         longest_wait(s, &r, out);

@@ -271,8 +271,9 @@ bool database_settle(struct run *r, struct err *e)
     return true;
 }
 
-const struct applied_row **
-database_applied_by(struct run *r, const char *release, bool after, size_t *n)
+const struct applied_row **database_applied_by(const struct run *r,
+                                               const char *release, bool after,
+                                               size_t *n)
 {
     const struct applied *applied = &r->s->applied;
     const struct applied_row **list = arena_array(

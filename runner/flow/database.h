@@ -22,7 +22,8 @@ bool database_down_rows(struct run *r, const struct applied_row **rows,
 bool database_settle(struct run *r, struct err *e);
 /* What `release` applied in this phase, newest first, with those that it
  * began and did not finish; in r's arena. */
-const struct applied_row **
-database_applied_by(struct run *r, const char *release, bool after, size_t *n);
+const struct applied_row **database_applied_by(const struct run *r,
+                                               const char *release, bool after,
+                                               size_t *n);
 
 #endif

@@ -12,6 +12,29 @@ const struct rehearsed *expected_of(const struct run *r, const char *name)
     return NULL;
 }
 
+const struct rehearsed *expected_back(const struct run *r,
+                                      const struct applied_row *row)
+{
+    const struct json *all = r->s->state.rehearsals;
+
+    for (size_t i = json_len(all); i-- > 0;) {
+        const struct json *event = json_at(all, i);
+        const char *of = json_str(event, "release");
+        struct rehearsal was;
+        struct err ignored;
+
+        if (!of || strcmp(of, row->release) != 0 ||
+            !rehearsal_from_json(&was, r->s->arena,
+                                 json_get(event, "certificate"), &ignored))
+            continue;
+        for (size_t k = 0; k < was.n; k++)
+            if (was.list[k].has_down && was.list[k].down_high > 0 &&
+                strcmp(was.list[k].name, row->name) == 0)
+                return &was.list[k];
+    }
+    return NULL;
+}
+
 /* Going back from here undoes "after" migrations; where migrations run by
  * themselves, all of them. */
 static int64_t committed_back(const struct run *r)
@@ -154,12 +177,15 @@ struct apply_expected expected_down(const struct run *r,
                                     const struct applied_row *row)
 {
     const struct rehearsed *as = expected_of(r, row->name);
-    struct apply_expected x = {.back_high = -1};
+    struct apply_expected x = {.back_high = -1, .past = !as};
 
+    if (!as)
+        as = expected_back(r, row);
     if (!as)
         return x;
     if (as->down_high > 0)
-        x.all = (struct apply_span){0, as->down_high, as->down_high};
+        x.all =
+            (struct apply_span){as->down_low, as->down_likely, as->down_high};
     add_each(r, as->down, as->n_down, &x);
     add_touches(r, as->down, as->n_down, &x);
     return x;

@@ -8,7 +8,13 @@
 
 /* What the certificate says of the migration of that name, or NULL. */
 const struct rehearsed *expected_of(const struct run *r, const char *name);
-/* Not in the certificate: its times are 0. In r's arena. */
+/* The newest rehearsal of that migration in the release that ran it, where its
+ * down was timed; NULL: none. What undoing it costs, as it was then. */
+const struct rehearsed *expected_back(const struct run *r,
+                                      const struct applied_row *row);
+/* Not in the certificate: its times are 0; of a down they are those of the
+ * rehearsal before it was applied, which tell, and limit nothing. In r's arena.
+ */
 struct apply_expected expected_up(const struct run *r,
                                   const struct migration *m);
 struct apply_expected expected_down(const struct run *r,

@@ -1,167 +1,13 @@
 #include "runner/flow/migrate.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "migrations/apply/backfill.h"
 #include "migrations/apply/half.h"
+#include "runner/flow/above.h"
 #include "runner/flow/ask.h"
 #include "runner/flow/database.h"
 #include "runner/flow/hosts.h"
-
-/* ---- what stands in the database ---- */
-
-const char *migrate_word(enum migrate_is is)
-{
-    static const char *const words[] = {
-        [MIGRATE_APPLIED] = "applied", [MIGRATE_PENDING] = "pending",
-        [MIGRATE_LATE] = "late",       [MIGRATE_EDITED] = "edited",
-        [MIGRATE_GONE] = "gone",       [MIGRATE_CONTRACT] = "contract",
-        [MIGRATE_HALF] = "half done"};
-
-    return words[is];
-}
-
-static bool half_done(const struct applied *applied, const char *name)
-{
-    for (size_t i = 0; i < applied->open_n; i++)
-        if (strcmp(applied->open[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-/* A backfill under way; release and time are those of its last batch. */
-static struct migrate_row row_backfill(struct arena *a,
-                                       const struct backfill_row *half)
-{
-    return (struct migrate_row){
-        .name = half->row.name,
-        .is = MIGRATE_HALF,
-        .after = half->row.after,
-        .release = half->row.release,
-        .at = half->row.at,
-        .how = arena_printf(a, "%s%s", half->undoing ? "being undone: " : "",
-                            backfill_far(a, half))};
-}
-
-static int64_t number_of(const char *name)
-{
-    return strtoll(name, NULL, 10);
-}
-
-/* Numbers are places in the list of files where names have none. */
-static int64_t highest(const struct applied *applied,
-                       const struct migrations *files)
-{
-    int64_t max = -1;
-
-    if (files && files->ranked) {
-        for (size_t i = 0; i < files->n; i++)
-            if (!files->list[i].repeats &&
-                applied_find(applied, files->list[i].name))
-                max = files->list[i].number;
-        return max;
-    }
-
-    for (size_t i = 0; i < applied->n; i++)
-        if (number_of(applied->rows[i].name) > max)
-            max = number_of(applied->rows[i].name);
-    return max;
-}
-
-static int64_t place_of(const struct migrations *files,
-                        const struct migration *m, const char *name)
-{
-    if (!files || !files->ranked)
-        return number_of(name);
-    return m ? m->number : INT64_MAX;
-}
-
-static struct migrate_row row_applied(const struct applied_row *row,
-                                      const struct applied *applied,
-                                      const struct migrations *files)
-{
-    const struct migration *m =
-        files ? migrations_find(files, row->name) : NULL;
-    struct migrate_row out = {.name = row->name,
-                              .place = place_of(files, m, row->name),
-                              .is = MIGRATE_APPLIED,
-                              .after = row->after,
-                              .release = row->release,
-                              .at = row->at};
-
-    if (half_done(applied, row->name))
-        out.is = MIGRATE_HALF;
-    else if (files && !m)
-        out.is = MIGRATE_GONE;
-    else if (m && strcmp(m->checksum, row->checksum) != 0)
-        out.is = MIGRATE_EDITED;
-    return out;
-}
-
-static int by_number(const void *x, const void *y)
-{
-    const struct migrate_row *a = x, *b = y;
-
-    return a->place != b->place ? (a->place > b->place) - (a->place < b->place)
-                                : strcmp(a->name, b->name);
-}
-
-struct migrate_row *migrate_compare(struct arena *a,
-                                    const struct applied *applied,
-                                    const struct migrations *files, size_t *n)
-{
-    size_t total = applied->n + applied->backfills_n + (files ? files->n : 0);
-    struct migrate_row *list = arena_array(a, total, sizeof *list);
-    int64_t max = highest(applied, files);
-
-    *n = 0;
-    for (size_t i = 0; i < applied->n; i++)
-        if (!files || !applied_replaced(&applied->rows[i], files))
-            list[(*n)++] = row_applied(&applied->rows[i], applied, files);
-    for (size_t i = 0; i < applied->backfills_n; i++)
-        list[(*n)++] = row_backfill(a, &applied->backfills[i]);
-    for (size_t i = 0; files && i < files->n; i++) {
-        const struct migration *m = &files->list[i];
-
-        if (applied_find(applied, m->name) ||
-            applied_backfill(applied, m->name))
-            continue;
-        list[(*n)++] = (struct migrate_row){
-            .name = m->name,
-            .place = place_of(files, m, m->name),
-            .is = half_done(applied, m->name)      ? MIGRATE_HALF
-                  : m->contract                    ? MIGRATE_CONTRACT
-                  : m->number < max && !m->repeats ? MIGRATE_LATE
-                                                   : MIGRATE_PENDING,
-            .after = m->after};
-    }
-    qsort(list, *n, sizeof *list, by_number);
-    return list;
-}
-
-static bool no_database(const struct subject *s, struct err *e)
-{
-    err_what(e, ERR_USAGE, "%s has no database", s->env->name);
-    err_why(e, "[environment %s] has no `database`", s->env->name);
-    return err_fix(e, "releases without migrations go out with: tidegate "
-                      "deploy");
-}
-
-bool migrate_status(struct subject *s, const char *release,
-                    struct migrate_row **rows, size_t *n, struct err *e)
-{
-    if (!s->env->database)
-        return no_database(s, e);
-    if (release && !subject_resolve(s, release, e))
-        return false;
-    s->pg = pg_open(s->loop, s->env->database, "tidegate", 0, e);
-    if (!s->pg || !applied_read(s->pg, s->arena, &s->applied, e))
-        return false;
-    *rows = migrate_compare(s->arena, &s->applied,
-                            release ? &s->migrations : NULL, n);
-    return true;
-}
 
 /* ---- down: may it ---- */
 
@@ -191,39 +37,55 @@ static bool half_way(const struct run *r, const struct backfill_row *half,
     return err_fix(e, "nothing was changed; finish it first");
 }
 
-/* Nothing of this release may be in use, and each must have a way back. */
-static bool each_has_down(struct run *r, const char *release, size_t *n,
-                          struct err *e)
+const struct applied_row **migrate_down_rows(const struct run *r, size_t *n)
 {
+    const struct applied *applied = &r->s->applied;
+    const struct applied_row **all = arena_array(
+        r->s->arena, applied->n + applied->backfills_n + applied->open_n,
+        sizeof *all);
+
     *n = 0;
     for (int after = 1; after >= 0; after--) {
         size_t count;
-        const struct applied_row **list =
-            database_applied_by(r, release, after, &count);
+        const struct applied_row **rows =
+            database_applied_by(r, r->s->release, after, &count);
 
-        for (size_t i = 0; i < count; i++) {
-            const struct backfill_row *half =
-                applied_backfill(&r->s->applied, list[i]->name);
-
-            const struct journal_row *begun =
-                applied_half(&r->s->applied, list[i]->name, false);
-
-            if (half && list[i]->down && !backfill_goes_back(half))
-                return half_way(r, half, e);
-            if (begun && !half_applied(r, begun, e))
-                return false;
-            if (list[i]->down && !list[i]->forward_only)
-                continue;
-            err_what(e, ERR_REFUSED, "%s cannot be undone", list[i]->name);
-            err_why(e, "%s",
-                    list[i]->forward_only ? list[i]->forward_only
-                                          : "it has no down migration");
-            return err_fix(e, "nothing was changed; write a migration that "
-                              "mends it, and release that");
-        }
-        *n += count;
+        for (size_t i = 0; i < count; i++)
+            all[(*n)++] = rows[i];
     }
-    return true;
+    return all;
+}
+
+static bool has_down(const struct run *r, const struct applied_row *row,
+                     struct err *e)
+{
+    const struct backfill_row *half =
+        applied_backfill(&r->s->applied, row->name);
+    const struct journal_row *begun =
+        applied_half(&r->s->applied, row->name, false);
+
+    if (half && row->down && !backfill_goes_back(half))
+        return half_way(r, half, e);
+    if (begun && !half_applied(r, begun, e))
+        return false;
+    if (row->down && !row->forward_only)
+        return true;
+    err_what(e, ERR_REFUSED, "%s cannot be undone", row->name);
+    err_why(e, "%s",
+            row->forward_only ? row->forward_only : "it has no down migration");
+    return err_fix(e, "nothing was changed; write a migration that mends it, "
+                      "and release that");
+}
+
+/* Each must have a way back, and nothing that stays may stand on it. */
+static bool undoable(const struct run *r, size_t *n, struct err *e)
+{
+    const struct applied_row **rows = migrate_down_rows(r, n);
+
+    for (size_t i = 0; i < *n; i++)
+        if (!has_down(r, rows[i], e))
+            return false;
+    return above_none(r->s->arena, &r->s->state, &r->s->applied, rows, *n, e);
 }
 
 static bool in_use(const struct run *r, const char *by, struct err *e)
@@ -294,6 +156,14 @@ static bool reach(struct run *r, struct err *e)
         return err_fix(e, "correct `database`, then run: tidegate doctor");
     }
     return s->n_hosts == 0 || hosts_look(r, e);
+}
+
+/* What stands against it whatever the gates say. */
+static bool foresee(struct run *r, size_t *n, struct err *e)
+{
+    gather(r, false);
+    r->facts.now = 0; /* no gate was asked */
+    return reach(r, e) && not_needed(r, e) && undoable(r, n, e);
 }
 
 static bool ask(struct run *r, struct err *e)
@@ -384,13 +254,13 @@ static bool finish(struct run *r, struct err *e)
     return ok;
 }
 
-static bool begin(struct run *r, const char *release, struct err *e)
+static bool begin(struct run *r, struct err *e)
 {
     const struct manifest_facts *manifest;
     size_t n;
 
     if (!run_open(r, r->s, RUN_MIGRATE, NULL, e) || !ask(r, e) ||
-        !each_has_down(r, release, &n, e))
+        !undoable(r, &n, e))
         return false;
     r->to = r->s->state.live;
     manifest = manifest_pick(&r->facts);
@@ -398,8 +268,8 @@ static bool begin(struct run *r, const char *release, struct err *e)
     return run_begin(r, manifest->digest, NULL, e);
 }
 
-bool migrate_down(struct run *r, struct subject *s, const char *release,
-                  run_confirm *confirm, void *ctx, struct err *e)
+bool migrate_down(struct run *r, struct subject *s,
+                  const struct migrate_wish *wish, struct err *e)
 {
     size_t n;
 
@@ -407,17 +277,15 @@ bool migrate_down(struct run *r, struct subject *s, const char *release,
     r->kind = RUN_MIGRATE;
     r->down = true;
     s->phases = PHASES_MIGRATIONS;
-    if (!s->env->database)
-        return no_database(s, e);
-    if (!subject_resolve(s, release, e) || !ask(r, e) ||
-        !each_has_down(r, release, &n, e))
+    if (!migrate_possible(s, e) || !subject_resolve(s, wish->release, e) ||
+        !(wish->dry_run ? foresee(r, &n, e) : ask(r, e) && undoable(r, &n, e)))
         return false;
     r->already = n == 0;
-    if (r->already)
+    if (r->already || wish->dry_run)
         return true;
-    if (confirm && !confirm(ctx, r, e))
+    if (wish->confirm && !wish->confirm(wish->ctx, r, e))
         return false;
-    bool ok = begin(r, release, e) && finish(r, e);
+    bool ok = begin(r, e) && finish(r, e);
 
     run_close(r);
     return ok;

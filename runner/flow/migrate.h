@@ -37,12 +37,25 @@ struct migrate_row *migrate_compare(struct arena *a,
 bool migrate_status(struct subject *s, const char *release,
                     struct migrate_row **rows, size_t *n, struct err *e);
 
-/* Undoes what `release` applied, newest first, "after" migrations before
+/* Whether the environment has a database; else ERR_USAGE. */
+bool migrate_possible(const struct subject *s, struct err *e);
+
+struct migrate_wish {
+    const char *release;
+    bool dry_run; /* look, and change nothing: no gate is asked */
+    run_confirm *confirm;
+    void *ctx;
+};
+
+/* Undoes what the release applied, newest first, "after" migrations before
  * "before" ones, as a run that consumes an announcement of its migrations.
- * Refused before anything: a migration without a down, a live release that
- * needs them. r->already: it applied nothing. Ends as deploy does. */
-bool migrate_down(struct run *r, struct subject *s, const char *release,
-                  run_confirm *confirm, void *ctx, struct err *e);
+ * Refused before anything: a migration without a down, later ones that stand
+ * on it (runner/flow/above.h), a live release that needs them. r->already: it
+ * applied nothing. Ends as deploy does. */
+bool migrate_down(struct run *r, struct subject *s,
+                  const struct migrate_wish *wish, struct err *e);
+/* What it undoes, in that order; in r's arena. */
+const struct applied_row **migrate_down_rows(const struct run *r, size_t *n);
 /* Whether an unfinished run is one of these, and its end. */
 bool migrate_was_down(const struct run_state *was);
 bool migrate_down_resume(struct run *r, struct subject *s, run_confirm *confirm,

@@ -179,10 +179,9 @@ bool rehearse_release(struct subject *s, const char *release,
     *verdict = rehearsal_judge(s->arena, &s->env->policy, &facts);
     /* Without [budget] there is no limit to break; a failure is one still. */
     if (verdict->is == PASS && out->failed) {
-        *verdict = verdict_stop("rehearsal.failed", "the rehearsal failed: %s",
-                                out->failed);
-        verdict_fix(verdict, "correct the migration, tag a new release, "
-                             "rehearse that");
+        facts.rehearsal.failed = out->failed;
+        facts.rehearsal.lacks = out->lacks;
+        *verdict = rehearsal_failed(&facts);
     }
     if (verdict->is == PASS)
         judge_back(s, &facts, verdict);

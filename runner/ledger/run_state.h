@@ -20,7 +20,8 @@ enum run_kind {
  */
 const char *run_kind_word(enum run_kind k);
 
-/* As people call it: "finish" for one of contracting migrations. */
+/* As people call it: "finish" for one of contracting migrations, "down" for
+ * one that undoes a release's. */
 struct run_state;
 const char *run_word(const struct run_state *r);
 

@@ -30,7 +30,9 @@ const char *run_kind_word(enum run_kind k)
 
 const char *run_word(const struct run_state *r)
 {
-    return r->phases == PHASES_CONTRACT ? "finish" : run_kinds[r->kind];
+    return r->phases == PHASES_CONTRACT         ? "finish"
+           : json_bool(r->begun, "down", false) ? "down"
+                                                : run_kinds[r->kind];
 }
 
 const char *run_ended_word(enum run_ended x)

@@ -111,6 +111,7 @@ is 'nine batches are there' "$(rows)" '0:4550 1:450'
 killed_at backfill-ran:4 rollback --schema $yes >/dev/null 2>&1
 is 'three less' "$(rows)" '0:4700 1:300'
 gives 0 'gone back' t rollback --schema $yes
+has 'what it did since is counted' "$OUT" '6 batches, 300 rows changed since it went on'
 is 'none is done' "$(rows)" 0:5000
 is 'pending' "$(is_of b3 0103_fill)" 'pending False'
 is 'the hosts have what they had' "$(releases)" releases/b2

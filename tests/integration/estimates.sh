@@ -112,5 +112,19 @@ next r4 0003_last 'ALTER TABLE orders ADD COLUMN last int;' \
     'ALTER TABLE orders DROP COLUMN last;'
 gives 0 'rehearse' t rehearse r4
 has 'by the past' "$OUT" 'estimated: catalog changes by 10 past runs'
+
+# one that fails breaks no budget; an existing clone may be no copy at all
+next r5 0004_wrong 'ALTER TABLE orders
+    ADD COLUMN x int;
+UPDATE orders SET total = 1 / 0 WHERE id = 1;' 'SELECT 1;'
+gives 10 'a migration that fails' t rehearse r5
+has 'is no broken budget' "$OUT" 'the rehearsal failed'
+has 'what to do' "$OUT" 'correct the migration, then run'
+"$PG_BIN/createdb" -h "$PG_SOCKET" -p "$PG_PORT" -U postgres empty
+sed -i "s|^clone = .*|clone = existing|; /^from = /d
+    s|^server = .*|server = $(postgres_conninfo empty)|" "$P/tidegate.ini"
+gives 10 'an empty existing clone' t rehearse r5
+has 'is no copy of production' "$OUT" \
+    "the clone lacks tables of production's (public.orders): make it anew"
 gives 0 'the ledger is whole' t ledger verify
 tap_end

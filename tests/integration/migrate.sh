@@ -370,6 +370,88 @@ gives 0 'which is gone' lone rollback --schema $yes
 is 'nothing is left' "$(lone_has)" 'rows 0 journal 0 kept 0'
 gives 0 'status is whole' lone status
 
+# one release on another: the older is not taken from under the newer
+rm -rf "$S/.tidegate"
+site_sql 'DROP DATABASE lone' postgres
+site_sql 'CREATE DATABASE lone' postgres
+cat >>"$S/tidegate.ini" <<END
+[rehearsal production]
+from = host=$PG_SOCKET port=$PG_PORT user=postgres dbname=lone
+server = host=$PG_SOCKET port=$PG_PORT user=postgres dbname=postgres
+END
+rm "$S"/migrations/*
+lone_migration() { # NAME UP DOWN
+    printf '%s\n' "$2" >"$S/migrations/$1.up.sql"
+    [ -z "$3" ] || printf '%s\n' "$3" >"$S/migrations/$1.down.sql"
+}
+lone_undo() { # TAG: announced, and undone
+    lone_expect "$1"
+    lone migrate down "$1" $yes
+}
+lone_tag() { (cd "$S" && site_tag "$1"); }
+names() { site_sql "SELECT string_agg(name, ' ' ORDER BY number)
+    FROM tidegate.migration" lone; }
+gives 0 'a new ledger' lone init
+lone_migration 0001_goods 'CREATE TABLE goods (id int PRIMARY KEY, n int);
+INSERT INTO goods SELECT i, 0 FROM generate_series(1, 200) i;' 'DROP TABLE goods;'
+lone_migration 0002_price 'ALTER TABLE goods ADD COLUMN price int;
+UPDATE goods SET price = id;' 'ALTER TABLE goods DROP COLUMN price;'
+lone_tag s2
+gives 0 'rehearsed' lone rehearse s2
+gives 0 's2' lone_up s2
+has 'the way back can be typed' "$OUT" 'way back     tidegate expect s2 --only migrations --why TEXT, then tidegate migrate down s2;'
+lone_migration 0003_price_index 'CREATE INDEX goods_price ON goods (price);' 'DROP INDEX goods_price;'
+lone_tag s3
+gives 0 's3' lone_up s3
+lone_migration 0004_fill '-- tidegate: batch=goods key=id size=50
+UPDATE goods SET n = n + 1 WHERE id BETWEEN $1 AND $2;' '-- tidegate: batch=goods key=id size=50
+UPDATE goods SET n = n - 1 WHERE id BETWEEN $1 AND $2;'
+lone_tag s4
+gives 0 's4' lone_up s4
+has 'what was done is counted' "$OUT" '0004_fill: 4 batches, 200 rows changed'
+before=$(names)
+gives 10 's2 is below two' lone_undo s2
+has 'they are named, newest first' "$OUT" 'applied after them, and kept: 0004_fill (s4), 0003_price_index (s3)'
+has 'and what to do' "$OUT" 'first undo, newest first, by tidegate migrate down: s4, s3'
+gives 10 'tried dry' lone migrate down s2 --dry-run
+is 'nothing was undone' "$(names)" "$before"
+gives 0 's4 dry' lone migrate down s4 --dry-run
+has 'never rehearsed' "$OUT" '0004_fill, never rehearsed'
+is 'nothing was undone' "$(names)" "$before"
+gives 0 's4 is undone' lone_undo s4
+has 'and counted by itself' "$OUT" '0004_fill: 4 batches, 200 rows changed'
+gives 0 's3 is undone' lone_undo s3
+gives 0 's2 dry, though nobody announced it' lone migrate down s2 --dry-run
+has 'it has been rehearsed' "$OUT" '0002_price, rehearsed: '
+has 'what it loses' "$OUT" 'data lost    public.goods'
+has 'that it would' "$OUT" 'the migrations of s2 would be undone'
+is 'nothing was undone' "$(names)" '0001_goods 0002_price'
+is 'the same in JSON' "$(lone migrate down s2 --dry-run --format json | python3 -c '
+import json, sys
+print([(m["name"], m["loses"]) for m in json.load(sys.stdin)["undoes"]])')" \
+    "[('0002_price', ['public.goods.price']), ('0001_goods', ['public.goods'])]"
+gives 0 's2 is undone' lone_undo s2
+has 'what that loses was said' "$OUT" 'data lost    public.goods'
+is 'all are' "$(names)" ''
+is 'history tells ups from downs' "$(lone history --format json | python3 -c '
+import json, sys
+print(" ".join(r["kind"] for r in json.load(sys.stdin)["runs"]))')" \
+    'migrate migrate migrate down down down'
+lone_migration 0005_last '-- tidegate: forward-only it is history
+-- tidegate: transaction=none
+CREATE TABLE last (id int);
+INSERT INTO last VALUES (1), (1);
+CREATE UNIQUE INDEX CONCURRENTLY last_id ON last (id);' ''
+lone_tag s5
+gives 12 's5 stops' lone_up s5
+has 'no way back past it' "$OUT" 'no way back past 0005_last'
+gives 12 'status' lone status
+is 'it stands last, with what was done' "$(lone migrate status 2>/dev/null | sed -n '6s/  before.*//p')" \
+    '0005_last         half done: 2 of its 3 statements are done; it stopped after line 4, INSERT'
+site_sql 'DELETE FROM last' lone
+gives 0 'resumed' lone resume $yes
+has 'nothing serves' "$OUT" 'finished, s5 is applied'
+
 # without a database
 sed -i '/^database /d' "$SITE/repo/tidegate.ini"
 gives 64 'no database' t migrate status

@@ -41,17 +41,26 @@ static void temporary_files_are_counted_by_script(void **state)
     const struct migration *list[] = {
         migration_make(f, "0001_a", "SET LOCAL work_mem = '64kB'\n;;\n" SPILLS,
                        NULL),
-        migration_make(f, "0002_b", "SELECT 1", NULL),
+        migration_make(f, "0002_b", "SELECT 1", "SELECT 1"),
+        migration_make(f, "0003_c", "ALTER TABLE orders ADD COLUMN c int",
+                       "ALTER TABLE orders DROP COLUMN c\n;;\n"
+                       "SELECT pg_sleep(1.2)"),
+        migration_make(f, "0004_d", "UPDATE orders SET note = 'y'",
+                       "UPDATE orders SET note = repeat('x', 50)"),
     };
 
     database_make(f, "shop", SHOP);
     database_run(f, "postgres",
                  "DROP ROLE IF EXISTS tg_plain;"
-                 "CREATE ROLE tg_plain LOGIN CREATEDB");
+                 "CREATE ROLE tg_plain LOGIN CREATEDB;"
+                 "ALTER ROLE tg_plain SET work_mem = '64kB'");
     s.server = pg_conninfo_with(&f->a, s.server, "user", "tg_plain", &f->e);
-    must(f, rehearse(f, &s, list, 2));
+    must(f, rehearse(f, &s, list, 4));
     assert_null(f->out.failed);
     assert_true(f->out.list[0].temp_bytes > 1000000);
+    /* holding the data of 0004 against what was there spills as well; it is
+     * counted by the first that ends a second later */
+    assert_int_equal(f->out.list[1].down[0].temp_bytes, 0);
     assert_int_equal(f->out.list[0].up[1].temp_bytes, -1);
     assert_int_equal(f->out.list[1].temp_bytes, 0);
     assert_int_equal(f->out.list[1].up[0].temp_bytes, 0);
@@ -131,6 +140,55 @@ static void indexes_left_invalid_are_named(void **state)
                            "index public.old_idx on public.orders is INVALID"));
 }
 
+/* What a transaction holds already is no less held in its next statements. */
+static void a_lock_that_is_held_is_told(void **state)
+{
+    struct fixture *f = *state;
+    const struct migration *m =
+        one(f,
+            "ALTER TABLE orders ADD COLUMN a int\n;;\n"
+            "ALTER TABLE orders\n  ALTER total TYPE bigint\n;;\n"
+            "CREATE INDEX total_idx ON orders (total)",
+            NULL);
+    const struct rehearsed_statement *up;
+
+    rehearse_shop(f, m);
+    assert_null(f->out.failed);
+    up = f->out.list[0].up;
+    for (int i = 0; i < 3; i++) {
+        const struct touched *t = touched_find(&up[i], "public.orders");
+        assert_non_null(t);
+        assert_string_equal(t->lock, "ACCESS EXCLUSIVE");
+        assert_int_equal(t->rewritten, i == 1);
+        assert_int_equal(t->scanned, i == 2);
+    }
+    assert_string_equal(up[1].text,
+                        "ALTER TABLE orders\n  ALTER total TYPE bigint");
+}
+
+/* The statement that makes writers wait is an UPDATE; the catalog knows the
+ * key of its table. */
+static void what_is_safer_is_of_what_blocks(void **state)
+{
+    struct fixture *f = *state;
+    const struct migration *m =
+        one(f,
+            "CREATE INDEX total_idx ON orders (total)\n;;\n"
+            "UPDATE orders SET note = 'a long one: ' || note",
+            NULL);
+    const struct rehearsed_statement *culprit;
+
+    rehearse_shop(f, m);
+    assert_null(f->out.failed);
+    assert_int_equal(f->out.waited, 1);
+    assert_string_equal(f->out.waits[0].migration, "0001_one");
+    assert_int_equal(f->out.waits[0].line, 1);
+    culprit = rehearsal_culprit(&f->out, &f->out.waits[0]);
+    assert_non_null(culprit);
+    assert_int_equal(culprit->line, 3);
+    assert_non_null(strstr(culprit->safer, "batch=orders key=id "));
+}
+
 static void the_cost_of_going_back_is_kept(void **state)
 {
     struct fixture *f = *state;
@@ -168,6 +226,8 @@ int main(void)
         T(temporary_files_are_counted_by_script),
         T(phases_of_an_index_are_timed),
         T(indexes_left_invalid_are_named),
+        T(a_lock_that_is_held_is_told),
+        T(what_is_safer_is_of_what_blocks),
         T(the_cost_of_going_back_is_kept),
     };
 

@@ -37,6 +37,8 @@ static const struct rehearsed_statement up[] = {
 static const struct rehearsed_statement index_up[] = {
     {.number = 1,
      .line = 2,
+     .text = "CREATE INDEX i\n\ton orders (k) WHERE a_long_name_of_a_colu = "
+             "'ää'",
      .ms = 1300,
      .temp_bytes = 4096,
      .phases = phases,
@@ -153,6 +155,8 @@ static void statements_then_waits_then_the_way_back(void **state)
     said(&r, 1, text, sizeof text);
     has(text, "  TEXT\n");
     has(text, "rewritten  ALTER TABLE orders\n");
+    has(text, "  CREATE INDEX i on orders (k) WHERE a_long_name_of_a_colu = "
+              "'...\n");
 }
 
 static void a_schema_alone_tells_no_times(void **state)

@@ -86,6 +86,57 @@ static void every_state(void **state)
     }
 }
 
+/* What stopped half way stands in its place, with the statement after which it
+ * did, whether a release is asked about or not. */
+static void half_way(void **state)
+{
+    static const char up[] = "-- tidegate: transaction=none\n"
+                             "ALTER TABLE t ADD COLUMN a int;\n"
+                             "CREATE INDEX CONCURRENTLY i ON t (a);\n";
+    const struct applied_row rows[] = {
+        {.name = "0001_a", .checksum = "aa", .release = "v1"},
+        {.name = "0004_d", .checksum = "dd", .release = "v1"}};
+    const struct applied_row half = {
+        .name = "0003_c", .up = up, .release = "v2", .at = 7};
+    const struct journal_row open[] = {{.name = "0003_c",
+                                        .row = &half,
+                                        .statements_done = 1,
+                                        .statements = 2}};
+    const struct backfill_row fills[] = {
+        {.row = {.name = "0002_b", .release = "v2"},
+         .rows = 5,
+         .estimated = 9}};
+    const struct applied applied = {.rows = rows,
+                                    .n = 2,
+                                    .open = open,
+                                    .open_n = 1,
+                                    .backfills = fills,
+                                    .backfills_n = 1};
+    struct migration list[] = {
+        file("0001_a", 1, false, "aa"), file("0002_b", 2, false, "bb"),
+        file("0003_c", 3, false, "cc"), file("0004_d", 4, false, "dd")};
+    const struct migrations files = {.list = list, .n = 4},
+                            ranked = {.list = list, .n = 4, .ranked = true};
+    const struct migrations *const asked[] = {NULL, &files, &ranked};
+
+    (void)state;
+    for (size_t k = 0; k < 3; k++) {
+        size_t n;
+        struct migrate_row *got =
+            migrate_compare(&arena, &applied, asked[k], &n);
+
+        assert_int_equal(n, 4);
+        for (size_t i = 0; i < n; i++)
+            assert_string_equal(got[i].name, list[i].name);
+        assert_int_equal(got[1].is, MIGRATE_HALF);
+        assert_string_equal(got[1].how, "5 of about 9 rows");
+        assert_int_equal(got[2].is, MIGRATE_HALF);
+        assert_string_equal(got[2].release, "v2");
+        assert_string_equal(got[2].how, "1 of its 2 statements is done; it "
+                                        "stopped after line 2, ALTER TABLE");
+    }
+}
+
 /* Repeatable ones come last, and make nothing late; an earlier text of one is
  * no longer there. */
 static void repeatable_ones(void **state)
@@ -185,6 +236,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_state, begin, end),
+        cmocka_unit_test_setup_teardown(half_way, begin, end),
         cmocka_unit_test_setup_teardown(repeatable_ones, begin, end),
         cmocka_unit_test_setup_teardown(database_alone, begin, end),
         cmocka_unit_test_setup_teardown(nothing_applied, begin, end),

@@ -79,7 +79,7 @@ static void work_is_scaled_by_its_own_measure(void **state)
          50 * 15.4249485 / 11.5129255,
          WORK_INDEX},
         {"foreign key: rows",
-         {.lock = LOCK_SHARE_ROW_EXCLUSIVE, .scanned = true},
+         {.took = LOCK_SHARE_ROW_EXCLUSIVE, .scanned = true},
          0,
          true,
          50 * 15.4249485 / 11.5129255,

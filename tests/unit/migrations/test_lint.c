@@ -221,14 +221,14 @@ static void safer_is_sql_of_the_statement_itself(void **state)
     arena_init(&a);
     for (size_t i = 0; i < sizeof safer / sizeof *safer; i++) {
         struct statement s = {.text = safer[i][0]};
-        const char *got = lint_safer(&a, &s);
+        const char *got = lint_safer(&a, &s, NULL);
         if (got && strncmp(got, safer[i][1], strlen(safer[i][1])) == 0)
             continue;
         wrong++;
         print_error("%s:\n%s\n", safer[i][0], got ? got : "nothing");
     }
-    assert_null(lint_safer(&a, &(struct statement){.text = "SELECT 1"}));
-    assert_null(lint_safer(&a, &(struct statement){.text = "not SQL"}));
+    assert_null(lint_safer(&a, &(struct statement){.text = "SELECT 1"}, NULL));
+    assert_null(lint_safer(&a, &(struct statement){.text = "not SQL"}, NULL));
     arena_release(&a);
     assert_int_equal(wrong, 0);
 }

@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include "migrations/apply/live.h"
+#include "migrations/apply/transaction.h"
+#include "migrations/apply/work.h"
 
 static const struct apply_span each[] = {{10000, 20000, 40000},
                                          {1000, 2000, 4000}};
@@ -220,13 +222,36 @@ static void what_stopping_costs(void **state)
     x.no_return = "0014_z";
     l.down = true;
     assert_line(&l, "5 s elapsed, over its estimate of up to 4 s; stop now "
-                    "costs seconds, it rolls back; 0 waiting behind; "
+                    "costs seconds, nothing of it stays; 0 waiting behind; "
                     "statement 2 of 2");
+    l.halves = true;
+    assert_line(&l, "5 s elapsed, over its estimate of up to 4 s; stop now may "
+                    "leave a part of it; 0 waiting behind; statement 2 of 2");
+    l.done = 1;
+    assert_line(&l, "5 s elapsed, over its estimate of up to 4 s; stop now "
+                    "leaves 1 of 2 statements, and may leave a part of this "
+                    "one; 0 waiting behind; statement 2 of 2");
+}
+
+/* What was rehearsed before it was applied is told, and cancels nothing. */
+static void a_past_rehearsal_limits_nothing(void **state)
+{
+    const struct script script = {.transaction = true};
+    struct apply ap = {.s = {.overrun = 3, .overrun_least_ms = 5000}};
+    struct apply_expected x = {.all = {1000, 2000, 4000}};
+    const struct task t = {.script = &script, .expected = &x};
+    const struct part part = {NULL, 1, 0, NULL};
+
+    (void)state;
+    assert_int_equal(transaction_limit(&ap, &t, &part), 12000);
+    x.past = true;
+    assert_int_equal(transaction_limit(&ap, &t, &part), CLOCK_NEVER);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_past_rehearsal_limits_nothing),
         cmocka_unit_test(what_is_left_is_what_was_foretold),
         cmocka_unit_test(a_down_has_one_number),
         cmocka_unit_test(its_own_pace_counts),

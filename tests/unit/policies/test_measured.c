@@ -285,13 +285,23 @@ static void test_budgets(void **state)
     rehearsed(STOP, "rehearsal.blocked", "budget 2 s: a table is locked");
     r->blocked_by = "0012_x.up.sql:3 ACCESS EXCLUSIVE on orders";
     rehearsed(STOP, "rehearsal.blocked", ": 0012_x.up.sql:3 ACCESS EXCLUSIVE");
-    r->safer = "add the column without a default";
+    r->safer = "what belongs to a rewrite";
+    assert_non_null(strstr(world_ask(w, GATE_REHEARSAL).fix, "split or"));
+    r->blocked_safer = "add the column without a default";
     assert_string_equal(world_ask(w, GATE_REHEARSAL).fix,
                         "safer: add the column without a default");
     r->rewrite = "0012_x.up.sql:3";
     rehearsed(STOP, "rehearsal.rewrite", "rewritten: 0012_x.up.sql:3");
     r->failed = "syntax error";
     rehearsed(STOP, "rehearsal.failed", "failed: syntax error");
+    assert_string_equal(world_ask(w, GATE_REHEARSAL).fix,
+                        "correct the migration and tag that, then run: "
+                        "tidegate rehearse TAG");
+    r->lacks = "public.orders and 3 more";
+    assert_string_equal(world_ask(w, GATE_REHEARSAL).fix,
+                        "the clone lacks tables of production's (public.orders "
+                        "and 3 more): make it anew from production, then run: "
+                        "tidegate rehearse v1.4.2");
     /* a limit of nothing is a limit */
     r->failed = r->rewrite = NULL;
     w->policy.budget.blocked_ms = 0;

@@ -1,0 +1,82 @@
+/* What a rehearsal says of undoing what was applied since. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "runner/flow/expected.h"
+
+#define DIGEST \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static struct arena arena;
+
+/* A certificate of 0002_b, as the ledger keeps it. */
+static struct json *rehearsed_for(const char *release, int64_t high)
+{
+    const struct rehearsed_statement down[] = {{.number = 1,
+                                                .line = 1,
+                                                .text = "ALTER TABLE",
+                                                .low = 1000,
+                                                .likely = 2000,
+                                                .high = high}};
+    const struct rehearsed list[] = {{.name = "0002_b",
+                                      .transaction = true,
+                                      .down = down,
+                                      .n_down = 1,
+                                      .has_down = true,
+                                      .down_ok = true,
+                                      .down_low = 1000,
+                                      .down_likely = 2000,
+                                      .down_high = high}};
+    const struct rehearsal r = {.list = list,
+                                .n = 1,
+                                .digest = DIGEST,
+                                .at = 1700000000,
+                                .clone_share = 1,
+                                .clone = "c",
+                                .warnings = ""};
+    struct json *event = json_new_object();
+
+    json_set_str(event, "release", release);
+    json_set(event, "certificate", rehearsal_to_json(&r));
+    return event;
+}
+
+static void times_of_a_down(void **state)
+{
+    struct json *all = json_new_array();
+    struct subject s = {.arena = &arena};
+    struct run r = {.s = &s};
+    const struct applied_row ours = {.name = "0002_b", .release = "v2"};
+    const struct applied_row other = {.name = "0002_b", .release = "v9"};
+    struct apply_expected x;
+
+    (void)state;
+    arena_init(&arena);
+    json_append(all, rehearsed_for("v2", 9000));
+    json_append(all, rehearsed_for("v2", 9800));
+    json_append(all, rehearsed_for("v3", 7000));
+    s.state.rehearsals = all;
+    x = expected_down(&r, &ours);
+    assert_int_equal(x.all.low, 1000);
+    assert_int_equal(x.all.likely, 2000);
+    assert_int_equal(x.all.high, 9800); /* the newest of its release */
+    assert_int_equal(x.n, 1);
+    assert_int_equal(x.each[0].high, 9800);
+    assert_true(x.past);
+    assert_null(expected_back(&r, &other));
+    x = expected_down(&r, &other);
+    assert_int_equal(x.all.high, 0);
+    json_free(all);
+    arena_release(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(times_of_a_down)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
