@@ -97,6 +97,7 @@ printf '\\set x 1\nSELECT :x;\n' >"$P/db/deploy/more.sql"
 release v2.1
 gives 65 'a command to psql' t plan v2.1 --only migrations
 has 'is named with its place' "$OUT" "deploy/more.sql:1: not SQL: psql's"
+has 'and why nothing is known of migrations' "$OUT" 'migrations: deploy/more.sql:1: not SQL'
 
 # what a link leads to is not in the commit
 rm "$P/db/deploy/more.sql"
