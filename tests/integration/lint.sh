@@ -233,12 +233,12 @@ cat >pairs <<'END'
 1|GRANT pg_read_all_stats TO pg_monitor|REVOKE pg_read_all_stats FROM pg_monitor
 END
 wrong=
-while IFS='|' read -r want first then; do
+while IFS='|' read -r want first second; do
     echo "$first;" >0024_first.up.sql
-    echo "$then;" >0025_then.up.sql
+    echo "$second;" >0025_then.up.sql
     got=$(lint 0024_first.up.sql 0025_then.up.sql 2>&1 |
         grep -c '^0025.*breaks-old-code')
-    [ "$got" = "$want" ] || wrong="$wrong $then: $got;"
+    [ "$got" = "$want" ] || wrong="$wrong $second: $got;"
 done <pairs
 is 'what an earlier file makes is not missed' "$wrong" ''
 OUT=$(t lint --database "$PG_CONNINFO user=reader" 0022_later.up.sql 2>&1)
