@@ -246,6 +246,8 @@ has 'without rights on a table its size is known all the same' "$OUT" ' MB, 20 k
 echo 'ALTER TABLE orders ALTER name TYPE text;' >0023_path.up.sql
 has 'names are looked for on the role'"'"'s search_path' \
     "$(t lint --database "$PG_CONNINFO user=reader" 0023_path.up.sql)" 'stored alike'
+lacks 'and are there' \
+    "$(t lint --database "$PG_CONNINFO user=reader" 0023_path.up.sql)" 'missing'
 one 'CREATE INDEX ON nowhere (a)'
 has 'a table that is not there is said to be' "$OUT" 'the database has no nowhere'
 # what would fail
