@@ -394,7 +394,9 @@ static void make_parts(const struct subject *s, void *arg)
         make_column(m, s);
         make_constraint(m, s);
     }
-    if (node_is(s->stmt, "DropStmt"))
+    if (node_is(s->stmt, "DropStmt") ||
+        (s->cmd &&
+         strcmp(node_enum(s->cmd, "subtype"), "AT_DropConstraint") == 0))
         make(m, "dropped", text_bare(m->a, s->name));
     if ((node_is(s->stmt, "GrantStmt") || node_is(s->stmt, "GrantRoleStmt")) &&
         node_bool(s->stmt, "is_grant"))

@@ -278,6 +278,8 @@ has 'what depends on it' "$OUT" 'error [dependents] constraint bills_u_fkey'
 printf -- '-- tidegate: phase=after\nDROP TABLE bills;\n' >0027_bills.up.sql
 printf -- '-- tidegate: phase=after\nDROP TABLE users;\n' >0028_users.up.sql
 gives 0 'what a file before drops does not' lint 0027_bills.up.sql 0028_users.up.sql
+echo 'ALTER TABLE bills DROP CONSTRAINT bills_u_fkey;' >0027_bills.up.sql
+gives 0 'nor what ends a constraint' lint 0027_bills.up.sql 0028_users.up.sql
 echo 'DROP TABLE users;' >0029_users.down.sql
 gives 0 'nor does what is undone first' lint 0029_users.down.sql
 has 'that is a note' "$OUT" 'note [dependents]'
