@@ -67,7 +67,7 @@ const struct hazard_row hazard_rows_constraints[] = {
      {{"$", "SHARE", NO, YES}}},
     {"34", "INSERT INTO $ SELECT i, i, md5(i::text) "
      "FROM generate_series(10000, 200000) i",
-     "CREATE INDEX CONCURRENTLY ON $ (b)", 1, {{"$", SUE, NO, YES}}},
+     "CREATE INDEX CONCURRENTLY $_b ON $ (b)", 1, {{"$", SUE, NO, YES}}},
     {"36", "CREATE INDEX $i ON $ (b)", "DROP INDEX $i", 0,
      {{"$", AEL, NO, NO}}},
     {"36 concurrently", "CREATE INDEX $i ON $ (b); CREATE VIEW $z AS SELECT * "
