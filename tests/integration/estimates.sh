@@ -86,6 +86,13 @@ gives 0 'another release of the same names' t rehearse r2 --compare
 has 'is compared with it' "$OUT" 'against the rehearsal of r1 at '
 has 'a statement is gone' "$OUT" 'CREATE INDEX CONCURRENTLY orders_at'
 
+# a clone without rows tells no times, and hides no better rehearsal
+sed -i 's/^clone = .*/clone = schema/' "$P/tidegate.ini"
+gives 0 'a rehearsal without rows' t rehearse r2
+has 'tells no time' "$OUT" 'not told'
+has 'the gate stands on the one with rows' "$(gate r2)" 'pass takes '
+sed -i 's/^clone = .*/clone = dump/' "$P/tidegate.ini"
+
 # predicted against actual
 announce r2
 gives 0 'up' t migrate up r2 $yes
