@@ -147,14 +147,14 @@ $(B)/histories/history: $(B)/tests/histories/folder.o \
 
 $(addprefix $(B)/integration/migrations/,test_back test_basis test_batches \
     test_clones test_fingerprint test_hazards test_leftovers test_measures \
-    test_refused test_rehearse test_safer): \
+    test_refused test_rehearse test_safer test_template): \
     $(B)/tests/integration/migrations/rehearsing.o
 $(addprefix $(B)/integration/migrations/,test_hazards test_safer): \
     $(patsubst %.c,$(B)/%.o, \
     $(wildcard tests/integration/migrations/hazard_*.c))
-$(addprefix $(B)/integration/migrations/,test_alone test_apply test_backfill \
-    test_ends test_guard test_half test_kills test_locks test_throttle \
-    test_verify): \
+$(addprefix $(B)/integration/migrations/,test_alone test_alone_ends \
+    test_apply test_backfill test_ends test_guard test_half test_kills \
+    test_locks test_throttle test_verify): \
     $(B)/tests/integration/migrations/applying.o
 $(addprefix $(B)/integration/migrations/,test_backfill test_throttle): \
     $(B)/tests/integration/migrations/filling.o

@@ -232,6 +232,12 @@ static bool check_phases(const struct question *q, struct verdict *v)
         [PHASES_RESTART] = "a restart only",
         [PHASES_CONTRACT] = "its contracting migrations only",
     };
+    static const char *const options[] = {
+        [PHASES_ALL] = "",
+        [PHASES_MIGRATIONS] = " --only migrations",
+        [PHASES_RESTART] = " --restart-only",
+        [PHASES_CONTRACT] = " --only contract",
+    };
     enum phases asked = release_phases(&q->f->release);
 
     if (q->m->phases == asked)
@@ -240,7 +246,11 @@ static bool check_phases(const struct question *q, struct verdict *v)
                       "%s is announced for %s, and %s is "
                       "asked",
                       named(q->m->release), words[q->m->phases], words[asked]);
-    fix_nothing(q, v);
+    if (q->f->changing)
+        fix_nothing(q, v);
+    else
+        verdict_fix(v, "ask for what is announced: tidegate check %s%s",
+                    named(q->m->release), options[q->m->phases]);
     return true;
 }
 

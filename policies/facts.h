@@ -172,7 +172,9 @@ struct migration_facts {
     bool after;
     const char *breaks;     /* what the old code would not survive, or NULL */
     const char *compatible; /* declared reason, or NULL */
-    bool has_down, down_rehearsed;
+    bool has_down, down_rehearsed; /* rehearsed: and it gave all back */
+    const char *down_lacks;        /* how the rehearsed one did not, or NULL */
+    bool down_loses; /* that: values or rows are gone, which no SQL can know */
     const char *forward_only; /* declared reason, or NULL */
 };
 

@@ -56,7 +56,7 @@ gate_judge policy_judge, expected_judge, approved_judge, window_judge,
 /* A clone of less of production than this is too small to tell. */
 #define REHEARSAL_CLONE_LEAST 0.01
 /* Of one whose `failed` is set: what failed, and what to do. */
-struct verdict rehearsal_failed(const struct rehearsal_facts *r);
+struct verdict rehearsal_failed(const struct facts *facts);
 
 /* "way back" and "way-back" both name GATE_WAY_BACK; false: no such gate. */
 bool gate_find(const char *name, enum gate_id *id);

@@ -19,28 +19,34 @@ static void fix_safer(const char *safer, struct verdict *v)
                        "changed");
 }
 
-struct verdict rehearsal_failed(const struct rehearsal_facts *r)
+struct verdict rehearsal_failed(const struct facts *f)
 {
+    const struct rehearsal_facts *r = &f->rehearsal;
     struct verdict v =
         verdict_stop("rehearsal.failed", "the rehearsal failed: %s", r->failed);
 
     if (r->lacks)
         verdict_fix(&v,
                     "the clone lacks tables of production's (%s): make it "
-                    "anew from production, then run: tidegate rehearse",
-                    r->lacks);
+                    "anew from production, then run: tidegate rehearse %s%s",
+                    r->lacks, f->release.release, rehearse_only(&f->release));
     else
-        verdict_fix(&v, "correct the migration, then run: tidegate rehearse");
+        verdict_fix(&v,
+                    "correct the migration and tag that, then run: tidegate "
+                    "rehearse TAG%s",
+                    rehearse_only(&f->release));
     return v;
 }
 
 /* A budget that is broken stays broken however old the rehearsal and however
  * small the clone: STOP before HOLD. */
-static bool broken(const struct budget_settings *budget,
-                   const struct rehearsal_facts *r, struct verdict *v)
+static bool broken(const struct budget_settings *budget, const struct facts *f,
+                   struct verdict *v)
 {
+    const struct rehearsal_facts *r = &f->rehearsal;
+
     if (r->failed) {
-        *v = rehearsal_failed(r);
+        *v = rehearsal_failed(f);
     } else if (budget->rewrite_forbidden && r->rewrite) {
         *v = verdict_stop("rehearsal.rewrite", "a whole table is rewritten: %s",
                           r->rewrite);
@@ -194,7 +200,7 @@ static bool missing(const struct budget_settings *budget, const struct facts *f,
         *v = verdict_hold("rehearsal.other", 0,
                           "the rehearsal was of other migrations%s%s",
                           r->differs ? ": " : "", r->differs ? r->differs : "");
-    else if (broken(budget, r, v))
+    else if (broken(budget, f, v))
         return true;
     else if (age < -CLOCKS_APART)
         *v = verdict_hold("rehearsal.future", 0,

@@ -1,5 +1,34 @@
 #include "policies/gates.h"
 
+/* Another rehearsal would find the same: the files have to change. */
+static struct verdict lacks(const struct migration_facts *m,
+                            const struct release_facts *release)
+{
+    struct verdict v;
+
+    if (m->down_loses) {
+        v = verdict_stop("way_back.loses",
+                         "the down of %s was rehearsed, and does not bring "
+                         "the data back: %s",
+                         m->name, m->down_lacks);
+        verdict_fix(&v, "in a new tag delete its down and declare `-- "
+                        "tidegate: forward-only REASON`, which wants a fresh "
+                        "backup; or keep what it drops until nobody can want "
+                        "it back");
+        return v;
+    }
+    v = verdict_stop("way_back.lacks",
+                     "the down of %s was rehearsed, and does not give back "
+                     "what was there: %s",
+                     m->name, m->down_lacks);
+    verdict_fix(&v,
+                "correct the down, or delete it and declare `-- tidegate: "
+                "forward-only REASON`; tag that, then run: tidegate rehearse "
+                "TAG%s",
+                rehearse_only(release));
+    return v;
+}
+
 /* Whether one migration leaves a way back; else *v says why not. */
 static bool returns(const struct migration_facts *m, bool backup_fresh,
                     const struct release_facts *release, struct verdict *v)
@@ -21,6 +50,8 @@ static bool returns(const struct migration_facts *m, bool backup_fresh,
         *v = verdict_stop("way_back.no_down", "%s has no down", m->name);
         verdict_fix(v, "write its .down.sql, or declare `-- tidegate: "
                        "forward-only REASON`");
+    } else if (m->after && !m->forward_only && m->down_lacks) {
+        *v = lacks(m, release);
     } else if (m->after && !m->forward_only && !m->down_rehearsed) {
         *v = verdict_stop("way_back.not_rehearsed",
                           "the down of %s was not "

@@ -127,10 +127,18 @@ bool backfill_key(struct pg *pg, struct arena *a, const struct script *s,
                   struct backfill_key *out, struct err *e)
 {
     const struct batch *b = s->batch;
-    const char *table =
-        *b->schema ? arena_printf(a, "%s.%s", pg_identifier(pg, a, b->schema),
-                                  pg_identifier(pg, a, b->table))
-                   : pg_identifier(pg, a, b->table);
+    const char *table = pg_identifier(pg, a, b->table);
+
+    if (*b->schema)
+        table =
+            arena_printf(a, "%s.%s", pg_identifier(pg, a, b->schema), table);
+    return backfill_key_of(pg, a, s, table, out, e);
+}
+
+bool backfill_key_of(struct pg *pg, struct arena *a, const struct script *s,
+                     const char *table, struct backfill_key *out, struct err *e)
+{
+    const struct batch *b = s->batch;
     struct pg_result r;
 
     if (!pg_query(pg, a, key_sql, (const char *[]){table, b->key}, 2, &r, e))

@@ -27,6 +27,10 @@ struct backfill_key {
  * the key will not do, or the statement can find no rows. All in a. */
 bool backfill_key(struct pg *pg, struct arena *a, const struct script *s,
                   struct backfill_key *out, struct err *e);
+/* The same of a table that is found already, as SQL writes its name. */
+bool backfill_key_of(struct pg *pg, struct arena *a, const struct script *s,
+                     const char *table, struct backfill_key *out,
+                     struct err *e);
 /* The highest key now, NULL: no row; and about how many rows there are (the
  * planner's guess). */
 bool backfill_end(struct pg *pg, struct arena *a, const struct backfill_key *k,

@@ -140,6 +140,7 @@ static struct live facts(const struct apply *ap, const struct guard *g,
         .down = t->down,
         .committing = g->uncancelled,
         .journaled = !t->script->transaction,
+        .halves = g->halves,
         .done = t->there,
         .statement = g->statement,
         .n = (int)t->script->n,
@@ -249,12 +250,13 @@ static void watch_turn(struct watch *w)
         return;
     add_waits(w, now);
     judge(w, now);
-    if (s->asked == SIGHT_IDLE)
-        ask(w, now);
+    /* before the next question: saying it puts the next measure off */
     if (measured || (s->blind && now >= s->next_live)) {
         struct live l = facts(w->ap, w->g, w->began);
         say(w->ap, &l, "");
     }
+    if (s->asked == SIGHT_IDLE)
+        ask(w, now);
 }
 
 static int64_t next_turn(const struct watch *w)

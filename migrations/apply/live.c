@@ -209,9 +209,14 @@ static void add_stop(const struct live *l, struct buf *out)
         buf_str(out, "; it commits, and cannot be stopped now");
         return;
     } else if (l->journaled && l->done > 0) {
-        buf_printf(out, "; stop now leaves %d of %d statements", l->done, l->n);
+        buf_printf(out, "; stop now leaves %d of %d statements%s", l->done,
+                   l->n, l->halves ? ", and may leave a part of this one" : "");
         if (x->back_high >= 0 && !l->down)
             add_span(out, ", undoing them costs up to ", x->back_high, "");
+    } else if (l->halves) {
+        buf_str(out, "; stop now may leave a part of it");
+    } else if (l->journaled) {
+        buf_str(out, "; stop now costs seconds, nothing of it stays");
     } else {
         buf_str(out, "; stop now costs seconds, it rolls back");
     }

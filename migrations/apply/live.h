@@ -35,6 +35,7 @@ struct live {
     bool down;
     bool committing;       /* COMMIT is under way: nothing stops it now */
     bool journaled;        /* each statement is there once it is done */
+    bool halves;           /* the one that runs may leave a part of its work */
     int done;              /* journaled: statements that are there */
     int statement, n;      /* the one that runs, from 1; 0: none of its own */
     int64_t elapsed_ms;    /* of the script, waits for locks included */

@@ -10,10 +10,6 @@
 #include "migrations/apply/apply.h"
 #include "migrations/read/layout.h"
 
-/* The `release` of rows that were recorded so. */
-#define TAKEOVER_IMPORTED "imported"
-#define TAKEOVER_BASELINE "baseline"
-
 /* What another tool's table says. */
 struct takeover_source {
     const struct layout *layout;

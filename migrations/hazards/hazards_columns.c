@@ -200,8 +200,12 @@ static bool retype_rewrites(const struct subject *s)
 
 static bool has_dependents(const struct subject *s)
 {
-    return s->catalog && catalog_dependents(s->catalog, "relation", s->table,
-                                            node_str(s->cmd, "name"));
+    const char *dependents =
+        s->catalog ? catalog_dependents(s->catalog, "relation", s->table,
+                                        node_str(s->cmd, "name"))
+                   : NULL;
+
+    return dependents && !subject_dropped(s->made, dependents);
 }
 
 static const char *column_key(const struct subject *s, char *out, size_t size)

@@ -70,7 +70,7 @@ void subject_foresee(struct arena *a, const struct node *stmt,
 void subject_remember(struct arena *a, const struct node *stmt,
                       struct fresh *fresh);
 /* What later files know of earlier ones, whether applied or not: CHECKs that
- * say a column is there. */
+ * say a column is there, and what they dropped. */
 void subject_carry(struct arena *a, const struct fresh *from, struct fresh *to);
 /* Did the file make it before this statement; does it anywhere? */
 bool subject_made(const struct fresh *fresh, const char *kind,

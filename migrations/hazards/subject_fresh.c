@@ -126,13 +126,31 @@ bool subject_makes(const struct fresh *fresh, const char *kind,
     return fresh && holds(&fresh->later, kind, name);
 }
 
+static bool is_name_byte(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '$' || (c & 0x80);
+}
+
+/* Not a part of a longer name. */
+static bool has_word(const char *text, size_t len, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (size_t i = 0; n && i + n <= len; i++)
+        if (memcmp(text + i, word, n) == 0 &&
+            (i == 0 || !is_name_byte(text[i - 1])) &&
+            (i + n == len || !is_name_byte(text[i + n])))
+            return true;
+    return false;
+}
+
 static bool dropped_in(const struct fresh_set *set, const char *text,
                        size_t len)
 {
     for (size_t i = 0; i < set->cap; i++) {
         const struct fresh_key *at = &set->slot[i];
         if (at->key && at->is && strncmp(at->key, "dropped ", 8) == 0 &&
-            memmem(text, len, at->key + 8, strlen(at->key + 8)))
+            has_word(text, len, at->key + 8))
             return true;
     }
     return false;
@@ -270,7 +288,8 @@ static bool is_kept(const char *key)
 {
     return strncmp(key, "present ", 8) == 0 ||
            strncmp(key, "nearly ", 7) == 0 ||
-           strncmp(key, "validated ", 10) == 0 || strncmp(key, "says ", 5) == 0;
+           strncmp(key, "validated ", 10) == 0 ||
+           strncmp(key, "says ", 5) == 0 || strncmp(key, "dropped ", 8) == 0;
 }
 
 void subject_carry(struct arena *a, const struct fresh *from, struct fresh *to)
@@ -375,7 +394,9 @@ static void make_parts(const struct subject *s, void *arg)
         make_column(m, s);
         make_constraint(m, s);
     }
-    if (node_is(s->stmt, "DropStmt"))
+    if (node_is(s->stmt, "DropStmt") ||
+        (s->cmd &&
+         strcmp(node_enum(s->cmd, "subtype"), "AT_DropConstraint") == 0))
         make(m, "dropped", text_bare(m->a, s->name));
     if ((node_is(s->stmt, "GrantStmt") || node_is(s->stmt, "GrantRoleStmt")) &&
         node_bool(s->stmt, "is_grant"))

@@ -6,7 +6,9 @@
 #include "migrations/hazards/refusals.h"
 #include "migrations/hazards/words.h"
 #include "migrations/lint/lint_intern.h"
+#include "migrations/lint/lint_missing.h"
 #include "migrations/lint/lint_parts.h"
+#include "migrations/lint/lint_ways.h"
 #include "migrations/read/batch.h"
 #include "migrations/read/foreign.h"
 #include "migrations/read/layout.h"
@@ -90,6 +92,7 @@ static void lint_batch(struct linter *l, bool down)
         if ((r = catalog_relation(l->run->catalog, *only)) &&
             r->self.kind == 'p' && !batch_is_empty(&s, *only, &e))
             lint_add_error(l, line_of(l, &e), "batch", &e);
+    lint_missing_batch(l, &s);
 }
 
 static void lint_text(struct linter *l, bool down)
@@ -119,7 +122,10 @@ static void lint_text(struct linter *l, bool down)
     l->survive = !down && !d.after && !d.compatible;
     l->together = !d.no_transaction && !l->how->no_transaction &&
                   !l->how->each_alone && !all_alone(l, &pieces);
+    l->batch = batch_is_said(&d);
+    lint_ways_begin(l, &d);
     lint_pieces(l, &pieces);
+    lint_ways_end(l);
 }
 
 /* By lines; of one line in the order found. Nearly sorted already. */
@@ -197,7 +203,9 @@ struct finding *lint_file(struct arena *a, const struct sql_file *file,
 
     arena_init(&scratch);
     l.file = arena_strdup(a, file->name);
-    if (!lint_parts(parts, &count, &scratch, file, &e)) {
+    if (!lint_missing_name(&l, file))
+        count = 0;
+    else if (!lint_parts(parts, &count, &scratch, file, &e)) {
         bad_parts(&l, &e);
         count = 0;
     }

@@ -51,7 +51,12 @@ struct finding {
 struct lint_run {
     struct catalog *catalog; /* or NULL */
     struct fresh earlier;
-    bool path_told; /* that search_path ends with its file */
+    bool path_told;         /* that search_path ends with its file */
+    struct pg *pg;          /* the catalog's, or NULL */
+    bool code;              /* what ran before may have made anything */
+    bool named;             /* the layout of a folder takes these names ... */
+    const char *stray;      /* ... but this file, for that reason */
+    struct lint_ways *ways; /* lint_ways.h */
 };
 
 /* Findings for one file, in order of lines. Lives in a, as does what run

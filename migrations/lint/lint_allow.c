@@ -1,6 +1,7 @@
 #include "migrations/lint/lint_allow.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "migrations/hazards/hazards.h"
 #include "migrations/text/lexer.h"
@@ -95,7 +96,7 @@ static const char *after_allow(const char *comment)
 {
     const char *p = comment + 2 + strspn(comment + 2, " \t");
 
-    if (comment[0] != '-' || strncmp(p, "tidegate:", 9) != 0)
+    if (comment[0] != '-' || strncasecmp(p, "tidegate:", 9) != 0)
         return NULL;
     p += 9 + strspn(p + 9, " \t");
     if (strncmp(p, "allow", 5) != 0 || !strchr(" \t\n", p[5]))

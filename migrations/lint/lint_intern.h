@@ -14,8 +14,10 @@ struct linter {
     const char *file, *text;
     const struct sql_how *how; /* the part in hand is to be read */
     bool together;             /* the file is one transaction */
+    bool batch;                /* a directive speaks of one */
     bool survive;              /* the old code must live through it */
     bool down;                 /* it is the way back */
+    struct lint_ways *ways;    /* of the migration in hand */
     struct finding *list;
     size_t n, cap;
     struct fresh fresh;

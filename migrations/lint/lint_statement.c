@@ -7,7 +7,10 @@
 #include "migrations/hazards/refusals.h"
 #include "migrations/hazards/words.h"
 #include "migrations/lint/lint_coming.h"
+#include "migrations/lint/lint_missing.h"
 #include "migrations/lint/lint_touch.h"
+#include "migrations/lint/lint_ways.h"
+#include "migrations/read/batch.h"
 #include "migrations/read/foreign.h"
 
 struct finding *lint_add(struct linter *l)
@@ -73,6 +76,11 @@ static void judge(struct linter *l, struct finding *f, const struct hazard *h,
         f->rule = f->lock ? "lock" : "gone";
         if (h->safer && strncmp(h->safer, "-- tidegate:", 12) == 0)
             f->safer = NULL; /* it is a later phase already */
+    }
+    if (l->down && strcmp(h->rule, "dependents") == 0) {
+        f->level = FINDING_NOTE;
+        f->worst = "what came later is undone first, and what it made may be "
+                   "gone by then";
     }
     if (s->fresh && f->level > FINDING_NOTE)
         f->level = FINDING_NOTE;
@@ -253,6 +261,7 @@ static void lint_unparsed(struct linter *l, const struct split_piece *p)
     if (words_alone(l->scratch, p->text))
         add_alone(l, words_kind(l->a, p->text));
     say_unparsed(l, p);
+    l->run->code = true;
 }
 
 static void lint_parsed(struct linter *l, const struct split_piece *p)
@@ -268,8 +277,13 @@ static void lint_parsed(struct linter *l, const struct split_piece *p)
                         arena_printf(l->scratch, "%s:%d", l->file, l->line),
                         &e))
         lint_add_error(l, l->line, "refused", &e);
+    if (!l->batch &&
+        !batch_needs_none(
+            p->tree, arena_printf(l->scratch, "%s:%d", l->file, l->line), &e))
+        lint_add_error(l, l->line, "batch", &e);
     if (refusals_alone(l->scratch, p->tree, p->text))
         add_alone(l, subject_kind(l->a, p->tree));
+    lint_missing(l, p->tree);
     subject_each_with(l->a, p->tree, p->text, &l->fresh, l->run->catalog, match,
                       l);
 }
@@ -285,6 +299,7 @@ void lint_statement(struct linter *l, const struct split_piece *p)
         lint_parsed(l, p);
     else
         lint_unparsed(l, p);
+    lint_ways_statement(l, p->tree, p->text);
     if (l->together)
         weigh_held(l, from);
     if (p->tree) {

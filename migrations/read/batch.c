@@ -327,10 +327,16 @@ static bool judge(struct reading *r)
 
 /* ---- reading ---- */
 
+bool batch_is_said(const struct directives *d)
+{
+    return d->batch || d->key || d->batch_size || d->pause_ms >= 0 ||
+           d->max_lag_ms >= 0;
+}
+
 static bool lone_words(const struct script *s, const struct directives *d,
                        struct err *e)
 {
-    if (!d->key && !d->batch_size && d->pause_ms < 0 && d->max_lag_ms < 0)
+    if (!batch_is_said(d))
         return true;
     err_what(e, ERR_INPUT, "%s: key, size, pause and max_lag are of a batch",
              s->file);
@@ -396,6 +402,32 @@ bool batch_read(struct script *s, const struct directives *d, struct arena *a,
     s->batch = ok ? b : NULL;
     s->transaction = false;
     return ok;
+}
+
+/* Those of PREPARE, and of a function's body, are their own. */
+static bool find_mark(const struct node *n, void *arg)
+{
+    int *number = arg;
+
+    if (node_is(n, "PrepareStmt") || node_is(n, "CreateFunctionStmt"))
+        return false;
+    if (!*number)
+        *number = param(n);
+    return true;
+}
+
+bool batch_needs_none(const struct node *stmt, const char *at, struct err *e)
+{
+    int number = 0;
+
+    node_walk(stmt, find_mark, &number);
+    if (!number)
+        return true;
+    err_what(e, ERR_INPUT, "%s: $%d, and no batch", at, number);
+    err_why(e, "nothing fills it in: $1 and $2 are the ends of a batch, and no "
+               "directive says that this goes in batches");
+    return err_fix(e, "write the value itself, or at the top: -- tidegate: "
+                      "batch=TABLE key=COLUMN");
 }
 
 bool batch_is_empty(const struct script *s, const char *table, struct err *e)

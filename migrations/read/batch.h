@@ -31,6 +31,8 @@ struct batch_mark {
     int number;
 };
 
+struct node;
+
 struct batch {
     const char *schema, *table; /* as PostgreSQL folds them; schema or "" */
     const char *key;            /* column */
@@ -43,11 +45,16 @@ struct batch {
                           NULL; or NULL: none */
 };
 
+/* Whether a directive speaks of batches, rightly or not. */
+bool batch_is_said(const struct directives *d);
 /* Whether the directives speak of batches; if so, sets s->batch and clears
  * s->transaction. False: they, or the statement, do not do (ERR_INPUT). Texts
  * are in a. */
 bool batch_read(struct script *s, const struct directives *d, struct arena *a,
                 struct err *e);
+/* False, with e (ERR_INPUT): the statement of no batch has a $1, that nothing
+ * fills. at: "FILE:LINE". */
+bool batch_needs_none(const struct node *stmt, const char *at, struct err *e);
 /* False, with e (ERR_INPUT): ONLY of the table, which the database says is
  * partitioned, has no rows. */
 bool batch_is_empty(const struct script *s, const char *table, struct err *e);

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "migrations/text/lexer.h"
 #include "runner/base/duration.h"
@@ -15,7 +16,7 @@
 #define LONGEST       ((int64_t)366 * 86400 * 1000)
 #define SIZE_MAX_ROWS 1000000
 
-struct reader {
+struct directive_reader {
     struct directives *out;
     struct arena *a;
     const char *file;
@@ -28,14 +29,14 @@ struct reader {
 
 /* ---- the rows ---- */
 
-static bool is_phase(struct reader *r, const char *value)
+static bool is_phase(struct directive_reader *r, const char *value)
 {
     r->out->after = strcmp(value, "after") == 0;
     r->before = strcmp(value, "before") == 0;
     return r->out->after || r->before;
 }
 
-static bool is_transaction(struct reader *r, const char *value)
+static bool is_transaction(struct directive_reader *r, const char *value)
 {
     r->out->no_transaction = true;
     return strcmp(value, "none") == 0;
@@ -46,12 +47,12 @@ static bool is_span(const char *value, int64_t *out)
     return duration_parse(value, out) && *out > 0 && *out <= MAX_WAIT;
 }
 
-static bool is_lock_timeout(struct reader *r, const char *value)
+static bool is_lock_timeout(struct directive_reader *r, const char *value)
 {
     return is_span(value, &r->out->lock_timeout_ms);
 }
 
-static bool is_statement_timeout(struct reader *r, const char *value)
+static bool is_statement_timeout(struct directive_reader *r, const char *value)
 {
     return is_span(value, &r->out->statement_timeout_ms);
 }
@@ -61,31 +62,31 @@ static bool is_reason(const char *value)
     return *value && strlen(value) <= REASON_MAX;
 }
 
-static bool is_compatible(struct reader *r, const char *value)
+static bool is_compatible(struct directive_reader *r, const char *value)
 {
     r->out->compatible = value;
     return is_reason(value);
 }
 
-static bool is_forward_only(struct reader *r, const char *value)
+static bool is_forward_only(struct directive_reader *r, const char *value)
 {
     r->out->forward_only = value;
     return is_reason(value);
 }
 
-static bool is_batch(struct reader *r, const char *value)
+static bool is_batch(struct directive_reader *r, const char *value)
 {
     r->out->batch = value;
     return *value;
 }
 
-static bool is_key(struct reader *r, const char *value)
+static bool is_key(struct directive_reader *r, const char *value)
 {
     r->out->key = value;
     return *value;
 }
 
-static bool is_size(struct reader *r, const char *value)
+static bool is_size(struct directive_reader *r, const char *value)
 {
     if (!*value || strspn(value, "0123456789") != strlen(value) ||
         strlen(value) > 7)
@@ -94,19 +95,19 @@ static bool is_size(struct reader *r, const char *value)
     return r->out->batch_size > 0 && r->out->batch_size <= SIZE_MAX_ROWS;
 }
 
-static bool is_pause(struct reader *r, const char *value)
+static bool is_pause(struct directive_reader *r, const char *value)
 {
     return is_span(value, &r->out->pause_ms);
 }
 
-static bool is_max_lag(struct reader *r, const char *value)
+static bool is_max_lag(struct directive_reader *r, const char *value)
 {
     return is_span(value, &r->out->max_lag_ms);
 }
 
 /* As a tag that is a release's name (at most 64 bytes of letters, digits and
  * ._-, not beginning with a dot or a dash). */
-static bool is_after(struct reader *r, const char *value)
+static bool is_after(struct directive_reader *r, const char *value)
 {
     size_t n = strspn(value, "abcdefghijklmnopqrstuvwxyz"
                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
@@ -115,7 +116,7 @@ static bool is_after(struct reader *r, const char *value)
     return n > 0 && n <= 64 && !value[n] && !strchr(".-", *value);
 }
 
-static bool is_for(struct reader *r, const char *value)
+static bool is_for(struct directive_reader *r, const char *value)
 {
     int64_t ms;
     bool good = duration_parse(value, &ms) && ms <= LONGEST && ms % 1000 == 0;
@@ -124,35 +125,50 @@ static bool is_for(struct reader *r, const char *value)
     return good;
 }
 
-static const struct row {
-    const char *name;
-    bool reason; /* takes the rest of the line */
-    bool in_down;
-    bool (*take)(struct reader *r, const char *value);
-    const char *takes;
-} rows[] = {
-    {"phase", false, false, is_phase, "before or after"},
-    {"transaction", false, true, is_transaction, "none"},
-    {"lock_timeout", false, true, is_lock_timeout,
-     "a duration from 1ms to 24h, such as 2s"},
-    {"statement_timeout", false, true, is_statement_timeout,
-     "a duration from 1ms to 24h, such as 10m"},
-    {"compatible", true, false, is_compatible, "a reason after a blank"},
-    {"forward-only", true, false, is_forward_only, "a reason after a blank"},
-    {"batch", false, true, is_batch, "a table, such as orders"},
-    {"key", false, true, is_key, "a column of the batch's table"},
-    {"size", false, true, is_size, "rows of one batch, from 1 to 1000000"},
-    {"pause", false, true, is_pause, "a duration from 1ms to 24h"},
-    {"max_lag", false, true, is_max_lag, "a duration from 1ms to 24h"},
+const struct directive_row directive_rows[] = {
+    {"phase", false, false, is_phase, "before or after",
+     "Runs before the code of its release goes out (the default), or after "
+     "it."},
     {"after", false, false, is_after,
-     "the release that must be good first, or `this`: the one that brings it"},
-    {"for", false, false, is_for, "a duration up to 366d, such as 24h"},
+     "the release that must be good first, or `this`: the one that brings it",
+     "A contracting migration: it waits until that release is good, and runs "
+     "with `migrate finish`, or with a later release."},
+    {"for", false, false, is_for, "a duration up to 366d, such as 24h",
+     "With after: how long that release must have been good."},
+    {"compatible", true, false, is_compatible, "a reason after a blank",
+     "The old code survives what looks as if it would not; a person says so."},
+    {"forward-only", true, false, is_forward_only, "a reason after a blank",
+     "There is no way back from it: it has none, and after the code it wants a "
+     "fresh backup."},
+    {"transaction", false, true, is_transaction, "the word `none`",
+     "Statement by statement, each journaled, instead of one transaction."},
+    {"lock_timeout", false, true, is_lock_timeout,
+     "a duration from 1ms to 24h, such as 2s",
+     "How long a statement waits for a lock before it is tried again."},
+    {"statement_timeout", false, true, is_statement_timeout,
+     "a duration from 1ms to 24h, such as 10m",
+     "How long one statement may take."},
+    {"batch", false, true, is_batch, "a table, such as orders",
+     "The one statement runs over ranges of a key of that table, $1 to $2, "
+     "each a transaction of its own."},
+    {"key", false, true, is_key, "a column of the batch's table",
+     "With batch: the key, which is unique and NOT NULL."},
+    {"size", false, true, is_size, "rows of one batch, from 1 to 1000000",
+     "With batch: at most so many rows at once."},
+    {"pause", false, true, is_pause, "a duration from 1ms to 24h",
+     "With batch: waits so long after each."},
+    {"max_lag", false, true, is_max_lag, "a duration from 1ms to 24h",
+     "With batch: waits while a replica is further behind."},
+    {"allow", true, true, NULL,
+     "a rule of lint and a reason, on a line by itself above its statement",
+     "Makes a note of that finding of lint; may stand anywhere."},
+    {0},
 };
-#define ROWS (sizeof rows / sizeof *rows)
+#define ROWS (sizeof directive_rows / sizeof *directive_rows - 1)
 
 /* ---- reading ---- */
 
-static bool bad(struct reader *r, const char *fix, const char *why,
+static bool bad(struct directive_reader *r, const char *fix, const char *why,
                 const char *word)
 {
     err_what(r->e, ERR_INPUT, "%s:%d: %s", r->file, r->line,
@@ -163,20 +179,20 @@ static bool bad(struct reader *r, const char *fix, const char *why,
 
 static char *all_names(struct arena *a)
 {
-    char *all = arena_strdup(a, rows[0].name);
+    char *all = arena_strdup(a, directive_rows[0].name);
 
     for (size_t i = 1; i < ROWS; i++)
-        all = arena_printf(a, "%s, %s", all, rows[i].name);
+        all = arena_printf(a, "%s, %s", all, directive_rows[i].name);
     return all;
 }
 
-static bool unknown(struct reader *r, const char *name)
+static bool unknown(struct directive_reader *r, const char *name)
 {
-    const char *names[ROWS + 1] = {"allow"}, *near;
+    const char *names[ROWS], *near;
 
     for (size_t i = 0; i < ROWS; i++)
-        names[i + 1] = rows[i].name;
-    near = nearest(name, names, ROWS + 1);
+        names[i] = directive_rows[i].name;
+    near = nearest(name, names, ROWS);
     if (near)
         return bad(r, arena_printf(r->a, "did you mean `%s`?", near),
                    "tidegate knows no such directive", name);
@@ -184,15 +200,15 @@ static bool unknown(struct reader *r, const char *name)
                "tidegate knows no such directive", name);
 }
 
-static bool take(struct reader *r, const char *name, const char *value,
-                 bool reason)
+static bool take(struct directive_reader *r, const char *name,
+                 const char *value, bool reason)
 {
-    const struct row *row = NULL;
+    const struct directive_row *row = NULL;
     size_t i;
 
     for (i = 0; i < ROWS && !row; i++)
-        if (strcmp(rows[i].name, name) == 0)
-            row = &rows[i];
+        if (strcmp(directive_rows[i].name, name) == 0)
+            row = &directive_rows[i];
     if (!row)
         return unknown(r, name);
     if (r->down && !row->in_down)
@@ -201,13 +217,13 @@ static bool take(struct reader *r, const char *name, const char *value,
     if (r->seen & 1u << (i - 1))
         return bad(r, "keep one of them", "the directive stands twice", name);
     r->seen |= 1u << (i - 1);
-    if (row->reason != reason || !row->take(r, value))
+    if (row->reason != reason || !row->take || !row->take(r, value))
         return bad(r, arena_printf(r->a, "it takes %s", row->takes),
                    "the directive's value cannot be read", name);
     return true;
 }
 
-static char *word_of(struct reader *r, const char **text)
+static char *word_of(struct directive_reader *r, const char **text)
 {
     size_t n = strcspn(*text, " \t");
     char *word = arena_strndup(r->a, *text, n);
@@ -218,7 +234,7 @@ static char *word_of(struct reader *r, const char **text)
 }
 
 /* The text after the mark, one line. */
-static bool read_line(struct reader *r, const char *text)
+static bool read_line(struct directive_reader *r, const char *text)
 {
     text += strspn(text, " \t");
     if (!*text)
@@ -242,7 +258,7 @@ static const char *marked(struct arena *a, const char *comment, size_t len)
     const char *p = comment + 2 + strspn(comment + 2, " \t");
     char *text;
 
-    if (comment[0] != '-' || strncmp(p, MARK, strlen(MARK)) != 0)
+    if (comment[0] != '-' || strncasecmp(p, MARK, strlen(MARK)) != 0)
         return NULL;
     text = arena_strndup(a, p + strlen(MARK),
                          (size_t)(comment + len - p) - strlen(MARK));
@@ -252,7 +268,7 @@ static const char *marked(struct arena *a, const char *comment, size_t len)
 }
 
 /* What single directives cannot tell of each other. */
-static bool agree(struct reader *r)
+static bool agree(struct directive_reader *r)
 {
     struct directives *d = r->out;
 
@@ -280,7 +296,8 @@ bool directives_read(struct directives *out, struct arena *a, const char *file,
                      const char *text, int lines_before, bool down,
                      struct err *e)
 {
-    struct reader r = {.out = out, .a = a, .file = file, .down = down, .e = e};
+    struct directive_reader r = {
+        .out = out, .a = a, .file = file, .down = down, .e = e};
     bool begun = false; /* a statement has been seen */
     struct token t;
 

@@ -30,6 +30,20 @@
 
 #define CONTRACT_THIS "this"
 
+struct directive_reader;
+
+/* What the reader knows; ends in a row without a name. Help and the manual
+ * page are printed from it. */
+struct directive_row {
+    const char *name;
+    bool reason;  /* takes the rest of the line */
+    bool in_down; /* has a meaning in a way back, too */
+    bool (*take)(struct directive_reader *r, const char *value); /* NULL: it is
+                                                                    lint's */
+    const char *takes, *help;
+};
+extern const struct directive_row directive_rows[];
+
 struct directives {
     bool after;
     bool no_transaction;

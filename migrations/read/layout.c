@@ -209,6 +209,21 @@ static bool names_are_good(const struct layout_reading *r, struct err *e)
     return true;
 }
 
+/* Our own layout has no other tool that would pass them over. */
+static bool no_strays(const struct layout_reading *r, struct err *e)
+{
+    return !r->strays_n ||
+           layout_refuse(e, escape(r->a, r->strays[0].name), 0,
+                         "no name of a migration",
+                         arena_printf(r->a,
+                                      "%s, and migrations are "
+                                      "NNNN_name.up.sql in the folder itself: "
+                                      "this one would be passed over",
+                                      r->strays[0].why),
+                         "rename it, or move it out of the folder; files of "
+                         "another tool: [migrations] layout");
+}
+
 static void sort_files(struct layout_reading *r, const struct sql_file *files,
                        size_t n)
 {
@@ -242,7 +257,10 @@ const struct layout *layout_read(struct layout_reading *out, struct arena *a,
 {
     const struct layout *l = layout_recognise(out, a, name, files, n, e);
 
-    return l && l->read(out, e) && names_are_good(out, e) ? l : NULL;
+    if (!l || !l->read(out, e) || !names_are_good(out, e))
+        return NULL;
+    layout_strays(out, l);
+    return l == &layout_tidegate && !no_strays(out, e) ? NULL : l;
 }
 
 bool layout_wants(const char *name)

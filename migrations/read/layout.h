@@ -28,17 +28,25 @@ struct layout_entry {
                             it has to match; or NULL */
 };
 
+/* A file that is read past, as the tool itself does, and looks meant. */
+struct layout_stray {
+    const char *name, *why;
+};
+
 struct layout_reading {
     struct arena *a;
     const struct sql_file *const *files; /* ascending by name */
     size_t n;
     struct layout_entry *list; /* read: in the order in which they run */
     size_t count, cap;
+    struct layout_stray *strays; /* layout_read: by name */
+    size_t strays_n;
 };
 
 struct layout {
     const char *name; /* as configured */
     const char *form; /* for people: "N_name.up.sql" */
+    const char *mark; /* what a line -- of its files begins with, or NULL */
     bool (*recognise)(const struct layout_reading *r);
     /* The first file that is not right is ERR_INPUT, "FILE:LINE: ...". */
     bool (*read)(struct layout_reading *r, struct err *e);
@@ -68,6 +76,16 @@ extern const char layout_choices[];
 const struct layout *layout_read(struct layout_reading *out, struct arena *a,
                                  const char *name, const struct sql_file *files,
                                  size_t n, struct err *e);
+/* What a person should know of one. */
+char *layout_stray_text(struct arena *a, const struct layout *l,
+                        const struct layout_stray *s);
+/* Why a file that the layout reads no migration from looks meant as one ("its
+ * name ends in .SQL, not in .sql"); NULL: it does not. */
+const char *layout_meant(struct arena *a, const struct layout *l,
+                         const struct sql_file *file);
+/* Whether the layout reads a migration from that file alone, or refuses it. */
+bool layout_takes(struct arena *a, const struct layout *l,
+                  const struct sql_file *file);
 /* Only which one it is; out has the files, and no entries. */
 const struct layout *layout_recognise(struct layout_reading *out,
                                       struct arena *a, const char *name,
@@ -106,6 +124,10 @@ const struct sql_file *layout_file(const struct layout_reading *r,
                                    const char *name); /* or NULL */
 /* The index of the first file that is not before name. */
 size_t layout_from(const struct layout_reading *r, const char *name);
+/* Into r->strays. */
+void layout_strays(struct layout_reading *r, const struct layout *l);
+/* A line that begins with --, blanks and the mark. */
+bool layout_holds(const struct sql_file *file, const char *mark);
 bool layout_ends_with(const char *text, const char *end);
 /* The part of a name after its last slash. */
 const char *layout_base(const char *name);

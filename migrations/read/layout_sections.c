@@ -70,17 +70,23 @@ static char *marked(struct arena *a, const struct line *l, const char *mark)
     return p ? arena_strndup(a, p, (size_t)(l->text + l->len - p)) : NULL;
 }
 
+bool layout_holds(const struct sql_file *file, const char *mark)
+{
+    struct line l = lines_of(file);
+
+    while (next_line(&l))
+        if (behind_mark(&l, mark))
+            return true;
+    return false;
+}
+
 static bool any_marked(const struct layout_reading *r, const char *mark)
 {
-    for (size_t i = 0; i < r->n; i++) {
-        struct line l = lines_of(r->files[i]);
-        if (strchr(r->files[i]->name, '/') ||
-            !layout_ends_with(r->files[i]->name, ".sql"))
-            continue;
-        while (next_line(&l))
-            if (behind_mark(&l, mark))
-                return true;
-    }
+    for (size_t i = 0; i < r->n; i++)
+        if (!strchr(r->files[i]->name, '/') &&
+            layout_ends_with(r->files[i]->name, ".sql") &&
+            layout_holds(r->files[i], mark))
+            return true;
     return false;
 }
 
@@ -187,7 +193,7 @@ static bool dbmate_line(struct parts *p)
 
 static bool is_dbmate(const struct layout_reading *r)
 {
-    return any_marked(r, "migrate:up");
+    return any_marked(r, layout_dbmate.mark);
 }
 
 /* ---- goose ---- */
@@ -283,7 +289,7 @@ static bool goose_line(struct parts *p)
 
 static bool is_goose(const struct layout_reading *r)
 {
-    return any_marked(r, "+goose Up");
+    return any_marked(r, layout_goose.mark);
 }
 
 /* ---- files ---- */
@@ -430,6 +436,7 @@ static bool read_goose(struct layout_reading *r, struct err *e)
 const struct layout layout_dbmate = {
     .name = "dbmate",
     .form = "N_name.sql with -- migrate:up",
+    .mark = "migrate:up",
     .recognise = is_dbmate,
     .read = read_dbmate,
     .applied_table = "public.schema_migrations",
@@ -440,6 +447,7 @@ const struct layout layout_dbmate = {
 const struct layout layout_goose = {
     .name = "goose",
     .form = "N_name.sql with -- +goose Up",
+    .mark = "+goose Up",
     .recognise = is_goose,
     .read = read_goose,
     .applied_table = "public.goose_db_version",

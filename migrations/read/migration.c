@@ -4,6 +4,7 @@
 
 #include "migrations/read/layout.h"
 #include "migrations/read/split.h"
+#include "runner/base/escape.h"
 
 /* ---- one migration ---- */
 
@@ -81,6 +82,26 @@ static void note_path(struct migration *m, struct arena *a)
                       m->up.file, m->up.path, m->down.file));
 }
 
+/* A file of its own, or a section that begins with the tool's marker. */
+static bool two_ways(struct migration *m, struct arena *a,
+                     const struct layout_entry *entry, struct err *e)
+{
+    const struct sql_file *down = &entry->down;
+    const char *newline = memchr(down->bytes, '\n', down->len);
+    size_t n = newline ? (size_t)(newline - down->bytes) : down->len;
+    bool section = entry->up.name == down->name;
+    int line = down->how.lines_before + 1;
+    const char *what =
+        section ? arena_printf(a, "the section from line %d on (%s)", line,
+                               escape(a, arena_strndup(a, down->bytes, n)))
+                : escape(a, down->name);
+
+    err_what(e, ERR_INPUT, "%s: forward-only, but there is a way back",
+             m->up.file);
+    err_why(e, "one of the two is wrong: the way back is %s", what);
+    return err_fix(e, "delete the directive or %s", what);
+}
+
 static bool read_down(struct migration *m, struct arena *a,
                       const struct layout_entry *entry, struct err *e)
 {
@@ -93,13 +114,7 @@ static bool read_down(struct migration *m, struct arena *a,
                           m->down.file));
         m->down = (struct script){0};
     }
-    if (m->has_down && m->forward_only) {
-        err_what(e, ERR_INPUT, "%s: forward-only, but there is a down file",
-                 m->up.file);
-        err_why(e, "one of the two is wrong");
-        return err_fix(e, "delete the directive or %s", m->down.file);
-    }
-    return true;
+    return !(m->has_down && m->forward_only) || two_ways(m, a, entry, e);
 }
 
 static bool read_verify(struct migration *m, struct arena *a,
@@ -186,6 +201,9 @@ bool migrations_read(struct migrations *out, struct arena *a,
     if (!l)
         return false;
     out->layout = l->name;
+    out->strays = arena_array(a, r.strays_n, sizeof *out->strays);
+    for (size_t i = 0; i < r.strays_n; i++)
+        out->strays[out->strays_n++] = layout_stray_text(a, l, &r.strays[i]);
     return read_all(out, a, &r, e);
 }
 

@@ -124,6 +124,9 @@ struct migrations {
     char digest[HASH_HEX]; /* over names, checksums and what verifies them, in
                               order */
     const char *layout;    /* the one that was recognised */
+    const char **strays;   /* what to tell of files that are passed over and
+                              look meant as migrations (layout.h) */
+    size_t strays_n;
     bool ranked; /* numbers are places in this list, and no part of names:
                     the same migration may have another one tomorrow */
 };

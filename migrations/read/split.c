@@ -244,8 +244,7 @@ struct judge {
     struct arena *scratch; /* trees */
     const struct sql_how *how;
     const struct split_pieces *pieces;
-    bool apart; /* statement by statement */
-    bool none;  /* because it says that it is no transaction */
+    bool apart, none, batch; /* by statement; no transaction; directives */
     struct fresh fresh;
     struct err *e;
 };
@@ -260,9 +259,10 @@ static bool judge_tree(struct judge *j, const struct split_piece *p,
     breaks = hazards_breaks(j->scratch, p->tree, s->text, &j->fresh);
     s->breaks_old_code = arena_strdup(j->a, breaks);
     subject_remember(j->scratch, p->tree, &j->fresh);
-    return (j->how->foreign && foreign_allows(p, j->pieces)) ||
-           (j->how->undone && foreign_allows_undone(p)) ||
-           refusals_allow(j->scratch, p->tree, s->text, at, j->e);
+    return (j->batch || batch_needs_none(p->tree, at, j->e)) &&
+           ((j->how->foreign && foreign_allows(p, j->pieces)) ||
+            (j->how->undone && foreign_allows_undone(p)) ||
+            refusals_allow(j->scratch, p->tree, s->text, at, j->e));
 }
 
 static bool judge_words(struct judge *j, const struct split_piece *p,
@@ -485,6 +485,7 @@ bool split_script(struct script *out, struct directives *said, struct arena *a,
     out->statement_timeout_ms = d.statement_timeout_ms;
     if (said)
         *said = d;
+    j.batch = batch_is_said(&d);
     j.none = d.no_transaction || file->how.no_transaction;
     j.apart = j.none || file->how.each_alone;
     arena_init(&scratch);

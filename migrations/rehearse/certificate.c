@@ -416,7 +416,7 @@ static bool refuse(struct err *e, const char *why)
 {
     err_what(e, ERR_INPUT, "the rehearsal's certificate cannot be read");
     err_why(e, "%s", why);
-    return err_fix(e, "rehearse again: tidegate rehearse");
+    return err_fix(e, "rehearse again: tidegate rehearse RELEASE");
 }
 
 bool rehearsal_from_json(struct rehearsal *out, struct arena *a,

@@ -337,7 +337,7 @@ static bool as_is_create(struct clone *c, struct err *e)
     progress_stage(c->progress, "taking the database of [rehearsal] server as "
                                 "it is");
     c->conninfo = c->settings->server;
-    c->label = "existing";
+    c->label = "existing database";
     return true;
 }
 

@@ -92,7 +92,7 @@ static bool run(struct rehearse *r, struct err *e)
 
     if (!production_read(r, e) || !clone_open(c, e))
         return false;
-    progress_stage(c->progress, "rehearsing %zu migration%s on a %s",
+    progress_stage(c->progress, "rehearsing %zu migration%s on a clone (%s)",
                    r->passes.n, r->passes.n == 1 ? "" : "s", c->label);
     if (!target_open(r, e) || !not_applied(r, e) || !trace_open(t, e))
         return false;

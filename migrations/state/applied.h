@@ -10,6 +10,10 @@
 #include "migrations/read/migration.h"
 #include "migrations/server/pg.h"
 
+/* The `release` of rows that were recorded, and not run (takeover.h). */
+#define TAKEOVER_IMPORTED "imported"
+#define TAKEOVER_BASELINE "baseline"
+
 struct applied_row {
     const char *name, *checksum, *release;
     int64_t number; /* as it was then; 0: the one its name begins with */
@@ -56,6 +60,8 @@ struct applied {
     int64_t epoch;
 };
 
+/* "applied by v1.4.2", or how it was taken over. */
+char *applied_how(struct arena *a, const struct applied_row *row);
 /* Reads; creates nothing. */
 bool applied_read(struct pg *pg, struct arena *a, struct applied *out,
                   struct err *e);

@@ -9,11 +9,20 @@ static int64_t number_of(const struct applied_row *row)
     return row->number ? row->number : strtoll(row->name, NULL, 10);
 }
 
-static bool edited(const struct applied_row *row, const struct migration *m,
-                   struct err *e)
+char *applied_how(struct arena *a, const struct applied_row *row)
+{
+    if (strcmp(row->release, TAKEOVER_IMPORTED) == 0)
+        return arena_strdup(a, "taken over from another tool's table");
+    if (strcmp(row->release, TAKEOVER_BASELINE) == 0)
+        return arena_strdup(a, "recorded as applied by hand (baseline)");
+    return arena_printf(a, "applied by %s", row->release);
+}
+
+static bool edited(struct arena *a, const struct applied_row *row,
+                   const struct migration *m, struct err *e)
 {
     err_what(e, ERR_REFUSED, "%s was edited after it was applied", m->up.file);
-    err_why(e, "applied by %s with digest %s; the file has %s", row->release,
+    err_why(e, "%s with digest %s; the file has %s", applied_how(a, row),
             row->checksum, m->checksum);
     return err_fix(e, "restore the file as it was, and write the change as a "
                       "new migration");
@@ -48,6 +57,7 @@ static bool came_back(const struct migration *m,
 
 /* Files against rows, by name. */
 struct match {
+    struct arena *arena;
     const struct applied *applied;
     const struct migrations *files;
     const struct applied_row **by_name; /* rows */
@@ -118,7 +128,7 @@ static bool match_file(struct match *w, const struct migration *m,
         return true;
     w->kept[row - w->applied->rows] = true;
     if (strcmp(row->checksum, m->checksum) != 0)
-        return edited(row, m, e);
+        return edited(w->arena, row, m, e);
     for (size_t i = 0; m->repeats && i < w->applied->n; i++)
         if (is_text_of(&w->applied->rows[i], m) &&
             w->applied->rows[i].at > row->at)
@@ -195,7 +205,7 @@ bool applied_pending(const struct applied *applied,
                      const struct migrations *files, struct arena *a,
                      struct pending *out, struct err *e)
 {
-    struct match w = {.applied = applied, .files = files};
+    struct match w = {.arena = a, .applied = applied, .files = files};
 
     *out = (struct pending){0};
     out->list = arena_array(a, files->n, sizeof *out->list);

@@ -32,7 +32,7 @@ static bool deploy_run(struct tidegate *t, void *args, struct err *e)
 
     t->run = r.id;
     if (a->dry_run)
-        plan_show(t, &r);
+        plan_show(t, &r, e);
     else if (!ok && !r.changed)
         release_show_gates(t, &r);
     if (r.already)

@@ -10,8 +10,10 @@ struct help_args {
 static const struct {
     const char *name;
     void (*print)(struct buf *out);
-} topics[] = {
-    {"config", usage_config}, {"gates", usage_gates}, {"exits", usage_exits}};
+} topics[] = {{"config", usage_config},
+              {"gates", usage_gates},
+              {"exits", usage_exits},
+              {"directives", usage_directives}};
 
 static bool help_topic(struct buf *out, const char *name, struct err *e)
 {
@@ -48,8 +50,8 @@ static bool help_run(struct tidegate *t, void *p, struct err *e)
 }
 
 static const struct arg help_words[] = {
-    {"TOPIC", "A command, `config`, `gates` or `exits`.", ARG_MAYBE,
-     ARG(help_args, topic)},
+    {"TOPIC", "A command, `config`, `directives`, `gates` or `exits`.",
+     ARG_MAYBE, ARG(help_args, topic)},
     {0},
 };
 static const struct opt help_opts[] = {
@@ -61,7 +63,8 @@ static const struct opt help_opts[] = {
 const struct cmd cmd_help = {
     .name = "help",
     .summary =
-        "Print help on a command, the configuration, gates or exit codes.",
+        "Print help on a command, the configuration, directives of migrations, "
+        "gates or exit codes.",
     .args = help_words,
     .opts = help_opts,
     .args_size = sizeof(struct help_args),

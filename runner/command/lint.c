@@ -4,6 +4,7 @@
 
 #include "runner/base/file.h"
 #include "runner/command/cmd.h"
+#include "runner/command/lint_folder.h"
 #include "runner/command/lint_say.h"
 
 struct lint_args {
@@ -15,24 +16,20 @@ struct lint_args {
 struct linted {
     struct tidegate *t;
     struct json *list;
-    size_t counts[3]; /* by level */
+    size_t files, counts[3]; /* by level */
     struct lint_run run;
     struct pg *pg; /* or NULL */
     bool github;
 };
 
-static bool lint_one(struct linted *l, const char *path, struct err *e)
+static void lint_one(struct linted *l, const struct sql_file *file)
 {
     struct arena *a = l->t->arena;
-    struct sql_file file = {.name = path};
     struct finding *found;
-    char *bytes;
     size_t n;
 
-    if (!file_read(path, MIGRATION_LIMIT, ERR_INPUT, a, &bytes, &file.len, e))
-        return false;
-    file.bytes = bytes;
-    found = lint_file(a, &file, &l->run, &n);
+    found = lint_file(a, file, &l->run, &n);
+    l->files++;
     for (size_t i = 0; i < n; i++) {
         l->counts[found[i].level]++;
         if (l->github)
@@ -41,6 +38,41 @@ static bool lint_one(struct linted *l, const char *path, struct err *e)
             lint_say_text(l->t->out, a, &found[i]);
         json_append(l->list, lint_say_json(a, &found[i]));
     }
+}
+
+/* As a set, by the layout of the environment's configuration, if there is. */
+static bool lint_set(struct linted *l, const char *path, struct err *e)
+{
+    struct tidegate *t = l->t;
+    const char *layout =
+        t->config.migrations_layout ? t->config.migrations_layout : "auto";
+    struct lint_listed *list;
+    size_t n;
+
+    if (!lint_folder(&list, &n, t->arena, path, layout, e))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        l->run.named = true;
+        l->run.stray = list[i].stray;
+        lint_one(l, &list[i].file);
+    }
+    l->run.named = false;
+    l->run.stray = NULL;
+    return true;
+}
+
+static bool lint_path(struct linted *l, const char *path, struct err *e)
+{
+    struct sql_file file = {.name = path};
+    char *bytes;
+
+    if (lint_is_folder(path))
+        return lint_set(l, path, e);
+    if (!file_read(path, MIGRATION_LIMIT, ERR_INPUT, l->t->arena, &bytes,
+                   &file.len, e))
+        return false;
+    file.bytes = bytes;
+    lint_one(l, &file);
     return true;
 }
 
@@ -80,6 +112,7 @@ static bool open_database(struct linted *l, const char *conninfo, struct err *e)
     l->pg = pg_open(t->loop, conninfo, "tidegate:lint", 0, e);
     if (l->pg)
         l->run.catalog = catalog_open(t->arena, l->pg, e);
+    l->run.pg = l->pg;
     return l->run.catalog;
 }
 
@@ -117,8 +150,10 @@ static struct json *summary(const struct linted *l)
     return j;
 }
 
-static void close_list(struct linted *l, size_t files)
+static void close_list(struct linted *l)
 {
+    size_t files = l->files;
+
     if (!l->github)
         output_style(l->t->out, STYLE_BOLD,
                      "%zu file%s: errors %zu, warnings %zu, notes %zu\n", files,
@@ -132,7 +167,7 @@ static bool lint_all(struct linted *l, const struct lint_args *a, struct err *e)
     if (!open_database(l, a->database, e))
         return false;
     for (size_t i = 0; i < a->files.n; i++)
-        if (!lint_one(l, a->files.words[i], e))
+        if (!lint_path(l, a->files.words[i], e))
             return false;
     return database_answered(l, e);
 }
@@ -146,7 +181,7 @@ static bool lint_run(struct tidegate *t, void *args, struct err *e)
     l.github = t->globals.format && strcmp(t->globals.format, "github") == 0;
     ok = lint_all(&l, a, e);
     if (ok)
-        close_list(&l, a->files.n);
+        close_list(&l);
     else
         json_free(l.list);
     pg_close(l.pg);
@@ -157,7 +192,8 @@ static bool lint_run(struct tidegate *t, void *args, struct err *e)
 }
 
 static const struct arg lint_words[] = {
-    {"FILE", "A migration, as SQL.", ARG_MANY, ARG(lint_args, files)},
+    {"FILE", "A migration, as SQL; or a folder of them.", ARG_MANY,
+     ARG(lint_args, files)},
     {0},
 };
 
@@ -177,7 +213,9 @@ const struct cmd cmd_lint = {
     .help = "Reads SQL files: what does not parse, what cannot run in a "
             "transaction, what the old code would not survive; which relations "
             "each statement locks, rewrites or reads, who waits for that, and "
-            "what to write instead. Without a database it says the worst case, "
+            "what to write instead. A folder is read as a set of migrations, "
+            "whose layout is recognised (with -e: the configured one). Without "
+            "a database it says the worst case, "
             "and that it is; with one, what is. A line `-- tidegate: allow "
             "RULE REASON` right above a statement makes a note of that "
             "finding. `--format github` writes workflow commands. Exits 65 "

@@ -113,7 +113,7 @@ void lint_say_text(struct output *o, struct arena *a, const struct finding *f)
         output_text(o, "    %-8snone%s\n", "lock", does);
     show_touches(o, a, f);
     if (f->worst)
-        labelled(o, "worst", arena_printf(a, "case: %s", f->worst));
+        output_text(o, "    worst case: %s\n", f->worst);
     if (f->allowed)
         labelled(o, "allowed", f->allowed);
     if (f->safer)

@@ -88,6 +88,22 @@ static void gate_list(struct buf *out)
     arena_release(&a);
 }
 
+static void directives(struct buf *out)
+{
+    struct arena a;
+
+    arena_init(&a);
+    buf_str(out, ".Sh DIRECTIVES\n");
+    sentences(out, DIRECTIVES_STAND);
+    buf_str(out, ".Bl -tag -width Ds\n");
+    for (const struct directive_row *row = directive_rows; row->name; row++) {
+        buf_printf(out, ".It Cm %s%s\n", row->name, row->reason ? "" : "=");
+        sentences(out, usage_directive(&a, row));
+    }
+    buf_str(out, ".El\n");
+    arena_release(&a);
+}
+
 static void exit_codes(struct buf *out)
 {
     buf_str(out, ".Sh EXIT STATUS\n.Bl -tag -width Ds\n");
@@ -145,6 +161,7 @@ void usage_manual(struct buf *out)
     buf_str(out, ".Sh COMMANDS\n");
     for (const struct cmd *const *c = commands; *c; c++)
         command(out, *c);
+    directives(out);
     gate_list(out);
     exit_codes(out);
     keys(out);

@@ -83,8 +83,8 @@ static bool no_release(const char *verb, struct err *e)
     err_what(e, ERR_USAGE, "migrate %s: which release?", verb);
     err_why(e, "RELEASE is missing");
     return err_fix(e,
-                   "add the tag, as announced with: tidegate expect --only "
-                   "%s",
+                   "add the tag, as announced with: tidegate expect RELEASE "
+                   "--only %s",
                    strcmp(verb, "finish") == 0 ? "contract" : "migrations");
 }
 

@@ -75,7 +75,7 @@ static void plan_hosts(struct tidegate *t, const struct subject *s,
 }
 
 static void plan_migrations(struct tidegate *t, struct subject *s,
-                            struct json *list)
+                            struct json *list, const struct err *e)
 {
     struct arena *a = t->arena;
     struct rehearsal r;
@@ -85,7 +85,9 @@ static void plan_migrations(struct tidegate *t, struct subject *s,
     if (!s->pending_known) {
         line(t, list, NOT_CHECKED,
              arena_printf(a, "migrations: %s",
-                          s->pg_why ? s->pg_why : "no database"));
+                          s->pg_why             ? s->pg_why
+                          : e->code != ERR_NONE ? e->what
+                                                : "no database"));
         return;
     }
     if (s->migrations.n > 0)
@@ -149,7 +151,7 @@ static void plan_waves(struct tidegate *t, const struct subject *s,
     }
 }
 
-void plan_show(struct tidegate *t, struct run *r)
+void plan_show(struct tidegate *t, struct run *r, const struct err *e)
 {
     struct subject *s = r->s;
     struct json *j, *list;
@@ -160,7 +162,7 @@ void plan_show(struct tidegate *t, struct run *r)
     list = json_new_array();
     plan_release(t, s, list);
     plan_hosts(t, s, list);
-    plan_migrations(t, s, list);
+    plan_migrations(t, s, list, e);
     if (s->n_hosts > 0)
         plan_waves(t, s, list);
     json_set(j, "plan", list);
@@ -184,7 +186,7 @@ static bool plan_run(struct tidegate *t, void *args, struct err *e)
         return false;
     bool ok = deploy_check(&r, &s, &wish, e);
 
-    plan_show(t, &r);
+    plan_show(t, &r, e);
     subject_close(&s);
     return ok;
 }

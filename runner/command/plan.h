@@ -7,6 +7,6 @@
 /* After deploy_check, whatever it said: release, hosts, migrations, waves and
  * gates, each line proved, assumed or not checked; with --format json the one
  * document. Nothing when the release or the fleet could not be opened. */
-void plan_show(struct tidegate *t, struct run *r);
+void plan_show(struct tidegate *t, struct run *r, const struct err *e);
 
 #endif

@@ -64,8 +64,10 @@ static const char *came_to(const struct verdict *v)
 {
     if (v->is != STOP)
         return "does not count yet";
-    return strcmp(v->rule, "rehearsal.failed") == 0 ? "failed"
-                                                    : "broke a budget";
+    if (strcmp(v->rule, "rehearsal.failed") == 0)
+        return "failed";
+    return strncmp(v->rule, "way_back.", 9) == 0 ? "found no way back"
+                                                 : "broke a budget";
 }
 
 static bool judge(struct tidegate *t, const struct rehearsal *r,

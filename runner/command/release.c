@@ -302,8 +302,8 @@ void release_tell_left(struct tidegate *t, const struct run *r)
     if (t->contract)
         output_text(t->out,
                     "when it may run: tidegate expect %s --only contract, then "
-                    "tidegate migrate finish\n",
-                    r->s->release);
+                    "tidegate migrate finish %s\n",
+                    r->s->release, r->s->release);
 }
 
 void release_json(struct tidegate *t, const struct run *r, const struct err *e)

@@ -128,6 +128,7 @@ static void say_run(const struct status *s)
 static void say_contract(const struct status *s)
 {
     struct contracts_facts all = contract_left(s->t->arena, &s->state);
+    const char *release = contract_finishes(&s->state);
 
     for (size_t i = 0; i < all.n; i++)
         line(s, STYLE_PLAIN, i ? "" : "contract",
@@ -135,11 +136,9 @@ static void say_contract(const struct status *s)
     if (all.n > 0)
         line(s, STYLE_PLAIN, "",
              arena_printf(s->t->arena,
-                          "when it may run: tidegate expect %s--only "
-                          "contract, then tidegate migrate finish",
-                          s->state.live
-                              ? arena_printf(s->t->arena, "%s ", s->state.live)
-                              : ""));
+                          "when it may run: tidegate expect %s --only "
+                          "contract, then tidegate migrate finish %s",
+                          release, release));
 }
 
 static void say_announced(const struct status *s)

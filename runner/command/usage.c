@@ -100,7 +100,7 @@ void usage_overview(struct buf *out)
         entry(out, (*c)->name, (*c)->summary);
     options(out, "global options, before or after the command", global_opts);
     buf_str(out, "\nMore: tidegate COMMAND --help, tidegate help config, "
-                 "tidegate help exits\n");
+                 "help directives,\n  help gates, help exits\n");
 }
 
 void usage_command(struct buf *out, const struct cmd *c)
@@ -148,6 +148,27 @@ void usage_gates(struct buf *out)
     for (int i = 0; i < GATE_COUNT; i++) {
         buf_printf(out, "  %-11s", gates[i].name);
         usage_wrap(out, usage_gate(&a, &gates[i]), 13, 13);
+    }
+    arena_release(&a);
+}
+
+const char *usage_directive(struct arena *a, const struct directive_row *row)
+{
+    return arena_printf(a, "%s Takes %s.%s", row->help, row->takes,
+                        row->in_down ? " In a way back as well." : "");
+}
+
+void usage_directives(struct buf *out)
+{
+    struct arena a;
+
+    arena_init(&a);
+    usage_wrap(out, DIRECTIVES_STAND, 0, 0);
+    for (const struct directive_row *row = directive_rows; row->name; row++) {
+        const char *form =
+            arena_printf(&a, "%s%s", row->name, row->reason ? "" : "=");
+        buf_printf(out, "  %-18s ", form);
+        usage_wrap(out, usage_directive(&a, row), 21, 21);
     }
     arena_release(&a);
 }

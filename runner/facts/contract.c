@@ -333,8 +333,9 @@ const char *contract_waited(const struct run_state *run, const char *name)
     return NULL;
 }
 
-/* The newest list that the live release left. */
-static const struct json *newest_left(const struct environment_state *state)
+/* The newest run of the live release that left a list. */
+static const struct run_state *
+newest_left(const struct environment_state *state)
 {
     for (size_t i = state->n_runs; i-- > 0;) {
         const struct run_state *run = &state->runs[i];
@@ -342,15 +343,23 @@ static const struct json *newest_left(const struct environment_state *state)
 
         if (list && run->release &&
             (!state->live || strcmp(run->release, state->live) == 0))
-            return list;
+            return run;
     }
     return NULL;
+}
+
+const char *contract_finishes(const struct environment_state *state)
+{
+    const struct run_state *run = newest_left(state);
+
+    return run ? run->release : state->live;
 }
 
 struct contracts_facts contract_left(struct arena *a,
                                      const struct environment_state *state)
 {
-    const struct json *left = newest_left(state);
+    const struct run_state *run = newest_left(state);
+    const struct json *left = run ? json_get(run->end, "contract") : NULL;
     size_t n = json_len(left);
     struct contract_facts *list = arena_array(a, n, sizeof *list);
     struct contracts_facts all = {.list = list};

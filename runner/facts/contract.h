@@ -32,6 +32,9 @@ const char *contract_release(const struct subject *s,
 struct contracts_facts contract_left(struct arena *a,
                                      const struct environment_state *state);
 
+/* Which release finishes that, by the ledger alone; NULL: none is known. */
+const char *contract_finishes(const struct environment_state *state);
+
 /* [{"name", "after", "seconds"}]: of the list, those that run (or do not). */
 struct json *contract_json(const struct contracts_facts *all, bool runs);
 /* The release that it waited for, of a migration that this run ran; NULL: it

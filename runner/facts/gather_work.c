@@ -117,6 +117,32 @@ static void first_rewrite(struct subject *s, const struct rehearsed *m,
         }
 }
 
+/* The line of a rehearsal that says it best: of data, or the first. */
+static void down_lacks(struct arena *a, const char *lines,
+                       struct migration_facts *m)
+{
+    for (const char *p = lines; p && *p; p += strcspn(p, "\n")) {
+        const char *line;
+
+        p += *p == '\n';
+        line = arena_strndup(a, p, strcspn(p, "\n"));
+        m->down_loses = strncmp(line, "data ", 5) == 0 &&
+                        (strstr(line, " lost") || strstr(line, " changed"));
+        if (!m->down_lacks || m->down_loses)
+            m->down_lacks = line + (m->down_loses ? 5 : 0);
+        if (m->down_loses)
+            return;
+    }
+}
+
+static void way_back_rehearsed(struct arena *a, const struct rehearsed *r,
+                               struct migration_facts *m)
+{
+    m->down_rehearsed = r->has_down && r->down_ok;
+    if (r->has_down && !r->down_ok)
+        down_lacks(a, r->differs, m);
+}
+
 static void gather_way_back(struct subject *s, struct facts *f,
                             const struct rehearsal *r)
 {
@@ -136,8 +162,7 @@ static void gather_way_back(struct subject *s, struct facts *f,
         };
         for (size_t k = 0; r && k < r->n; k++)
             if (strcmp(r->list[k].name, m->name) == 0)
-                list[i].down_rehearsed =
-                    r->list[k].has_down && r->list[k].down_ok;
+                way_back_rehearsed(s->arena, &r->list[k], &list[i]);
     }
     f->way_back.migrations = list;
     f->way_back.n = s->pending.n;

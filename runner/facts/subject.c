@@ -87,6 +87,9 @@ bool subject_read_migrations(struct subject *s, struct err *e)
     if (!migrations_read(&s->migrations, s->arena, s->config->migrations_layout,
                          c.files, c.n, e))
         return false;
+    for (size_t i = 0; i < s->migrations.strays_n; i++)
+        progress_warn(s->progress, s->config->migrations_path, "%s",
+                      s->migrations.strays[i]);
     if (s->migrations.n)
         progress_detail(s->progress, s->config->migrations_path, "%s",
                         subject_layout(s));
@@ -200,14 +203,14 @@ static bool check_gone(struct subject *s, struct err *e)
             if (s->gone_told)
                 continue;
             progress_warn(s->progress, row->name,
-                          "applied by %s, and not in %s: the database keeps it",
-                          row->release, s->release);
+                          "%s, and not in %s: the database keeps it",
+                          applied_how(s->arena, row), s->release);
             continue;
         }
         err_what(e, ERR_REFUSED, "%s is applied, and %s does not have it",
                  row->name, s->release);
-        err_why(e, "applied by %s with digest %s, and this commit comes after",
-                row->release, row->checksum);
+        err_why(e, "%s with digest %s, and this commit comes after",
+                applied_how(s->arena, row), row->checksum);
         return err_fix(e,
                        "put %s back as it was; undo it with a new "
                        "migration",

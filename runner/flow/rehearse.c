@@ -133,6 +133,19 @@ bool rehearse_previous(struct subject *s, const struct rehearsal *now,
     return false;
 }
 
+/* Of an "after" one it is known now whether its down gives all back, and
+ * nothing but other files will change it: the gate will not either. */
+static void judge_back(struct subject *s, const struct facts *facts,
+                       struct verdict *verdict)
+{
+    for (size_t i = 0; i < facts->way_back.n; i++)
+        if (facts->way_back.migrations[i].after &&
+            facts->way_back.migrations[i].down_lacks) {
+            *verdict = way_back_judge(s->arena, &s->env->policy, facts);
+            return;
+        }
+}
+
 bool rehearse_release(struct subject *s, const char *release,
                       struct rehearsal *out, struct verdict *verdict,
                       bool *nothing, struct err *e)
@@ -168,7 +181,9 @@ bool rehearse_release(struct subject *s, const char *release,
     if (verdict->is == PASS && out->failed) {
         facts.rehearsal.failed = out->failed;
         facts.rehearsal.lacks = out->lacks;
-        *verdict = rehearsal_failed(&facts.rehearsal);
+        *verdict = rehearsal_failed(&facts);
     }
+    if (verdict->is == PASS)
+        judge_back(s, &facts, verdict);
     return true;
 }

@@ -9,7 +9,8 @@
 
 /* Rehearses what a run of s->phases would run of the release, writes the
  * certificate to the ledger, and judges it: *verdict is what the gate
- * `rehearsal` says. True: rehearsed (whatever the verdict). Nothing pending:
+ * `rehearsal` says, and where that passes and a down was found wanting,
+ * `way back`. True: rehearsed (whatever the verdict). Nothing pending:
  * *nothing. */
 bool rehearse_release(struct subject *s, const char *release,
                       struct rehearsal *out, struct verdict *verdict,

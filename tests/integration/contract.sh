@@ -240,8 +240,15 @@ gives 0 'migrations alone' lone migrate up d1 $yes
 has 'one waits' "$OUT" 'contract_pending=0002_b'
 gives 0 'status' lone status
 has 'tells it' "$OUT" '0002_b, may run since'
+has 'and what to type' "$OUT" 'expect d1 --only contract, then tidegate migrate finish d1'
 gives 64 'nothing is live: which release?' lone migrate finish $yes
 lone expect d1 --only contract --at now --why test >"$SITE/lone.log" 2>&1
+site_sql 'INSERT INTO l VALUES (1, 2)' lone
+gives 10 'what no down brings back' lone rehearse d1 --only contract
+has 'is told' "$OUT" 'does not bring the data back: public.l.b: 1 of 1 values lost'
+gives 10 'the gate says the same' lone migrate finish d1 $yes
+has 'and what to write' "$OUT" 'declare `-- tidegate: forward-only REASON`'
+site_sql 'TRUNCATE l' lone
 gives 0 'rehearsed' lone rehearse d1 --only contract
 gives 0 'finished' lone migrate finish d1 $yes
 is 'the column is gone' "$(site_sql "SELECT count(*) FROM pg_attribute

@@ -32,6 +32,8 @@ project_open
 project_clones shop >"$D/clones.ini"
 project_data shop <"$D/clones.ini"
 project_budget
+# what a loaded machine takes breaks no budget here
+sed -i 's/^blocked = .*/blocked = 1m/' "$P/policies/production.ini"
 db 'CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         total int NOT NULL, at timestamptz NOT NULL DEFAULT now());
     INSERT INTO orders (total) SELECT i % 500 FROM generate_series(1, 200000) i'

@@ -58,10 +58,12 @@ announce v1.9
 gives 10 'what verifies it fails' t rehearse v1.9
 has 'with its place' "$OUT" 'verify/tables/colour@one.sql:3: '
 sed -i 's/note/name/' "$P/db/verify/tables/colour@one.sql"
+echo 'SELECT 1;' >"$P/db/deploy/extra.SQL"
 release v2.0
 gives 10 'the plan of what nobody announced' t plan v2.0 --only migrations
 has 'it names the layout' "$OUT" '2 migrations in ./db/, layout sqitch (recognised), tables/colour to tables/colour#2'
 has 'and the changes' "$OUT" 'pending: tables/colour#2'
+has 'and what is passed over' "$OUT" 'deploy/extra.SQL is passed over: its name ends in .SQL'
 announce v2.0
 gives 0 'rehearse' t rehearse v2.0
 has 'verified' "$OUT" 'tables/colour: up, verified, down, schema equal'
@@ -95,6 +97,7 @@ printf '\\set x 1\nSELECT :x;\n' >"$P/db/deploy/more.sql"
 release v2.1
 gives 65 'a command to psql' t plan v2.1 --only migrations
 has 'is named with its place' "$OUT" "deploy/more.sql:1: not SQL: psql's"
+has 'and why nothing is known of migrations' "$OUT" 'migrations: deploy/more.sql:1: not SQL'
 
 # what a link leads to is not in the commit
 rm "$P/db/deploy/more.sql"

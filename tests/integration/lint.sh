@@ -40,7 +40,9 @@ printf 'DROP TABLE orders;\n' >0001_note.down.sql
 gives 64 'no file at all' t lint
 gives 65 'a file that is not there' t lint 0009_none.up.sql
 has 'it is named' "$OUT" '0009_none.up.sql'
-gives 65 'a folder' t lint .
+gives 65 'a folder, as a set' t lint .
+has 'all of it' "$OUT" '7 files: errors'
+has 'each is named' "$OUT" '0003_bad.up.sql:2: error'
 gives 0 'an added column' t lint 0001_note.up.sql
 has 'no error is counted' "$OUT" '1 file: errors 0'
 gives 0 'a rewrite is a warning' t lint 0002_token.up.sql
@@ -99,6 +101,27 @@ want = {"file", "line", "level", "rule", "what", "lock", "rewrites", "scans",
 print(all(set(f) == want for f in d["findings"]),
       set(d) == {"findings", "errors", "warnings", "notes", "database"},
       d["database"])')" 'True True None'
+
+# ---- a folder of another tool's
+mkdir -p set/sub
+printf -- '-- +goose Up\nCREATE TABLE a (i int);\n-- +goose Down\nDROP TABLE a;\n' >set/0001_a.sql
+cp set/0001_a.sql set/0003-foo.sql
+cp set/0001_a.sql set/foo.sql
+cp set/0001_a.sql set/sub/0002_b.sql
+cp set/0001_a.sql set/x.SQL
+echo 'SELECT 1;' >set/schema.sql
+gives 0 'a folder of goose' t lint set
+has 'one migration, and four that are passed over' "$OUT" '5 files: errors 0, warnings 5'
+has 'by its name' "$OUT" 'set/0003-foo.sql:1: warning [name] no migration has such a name'
+has 'by what it holds' "$OUT" 'set/foo.sql:1: warning [name]'
+has 'by where it stands' "$OUT" 'set/sub/0002_b.sql:1: warning [name]'
+has 'by its ending' "$OUT" 'set/x.SQL:1: warning [name]'
+lacks 'what is there for another reason is none' "$OUT" 'schema.sql'
+gives 65 'strictly' t lint --strict set/
+mkdir empty
+gives 65 'an empty one' t lint empty
+has 'is said to be' "$OUT" 'no migrations in empty'
+has 'the words stand together' "$(t lint 0001_note.down.sql)" '    worst case: no database was asked'
 
 # ---- with a database
 postgres_start
@@ -210,12 +233,12 @@ cat >pairs <<'END'
 1|GRANT pg_read_all_stats TO pg_monitor|REVOKE pg_read_all_stats FROM pg_monitor
 END
 wrong=
-while IFS='|' read -r want first then; do
+while IFS='|' read -r want first second; do
     echo "$first;" >0024_first.up.sql
-    echo "$then;" >0025_then.up.sql
+    echo "$second;" >0025_then.up.sql
     got=$(lint 0024_first.up.sql 0025_then.up.sql 2>&1 |
         grep -c '^0025.*breaks-old-code')
-    [ "$got" = "$want" ] || wrong="$wrong $then: $got;"
+    [ "$got" = "$want" ] || wrong="$wrong $second: $got;"
 done <pairs
 is 'what an earlier file makes is not missed' "$wrong" ''
 OUT=$(t lint --database "$PG_CONNINFO user=reader" 0022_later.up.sql 2>&1)
@@ -223,8 +246,43 @@ has 'without rights on a table its size is known all the same' "$OUT" ' MB, 20 k
 echo 'ALTER TABLE orders ALTER name TYPE text;' >0023_path.up.sql
 has 'names are looked for on the role'"'"'s search_path' \
     "$(t lint --database "$PG_CONNINFO user=reader" 0023_path.up.sql)" 'stored alike'
+lacks 'and are there' \
+    "$(t lint --database "$PG_CONNINFO user=reader" 0023_path.up.sql)" 'missing'
 one 'CREATE INDEX ON nowhere (a)'
 has 'a table that is not there is said to be' "$OUT" 'the database has no nowhere'
+# what would fail
+sql -c 'CREATE TABLE big (a int, b int PRIMARY KEY)'
+fails() { # NAME SQL PART
+    one "$2"
+    has "$1" "$OUT" "$3"
+    lint 0020_one.up.sql >/dev/null 2>&1
+    is "$1: an error" $? 65
+}
+range='WHERE a BETWEEN $1 AND $2'
+fails 'a key that is not unique' "-- tidegate: batch=big key=a
+UPDATE big SET b = b $range" 'it may be NULL'
+fails 'a batch of no table' "-- Tidegate: batch=bigg key=a
+UPDATE bigg SET b = b $range" 'the database has no table bigg'
+fails 'a table that is not there' 'ALTER TABLE nope ADD COLUMN a int' '[missing] the database has no table nope'
+one "-- tidegate: batch=big key=b
+UPDATE big SET a = 1 WHERE b BETWEEN \$1 AND \$2"
+has 'a key that will do' "$OUT" 'errors 0'
+one 'CREATE TABLE nope (a int)'
+echo 'ALTER TABLE nope RENAME TO yes; ALTER TABLE yes ADD COLUMN b int;' >0026_yes.up.sql
+gives 0 'what a file before makes' lint 0020_one.up.sql 0026_yes.up.sql
+# dependents that are gone by then
+sql -c 'CREATE TABLE users (id int PRIMARY KEY);
+    CREATE TABLE bills (u int REFERENCES users)'
+one 'DROP TABLE users'
+has 'what depends on it' "$OUT" 'error [dependents] constraint bills_u_fkey'
+printf -- '-- tidegate: phase=after\nDROP TABLE bills;\n' >0027_bills.up.sql
+printf -- '-- tidegate: phase=after\nDROP TABLE users;\n' >0028_users.up.sql
+gives 0 'what a file before drops does not' lint 0027_bills.up.sql 0028_users.up.sql
+echo 'ALTER TABLE bills DROP CONSTRAINT bills_u_fkey;' >0027_bills.up.sql
+gives 0 'nor what ends a constraint' lint 0027_bills.up.sql 0028_users.up.sql
+echo 'DROP TABLE users;' >0029_users.down.sql
+gives 0 'nor does what is undone first' lint 0029_users.down.sql
+has 'that is a note' "$OUT" 'note [dependents]'
 sql -c 'CREATE ROLE stranger LOGIN'
 gives 0 'a role that may not look' t lint --database "$PG_CONNINFO user=stranger" 0022_later.up.sql
 has 'is told of it, and the worst case' "$OUT" 'did not answer all questions'

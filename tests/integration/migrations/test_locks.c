@@ -58,10 +58,9 @@ static const char *text_of(struct arena *a, const struct lint_locks *locks)
     const char *all = "";
 
     for (size_t i = 0; i < locks->n; i++)
-        all = arena_printf(a, "%s%s%s %s %d", all, *all ? ", " : "",
-                           locks->list[i].relation,
-                           lock_mode_name(locks->list[i].lock),
-                           locks->list[i].statement);
+        all = arena_printf(
+            a, "%s%s%s %s %d", all, *all ? ", " : "", locks->list[i].relation,
+            lock_mode_name(locks->list[i].lock), locks->list[i].statement);
     return all;
 }
 

@@ -155,6 +155,32 @@ static void test_help_names_all(void **state)
     buf_release(&one);
 }
 
+/* Each keyword that the reader takes. */
+static void test_directives_are_told(void **state)
+{
+    struct buf manual, help;
+
+    (void)state;
+    buf_init(&manual);
+    buf_init(&help);
+    usage_manual(&manual);
+    usage_directives(&help);
+    assert_non_null(strstr(manual.data, "\n.Sh DIRECTIVES\n"));
+    for (const struct directive_row *row = directive_rows; row->name; row++) {
+        char item[64];
+
+        snprintf(item, sizeof item, "\n.It Cm %s%s\n", row->name,
+                 row->reason ? "" : "=");
+        assert_non_null(strstr(manual.data, item));
+        snprintf(item, sizeof item, "\n  %s%s ", row->name,
+                 row->reason ? "" : "=");
+        assert_non_null(strstr(help.data, item));
+        assert_true(row->help[strlen(row->help) - 1] == '.');
+    }
+    buf_release(&manual);
+    buf_release(&help);
+}
+
 static void widest(const struct buf *text)
 {
     for (const char *at = text->data; *at; at += strcspn(at, "\n"), at++)
@@ -171,6 +197,7 @@ static void test_help_fits(void **state)
     usage_overview(&out);
     usage_config(&out);
     usage_exits(&out);
+    usage_directives(&out);
     for (const struct cmd *const *c = commands; *c; c++)
         usage_command(&out, *c);
     widest(&out);
@@ -205,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_exit_codes),
         cmocka_unit_test(test_help_names_all),
         cmocka_unit_test(test_help_fits),
+        cmocka_unit_test(test_directives_are_told),
         cmocka_unit_test(test_wrap),
     };
 

@@ -261,15 +261,17 @@ static void each_part_of_a_file_is_judged_as_what_it_is(void **state)
         struct lint_run run = {NULL};
         size_t n;
         struct finding *f = lint_file(&a, &file, &run, &n);
-        assert_int_equal(n, 4);
+        assert_int_equal(n, 5);
         assert_string_equal(f[0].file, "db/20260101000000_a.sql");
         assert_string_equal(f[0].rule, "breaks-old-code");
         assert_int_equal(f[0].line, 2);
         assert_string_equal(f[1].rule, "allow-unused");
         assert_int_equal(f[1].line, 3);
         assert_int_equal(f[2].line, 6);
-        assert_int_equal(f[3].line, 7);
-        assert_int_equal(f[3].level, FINDING_WARNING);
+        assert_string_equal(f[3].rule, "way-back");
+        assert_int_equal(f[3].line, 6);
+        assert_int_equal(f[4].line, 7);
+        assert_int_equal(f[4].level, FINDING_WARNING);
     }
     arena_release(&a);
 }

@@ -262,8 +262,15 @@ static void what_stopping_costs(void **state)
     x.no_return = "0014_z";
     l.down = true;
     assert_line(&l, "5 s elapsed, over its estimate of up to 4 s; stop now "
-                    "costs seconds, it rolls back; 0 waiting behind; "
+                    "costs seconds, nothing of it stays; 0 waiting behind; "
                     "statement 2 of 2");
+    l.halves = true;
+    assert_line(&l, "5 s elapsed, over its estimate of up to 4 s; stop now may "
+                    "leave a part of it; 0 waiting behind; statement 2 of 2");
+    l.done = 1;
+    assert_line(&l, "5 s elapsed, over its estimate of up to 4 s; stop now "
+                    "leaves 1 of 2 statements, and may leave a part of this "
+                    "one; 0 waiting behind; statement 2 of 2");
 }
 
 /* What was rehearsed before it was applied is told, and cancels nothing. */

@@ -154,12 +154,23 @@ static void an_edited_file_shows_both_digests(void **state)
     const char *const is[][2] = {{"1_a", "SELECT 2"}};
     struct applied applied = applied_of(was, 1);
     struct migrations files = files_of(is, 1);
+    struct applied_row row;
 
     (void)state;
     assert_string_equal(pending(&applied, &files),
                         "1_a.up.sql was edited after it was applied");
     assert_non_null(strstr(e.why, applied.rows[0].checksum));
     assert_non_null(strstr(e.why, files.list[0].checksum));
+    assert_int_equal(strncmp(e.why, "applied by v", 12), 0);
+    row = applied.rows[0];
+    applied.rows = &row;
+    row.release = TAKEOVER_IMPORTED;
+    pending(&applied, &files);
+    assert_int_equal(
+        strncmp(e.why, "taken over from another tool's table with", 41), 0);
+    row.release = TAKEOVER_BASELINE;
+    pending(&applied, &files);
+    assert_non_null(strstr(e.why, "recorded as applied by hand (baseline)"));
 }
 
 static void a_renamed_file_is_not_a_new_one(void **state)

@@ -151,6 +151,9 @@ static void test_phases(void **state)
     ask(STOP, "expected.phases",
         "v1.4.2 is announced for its migrations only, and the whole release "
         "is asked");
+    assert_string_equal(world_ask(w, GATE_EXPECTED).fix,
+                        "ask for what is announced: tidegate check v1.4.2 "
+                        "--only migrations");
     w->facts.release.phases = PHASES_MIGRATIONS;
     ask(PASS, "expected.announced", "");
     w->facts.release.restart_only = true;

@@ -294,12 +294,14 @@ static void test_budgets(void **state)
     rehearsed(STOP, "rehearsal.rewrite", "rewritten: 0012_x.up.sql:3");
     r->failed = "syntax error";
     rehearsed(STOP, "rehearsal.failed", "failed: syntax error");
-    assert_non_null(strstr(world_ask(w, GATE_REHEARSAL).fix, "correct the"));
+    assert_string_equal(world_ask(w, GATE_REHEARSAL).fix,
+                        "correct the migration and tag that, then run: "
+                        "tidegate rehearse TAG");
     r->lacks = "public.orders and 3 more";
     assert_string_equal(world_ask(w, GATE_REHEARSAL).fix,
                         "the clone lacks tables of production's (public.orders "
                         "and 3 more): make it anew from production, then run: "
-                        "tidegate rehearse");
+                        "tidegate rehearse v1.4.2");
     /* a limit of nothing is a limit */
     r->failed = r->rewrite = NULL;
     w->policy.budget.blocked_ms = 0;
@@ -344,6 +346,14 @@ static void test_way_back(void **state)
     back(STOP, "way_back.no_down", "0013_y has no down");
     m[1].has_down = true;
     back(STOP, "way_back.not_rehearsed", "the down of 0013_y");
+    m[1].down_lacks = "public.t.a: 7 of 9 values lost";
+    m[1].down_loses = true;
+    back(STOP, "way_back.loses",
+         "the down of 0013_y was rehearsed, and does not bring the data back: "
+         "public.t.a: 7 of 9 values lost");
+    m[1].down_loses = false;
+    back(STOP, "way_back.lacks", "does not give back what was there");
+    m[1].down_lacks = NULL;
     m[1].down_rehearsed = true;
     back(PASS, "way_back.open", "1 \"after\" ones go down, 0 are forward-only");
     m[1].forward_only = "data is gone";
