@@ -128,7 +128,7 @@ next r5 0004_wrong 'ALTER TABLE orders
 UPDATE orders SET total = 1 / 0 WHERE id = 1;' 'SELECT 1;'
 gives 10 'a migration that fails' t rehearse r5
 has 'is no broken budget' "$OUT" 'the rehearsal failed'
-has 'what to do' "$OUT" 'correct the migration, then run'
+has 'what to do' "$OUT" 'correct the migration'
 "$PG_BIN/createdb" -h "$PG_SOCKET" -p "$PG_PORT" -U postgres empty
 sed -i "s|^clone = .*|clone = existing|; /^from = /d
     s|^server = .*|server = $(postgres_conninfo empty)|" "$P/tidegate.ini"
