@@ -53,6 +53,8 @@ gate_judge policy_judge, expected_judge, approved_judge, window_judge,
     contract_judge, backup_judge, replicas_judge, probe_judge, pool_judge,
     proven_judge;
 
+/* A clone of less of production than this is too small to tell. */
+#define REHEARSAL_CLONE_LEAST 0.01
 /* Of one whose `failed` is set: what failed, and what to do. */
 struct verdict rehearsal_failed(const struct facts *facts);
 

@@ -6,7 +6,6 @@
 #include "policies/say.h"
 #include "runner/base/duration.h"
 
-#define CLONE_LEAST 0.01 /* of production */
 /* How much larger a table may have become; of small ones nobody asks. */
 #define GROWTH             1.2
 #define GROWTH_LEAST_BYTES (INT64_C(8) * 1024 * 1024)
@@ -175,7 +174,8 @@ static bool expired(const struct basis_facts *b, struct verdict *v)
 
 static bool too_small(const struct rehearsal_facts *r, struct verdict *v)
 {
-    if (r->clone_share >= CLONE_LEAST) /* false for what is no number */
+    if (r->clone_share >=
+        REHEARSAL_CLONE_LEAST) /* false for what is no number */
         return false;
     *v = verdict_hold("rehearsal.clone", 0,
                       "the clone was %.2f %% of production, at least 1 %% is "

@@ -193,9 +193,16 @@ static bool stopped(const struct wait *w, struct err *e)
     return err_fix(e, "run it again");
 }
 
-static void say(const struct wait *w, const char *who, bool told)
+static void say(const struct wait *w, const char *who, int64_t left_ms,
+                bool told)
 {
     struct progress *p = w->ap->progress;
+    const char *text;
+    char left[40];
+
+    duration_text(left_ms, left, sizeof left);
+    text = arena_printf(w->a, "not begun yet: waits for %s; it gives up in %s",
+                        who, left);
 
     if (!told && w->unread)
         progress_warn(p, w->name,
@@ -203,9 +210,9 @@ static void say(const struct wait *w, const char *who, bool told)
                       "table for " LONG_AGO " is waited for",
                       w->unread);
     if (!told)
-        progress_news(p, w->name, "not begun yet: waits for %s", who);
+        progress_news(p, w->name, "%s", text);
     else
-        progress_live(p, w->name, 0, 0, "not begun yet: waits for %s", who);
+        progress_live(p, w->name, 0, 0, "%s", text);
 }
 
 static bool wait_for(const struct wait *w, struct err *e)
@@ -223,9 +230,11 @@ static bool wait_for(const struct wait *w, struct err *e)
             return true;
         char *who = name_them(w->a, &r);
 
-        if (clock_mono() >= until)
+        int64_t left = until - clock_mono();
+
+        if (left <= 0)
             return held(w, who, e);
-        say(w, who, told);
+        say(w, who, left, told);
         if (!loop_sleep(ap->loop, POLL_MS))
             return stopped(w, e);
     }

@@ -25,8 +25,10 @@ static bool say(struct backfill *f, const struct task *bt, struct guard *g,
                         .statement = s ? 1 : 0,
                         .deadline = CLOCK_NEVER,
                         .limit_ms = CLOCK_NEVER};
-    return guard_run(f->ap, g, sql, r, e) ||
-           transaction_blame(f->ap, bt, s, g, e);
+    bool ok = guard_run(f->ap, g, sql, r, e);
+
+    f->waited_ms += g->held_ms;
+    return ok || transaction_blame(f->ap, bt, s, g, e);
 }
 
 static enum ended not_there(const struct backfill *f)
@@ -126,7 +128,7 @@ static bool smaller(struct backfill *f, struct task *bt, const struct guard *g)
  * been read. */
 static bool turn(struct backfill *f, struct task *bt, bool *done, struct err *e)
 {
-    int64_t began = clock_mono(), changed = 0;
+    int64_t began = clock_mono(), changed = 0, waited = f->waited_ms;
     struct backfill_range range;
     struct guard g;
 
@@ -140,7 +142,8 @@ static bool turn(struct backfill *f, struct task *bt, bool *done, struct err *e)
         return true;
     switch (try_batch(f, bt, &range, &g, &changed, e)) {
     case ENDED_DONE:
-        account(f, &range, changed, clock_mono() - began);
+        account(f, &range, changed,
+                clock_mono() - began - (f->waited_ms - waited));
         return true;
     case ENDED_UNKNOWN:
         f->unknown = true;
@@ -151,7 +154,10 @@ static bool turn(struct backfill *f, struct task *bt, bool *done, struct err *e)
         break;
     }
     *done = false;
-    return smaller(f, bt, &g);
+    if (!smaller(f, bt, &g))
+        return false;
+    f->waited_ms = waited + (clock_mono() - began);
+    return true;
 }
 
 bool backfill_batch(struct backfill *f, struct err *e)

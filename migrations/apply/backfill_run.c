@@ -14,10 +14,11 @@ static int64_t rows_left(const struct backfill *f)
     return left > 0 ? left : 0;
 }
 
-/* At the pace of this run, waits included; the surer the further it is. */
+/* At the pace of this run, but for waits for locks: those are no slowness of
+ * the rows. The surer the further it is. */
 static struct apply_span left_of(const struct backfill *f, double *rate)
 {
-    int64_t ms = clock_mono() - f->began, left = rows_left(f);
+    int64_t ms = clock_mono() - f->began - f->waited_ms, left = rows_left(f);
     int64_t done = f->row.rows - f->rows_then;
     double rest, doubt;
 

@@ -24,6 +24,7 @@ struct backfill {
     int64_t began, rows_then;           /* when this run took it up */
     int64_t batches_then, changed_then; /* of its counts, not this run's */
     int64_t busy_ms;                    /* in batches, without what it waited */
+    int64_t waited_ms; /* for locks, tries that came to nothing too */
     struct live_batches live;
     struct buf far; /* its text */
     struct throttle throttle;

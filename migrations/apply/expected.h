@@ -58,6 +58,9 @@ struct apply_expected {
 /* What the live line says of the world; -1: unknown, or no limit. */
 struct apply_world {
     int64_t window_left_ms, users, users_limit;
+    /* What ends then: "the announcement ends", and after: "the announcement has
+     * ended". NULL: the window. */
+    const char *closes, *closed;
 };
 
 #endif

@@ -103,11 +103,28 @@ static bool cancel_due(const struct watch *w, int64_t now)
 
 static struct apply_world outside(const struct apply *ap)
 {
-    struct apply_world world = {-1, -1, -1};
+    struct apply_world world = {
+        .window_left_ms = -1, .users = -1, .users_limit = -1};
 
     if (ap->s.outside.look)
         ap->s.outside.look(ap->s.outside.ctx, &world);
     return world;
+}
+
+/* Touches stand by their strength. */
+static const char *table_of(const struct apply_expected *x, int statement)
+{
+    for (size_t i = 0; i < x->touched; i++)
+        if (x->touches[i].statement == statement)
+            return x->touches[i].relation;
+    return NULL;
+}
+
+static const char *kind_of(const struct script *s, int statement)
+{
+    return statement > 0 && (size_t)statement <= s->n
+               ? s->statements[statement - 1].kind
+               : NULL;
 }
 
 static struct live facts(const struct apply *ap, const struct guard *g,
@@ -135,18 +152,31 @@ static struct live facts(const struct apply *ap, const struct guard *g,
                      : s->held     ? s->ahead
                                    : "",
         .waiting = s->waiting,
+        .waiting_ms = s->longest_ms,
+        .kind = kind_of(t->script, g->statement),
+        .table = table_of(t->expected, g->statement),
         .world = outside(ap),
         .batches = t->batches,
     };
 }
 
-/* What is not merely another number, so that a log shows it at once. */
+/* "pid 7, user u, app": how long it has been so is no news. */
+static int who(const char *waits_for)
+{
+    const char *since = strstr(waits_for, ", in its transaction");
+
+    return since ? (int)(since - waits_for) : (int)strlen(waits_for);
+}
+
+/* What is not merely another number, so that a log shows it at once. That one
+ * of many batches commits is no news. */
 static bool is_news(struct apply *ap, const struct live *l, const char *doing)
 {
     char key[sizeof ap->sight.said];
 
-    snprintf(key, sizeof key, "%s|%d|%d|%.60s|%.60s|%.20s", l->name,
-             l->committing, l->waiting > 0, l->pace.phase, l->waits_for, doing);
+    snprintf(key, sizeof key, "%s|%d|%d|%.60s|%.*s|%.20s", l->name,
+             l->committing && !l->batches, l->waiting > 0, l->pace.phase,
+             who(l->waits_for), l->waits_for, doing);
     if (strcmp(key, ap->sight.said) == 0)
         return false;
     memcpy(ap->sight.said, key, sizeof key);
@@ -185,6 +215,8 @@ static void add_waits(struct watch *w, int64_t now)
 {
     if (w->ap->sight.waits)
         w->at_others += now - w->seen_at;
+    if (w->ap->sight.held)
+        w->g->held_ms += now - w->seen_at;
     w->seen_at = now;
 }
 

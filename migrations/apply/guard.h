@@ -39,6 +39,7 @@ struct guard {
     int waiting;        /* out: sessions behind us then */
     int64_t waited_ms;  /* out: the longest of them, or how long it ran */
     bool held;          /* out: it waited for a lock then */
+    int64_t held_ms;    /* out: how long it waited for locks */
     struct pg_failure failure; /* out: of the command, when it failed */
 };
 

@@ -201,14 +201,13 @@ static void add_stop(const struct live *l, struct buf *out)
 {
     const struct apply_expected *x = l->expected;
 
-    if (l->committing) {
-        buf_str(out, "; it commits, and cannot be stopped now");
-        return;
-    }
     if (l->batches) {
         buf_str(out, "; stop now costs nothing, it goes on from there");
         if (x->back_high >= 0 && !l->down && l->batches->some)
             add_span(out, ", undoing it costs up to ", x->back_high, "");
+    } else if (l->committing) {
+        buf_str(out, "; it commits, and cannot be stopped now");
+        return;
     } else if (l->journaled && l->done > 0) {
         buf_printf(out, "; stop now leaves %d of %d statements%s", l->done,
                    l->n, l->halves ? ", and may leave a part of this one" : "");
@@ -247,14 +246,35 @@ static void add_no_return(const struct live *l, struct buf *out)
 
 static void add_world(const struct apply_world *world, struct buf *out)
 {
-    if (world->window_left_ms > 0)
-        add_span(out, "; window closes in ", world->window_left_ms, "");
-    else if (world->window_left_ms == 0)
-        buf_str(out, "; the window is closed");
+    if (world->window_left_ms > 0) {
+        buf_printf(out, "; %s",
+                   world->closes ? world->closes : "window closes");
+        add_span(out, " in ", world->window_left_ms, "");
+    } else if (world->window_left_ms == 0) {
+        buf_printf(out, "; %s",
+                   world->closed ? world->closed : "the window is closed");
+    }
     if (world->users >= 0)
         buf_printf(out, "; %lld users on", (long long)world->users);
     if (world->users >= 0 && world->users_limit >= 0)
         buf_printf(out, " (limit %lld)", (long long)world->users_limit);
+}
+
+static void add_waiting(const struct live *l, struct buf *out)
+{
+    buf_printf(out, "; %d waiting behind", l->waiting);
+    if (l->waiting > 0 && l->waiting_ms > 0)
+        add_span(out, l->waiting > 1 ? ", the longest for " : " for ",
+                 l->waiting_ms, "");
+}
+
+static void add_statement(const struct live *l, struct buf *out)
+{
+    buf_printf(out, "; statement %d of %d", l->statement, l->n);
+    if (l->kind)
+        buf_printf(out, ": %s", l->kind);
+    if (l->kind && l->table)
+        buf_printf(out, " %s", l->table);
 }
 
 static void add_doing(const struct live *l, struct buf *out)
@@ -262,7 +282,7 @@ static void add_doing(const struct live *l, struct buf *out)
     if (l->batches)
         buf_printf(out, "; %s", l->batches->far);
     if (l->n > 1 && l->statement > 0)
-        buf_printf(out, "; statement %d of %d", l->statement, l->n);
+        add_statement(l, out);
     if (*l->pace.phase)
         buf_printf(out, "; %s", l->pace.phase);
     if (l->pace.per_mille >= 0)
@@ -278,6 +298,6 @@ void live_text(const struct live *l, struct buf *out)
     add_stop(l, out);
     add_no_return(l, out);
     add_world(&l->world, out);
-    buf_printf(out, "; %d waiting behind", l->waiting);
+    add_waiting(l, out);
     add_doing(l, out);
 }

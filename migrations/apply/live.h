@@ -44,6 +44,9 @@ struct live {
     struct live_pace pace; /* of that statement */
     const char *waits_for; /* who holds it up, or "" */
     int waiting;           /* sessions behind it */
+    int64_t waiting_ms;    /* the longest of them */
+    const char *kind;      /* of that statement, "UPDATE"; or NULL */
+    const char *table;     /* that it works on most, or NULL */
     const struct live_batches *batches; /* NULL: it is none */
     struct apply_world world;
 };

@@ -13,6 +13,7 @@ struct tracing {
     struct traced_statement *sum;
     struct backfill_key key;
     struct backfill_row row; /* how far it is */
+    int64_t next_us;         /* that finding the range took */
     int64_t *ms;             /* of each batch */
     size_t n, cap;
 };
@@ -53,10 +54,12 @@ static void add_touches(struct tracing *x, const struct traced_statement *from)
 }
 
 static void add_batch(struct tracing *x, const struct traced_statement *from,
-                      int64_t ms)
+                      int64_t us)
 {
-    x->sum->ms += ms;
-    x->sum->us += from->us;
+    int64_t ms = (us + 500) / 1000;
+
+    x->sum->us += us;
+    x->sum->ms = (x->sum->us + 500) / 1000;
     x->sum->rows += from->rows;
     x->sum->wal_bytes += from->wal_bytes;
     if (x->sum->temp_bytes >= 0)
@@ -116,15 +119,18 @@ static bool find_key(struct tracing *x, struct err *e)
     return true;
 }
 
-/* The range as a script of one transaction. */
+/* The range as a script of one transaction; NULL: one without rows. */
 static struct script script_of(struct tracing *x,
                                const struct backfill_range *range)
 {
+    const char *none = arena_printf(x->t->arena, "NULL::%s", x->key.type);
     struct statement *one =
         arena_copy(x->t->arena, x->s->statements, sizeof *one);
     struct script script = *x->s;
 
-    one->text = backfill_text(x->t->work, x->t->arena, x->s, &x->key, range);
+    one->text =
+        range ? backfill_text(x->t->work, x->t->arena, x->s, &x->key, range)
+              : batch_text(x->t->arena, x->s, none, none);
     script.statements = one;
     script.batch = NULL;
     script.verify = NULL; /* that is asked once, after all of them */
@@ -139,12 +145,20 @@ static void say_live(struct tracing *x)
                   (long long)x->row.size);
 }
 
+/* What a real run does for it, and nothing of what tracing takes: finding the
+ * range, and the transaction; its checkpoint takes about as long as these. */
+static int64_t whole_us(const struct tracing *x,
+                        const struct traced_script *traced)
+{
+    return traced->statements[0].us + 2 * traced->around_us + x->next_us;
+}
+
 static bool one_batch(struct tracing *x, const struct backfill_range *range,
                       struct err *e)
 {
     struct script script = script_of(x, range);
     struct traced_script traced;
-    int64_t began = clock_mono(), ms;
+    int64_t us;
 
     if (!trace_script(x->t, &script, &traced, e))
         return false;
@@ -152,16 +166,28 @@ static bool one_batch(struct tracing *x, const struct backfill_range *range,
         x->out->failed = traced.failed;
         return true;
     }
-    ms = clock_mono() - began;
-    if (traced.n) /* what tracing itself takes is not the batch's */
-        ms = traced.statements[0].ms;
-    add_batch(x, &traced.statements[0], ms);
+    us = whole_us(x, &traced);
+    add_batch(x, &traced.statements[0], us);
     x->row.rows += range->rows;
     x->row.last = range->checkpoint;
     if (range->rows >= x->row.size)
-        x->row.size = backfill_size(x->row.size, x->s->batch->size, ms,
+        x->row.size = backfill_size(x->row.size, x->s->batch->size, us / 1000,
                                     BACKFILL_BATCH_MS);
     say_live(x);
+    return true;
+}
+
+/* No row: what it would lock is told all the same. */
+static bool no_batch(struct tracing *x, struct err *e)
+{
+    struct script script = script_of(x, NULL);
+    struct traced_script traced;
+
+    if (!trace_script(x->t, &script, &traced, e))
+        return false;
+    x->out->failed = traced.failed;
+    if (!traced.failed)
+        add_touches(x, &traced.statements[0]);
     return true;
 }
 
@@ -171,12 +197,17 @@ static bool all(struct tracing *x, struct err *e)
     struct backfill_range range;
 
     while (!x->out->failed) {
-        if (!backfill_dates(t->work, t->arena, e) ||
-            !backfill_next(t->work, t->arena, &x->key, false, x->row.last,
+        int64_t began;
+
+        if (!backfill_dates(t->work, t->arena, e))
+            return false;
+        began = clock_mono_us();
+        if (!backfill_next(t->work, t->arena, &x->key, false, x->row.last,
                            x->row.until, x->row.size, &range, e))
             return false;
+        x->next_us = clock_mono_us() - began;
         if (range.rows == 0)
-            return true;
+            return x->n || no_batch(x, e);
         if (!one_batch(x, &range, e))
             return false;
     }
@@ -187,19 +218,18 @@ bool backfill_trace(struct trace *t, const struct script *s,
                     struct traced_script *out, struct err *e)
 {
     struct tracing x = {.t = t, .s = s, .out = out};
-    int64_t began = clock_mono();
 
     *out = (struct traced_script){.script = s};
     out->statements = arena_array(t->arena, 1, sizeof *out->statements);
     x.sum = out->statements;
-    *x.sum =
-        (struct traced_statement){.statement = s->statements, .began = began};
+    *x.sum = (struct traced_statement){.statement = s->statements,
+                                       .began = clock_mono()};
     x.row.size = s->batch->size;
     if (!trace_enter(t, s, e) || !backfill_dates(t->work, t->arena, e) ||
         !find_key(&x, e) || (!out->failed && !all(&x, e)))
         return false;
     out->n = out->failed ? 0 : 1;
     settle(&x);
-    out->ms = clock_mono() - began;
+    out->ms = x.sum->ms;
     return true;
 }

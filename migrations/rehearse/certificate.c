@@ -44,11 +44,29 @@ static struct json *touched_json(const struct touched *t)
     return o;
 }
 
-static void set_range(struct json *o, int64_t low, int64_t likely, int64_t high)
+/* null: not to be told by such a clone. */
+static void set_ms(struct json *o, const char *key, int64_t ms, bool untold)
 {
-    json_set_int(o, "low_ms", low);
-    json_set_int(o, "likely_ms", likely);
-    json_set_int(o, "high_ms", high);
+    if (untold)
+        json_set(o, key, json_new_null());
+    else
+        json_set_int(o, key, ms);
+}
+
+static void set_range(struct json *o, int64_t low, int64_t likely, int64_t high,
+                      bool untold)
+{
+    set_ms(o, "low_ms", low, untold);
+    set_ms(o, "likely_ms", likely, untold);
+    set_ms(o, "high_ms", high, untold);
+}
+
+/* Was it so when it was written? Of a clone without rows alone. */
+static bool is_untold(const struct json *o, const char *key)
+{
+    const struct json *at = json_get(o, key);
+
+    return at && !json_is_int(at);
 }
 
 static struct json *phases_json(const struct rehearsed_statement *s)
@@ -92,7 +110,7 @@ static struct json *statement_json(const struct rehearsed_statement *s)
     json_set_int(o, "temp_bytes", s->temp_bytes);
     if (s->n_phases)
         json_set(o, "phases", phases_json(s));
-    set_range(o, s->low, s->likely, s->high);
+    set_range(o, s->low, s->likely, s->high, s->untold);
     set_grounds(o, s);
     set_text(o, "safer", s->safer);
     for (size_t i = 0; i < s->n; i++)
@@ -101,13 +119,14 @@ static struct json *statement_json(const struct rehearsed_statement *s)
     return o;
 }
 
-static struct json *wait_json(const struct table_wait *w)
+/* Nobody waits: that is told. */
+static struct json *wait_json(const struct table_wait *w, bool untold)
 {
     struct json *o = json_new_object();
 
     json_set_str(o, "table", w->table);
-    json_set_int(o, "readers_ms", w->readers);
-    json_set_int(o, "writers_ms", w->writers);
+    set_ms(o, "readers_ms", w->readers, untold && w->readers);
+    set_ms(o, "writers_ms", w->writers, untold && w->writers);
     json_set_str(o, "by", w->by);
     if (w->line) {
         json_set_str(o, "migration", w->migration);
@@ -116,12 +135,13 @@ static struct json *wait_json(const struct table_wait *w)
     return o;
 }
 
-static struct json *waits_json(const struct table_wait *list, size_t n)
+static struct json *waits_json(const struct table_wait *list, size_t n,
+                               bool untold)
 {
     struct json *out = json_new_array();
 
     for (size_t i = 0; i < n; i++)
-        json_append(out, wait_json(&list[i]));
+        json_append(out, wait_json(&list[i], untold));
     return out;
 }
 
@@ -157,10 +177,10 @@ static struct json *migration_json(const struct rehearsed *m,
     json_set_int(o, "down_ms", m->down_ms);
     if (m->verified)
         json_set_bool(o, "verified", true);
-    set_range(o, m->low, m->likely, m->high);
-    json_set_int(o, "down_low_ms", m->down_low);
-    json_set_int(o, "down_likely_ms", m->down_likely);
-    json_set_int(o, "down_high_ms", m->down_high);
+    set_range(o, m->low, m->likely, m->high, m->untold);
+    set_ms(o, "down_low_ms", m->down_low, m->down_untold);
+    set_ms(o, "down_likely_ms", m->down_likely, m->down_untold);
+    set_ms(o, "down_high_ms", m->down_high, m->down_untold);
     json_set_int(o, "temp_bytes", m->temp_bytes);
     batches_to_json(o, "batches", m->batches);
     batches_to_json(o, "down_batches", m->down_batches);
@@ -173,7 +193,8 @@ static struct json *migration_json(const struct rehearsed *m,
     json_set(o, "down",
              statements_json(m->down, detail <= DETAIL_TOUCHING ? m->n_down : 0,
                              detail));
-    json_set(o, "down_waits", waits_json(m->down_waits, m->n_down_waits));
+    json_set(o, "down_waits",
+             waits_json(m->down_waits, m->n_down_waits, m->down_untold));
     return o;
 }
 
@@ -188,14 +209,14 @@ static struct json *whole_json(const struct rehearsal *r, enum detail detail)
     json_set_int(o, "clone_ms", r->clone_ms);
     json_set_int(o, "clone_share_per_mille", per_mille(r->clone_share));
     json_set_bool(o, "schema_only", r->schema_only);
-    set_range(o, r->low, r->likely, r->high);
+    set_range(o, r->low, r->likely, r->high, r->schema_only);
     set_text(o, "failed", r->failed);
     set_text(o, "lacks", r->lacks);
     json_set_str(o, "warnings", r->warnings ? r->warnings : "");
     for (size_t i = 0; i < r->n; i++)
         json_append(list, migration_json(&r->list[i], detail));
     json_set(o, "migrations", list);
-    json_set(o, "waits", waits_json(r->waits, r->waited));
+    json_set(o, "waits", waits_json(r->waits, r->waited, r->schema_only));
     if (r->basis.version)
         json_set(o, "production", basis_to_json(&r->basis));
     if (detail != DETAIL_ALL)
@@ -300,6 +321,7 @@ statements_of(struct arena *a, const struct json *list, size_t *n)
             .low = json_int(o, "low_ms", 0),
             .likely = json_int(o, "likely_ms", 0),
             .high = json_int(o, "high_ms", 0),
+            .untold = is_untold(o, "high_ms"),
             .safer = text_of(a, o, "safer"),
             .scaled = json_int(o, "scaled_ms", json_int(o, "likely_ms", 0)),
             .runs = (int)json_int(o, "past_runs", 0),
@@ -363,6 +385,8 @@ static struct rehearsed *migrations_of(struct arena *a, const struct json *list,
             .transaction = json_bool(o, "transaction", true),
             .up_ms = json_int(o, "up_ms", 0),
             .down_ms = json_int(o, "down_ms", 0),
+            .untold = is_untold(o, "high_ms"),
+            .down_untold = is_untold(o, "down_high_ms"),
             .verified = json_bool(o, "verified", false),
             .low = json_int(o, "low_ms", 0),
             .likely = json_int(o, "likely_ms", 0),
@@ -407,7 +431,8 @@ bool rehearsal_from_json(struct rehearsal *out, struct arena *a,
     if (!digest || !hash_hex_valid(digest))
         return refuse(e, "its migrations_digest is no SHA-256");
     if (!json_is_int(json_get(j, "at")) ||
-        !json_is_int(json_get(j, "high_ms")) ||
+        (!json_is_int(json_get(j, "high_ms")) &&
+         !json_bool(j, "schema_only", false)) ||
         !json_is_int(json_get(j, "clone_share_per_mille")) ||
         !json_is_array(json_get(j, "migrations")) ||
         !json_is_array(json_get(j, "waits")))

@@ -37,6 +37,7 @@ struct passes {
     struct data data;       /* on the trace's connection for watching */
     struct loses loses;
     struct buf *warnings; /* lent */
+    bool schema_only;     /* the clone has no rows */
     bool keep_clean;      /* the clone is kept: leave it as it was */
     struct pass *list;    /* in the order of a release */
     size_t n;

@@ -165,6 +165,7 @@ static void prepare(struct rehearse *r, struct loop *l, struct arena *a,
                               .warnings = &r->warnings,
                               .stops = loop_stops(l)};
     r->passes.keep_clean = s->how == CLONE_AS_IS;
+    r->passes.schema_only = s->how == CLONE_BY_SCHEMA;
     r->passes.warnings = &r->warnings;
     if (s->factors)
         r->passes.grounds.factors = *s->factors;

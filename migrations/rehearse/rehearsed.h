@@ -48,6 +48,8 @@ struct rehearsed_statement {
     const struct touched *touched;
     size_t n;
     int64_t low, likely, high; /* estimate for production, ms */
+    bool untold;               /* it has to do with rows, and the clone had
+                                  none: no such time is to be told */
     int64_t scaled;            /* the same before any factor */
     enum work work;
     int runs;    /* how many past ones gave the factors; 0: default ones */
@@ -71,6 +73,7 @@ struct rehearsed {
     const struct rehearsed_statement *up, *down;
     size_t n, n_down; /* of a certificate that would be too large, not all */
     int64_t up_ms, down_ms;
+    bool untold, down_untold;                     /* a statement of it is */
     bool verified;                                /* its verify script held */
     int64_t low, likely, high;                    /* up, production, ms */
     const struct rehearsed_batches *batches;      /* of up; NULL: in one go */

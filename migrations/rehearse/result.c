@@ -79,6 +79,37 @@ static struct rehearsed_phase *phases_of(struct arena *a,
     return out;
 }
 
+/* Whether it has to do with rows, on a clone that has none. */
+static bool is_untold(const struct passes *p, const struct traced_statement *s)
+{
+    static const char *const kinds[] = {"UPDATE",
+                                        "DELETE",
+                                        "INSERT",
+                                        "MERGE",
+                                        "COPY",
+                                        "SELECT",
+                                        "WITH",
+                                        "CALL",
+                                        "DO",
+                                        "EXECUTE",
+                                        "VACUUM",
+                                        "ANALYZE",
+                                        "REFRESH",
+                                        "REINDEX",
+                                        "CLUSTER",
+                                        "CREATE TABLE AS",
+                                        "CREATE MATERIALIZED VIEW",
+                                        "CREATE INDEX"};
+    const char *kind = s->statement->kind;
+    bool untold = s->batches || estimate_work(s) != WORK_CATALOG;
+
+    for (size_t i = 0; i < s->n; i++)
+        untold |= s->touched[i].rewritten || s->touched[i].scanned;
+    for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++)
+        untold |= strncmp(kind, kinds[i], strlen(kinds[i])) == 0;
+    return p->schema_only && untold;
+}
+
 static struct rehearsed_statement
 statement_of(const struct passes *p, const struct traced_script *script,
              size_t i, bool after)
@@ -99,6 +130,7 @@ statement_of(const struct passes *p, const struct traced_script *script,
         .low = est.low,
         .likely = est.likely,
         .high = est.high,
+        .untold = is_untold(p, s),
         .scaled = est.scaled,
         .work = est.work,
         .runs = est.runs,
@@ -129,6 +161,14 @@ statements_of(const struct passes *p, const struct traced_script *script,
     return out;
 }
 
+static bool any_untold(const struct rehearsed_statement *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i].untold)
+            return true;
+    return false;
+}
+
 static void escape_tables(struct arena *a, const struct waits *w)
 {
     for (size_t i = 0; i < w->n; i++)
@@ -147,6 +187,7 @@ static void fill_down(struct rehearsed *out, struct arena *a,
         return;
     out->down = statements_of(p, &at->down, at->migration->after, &sum);
     out->n_down = at->down.n;
+    out->down_untold = any_untold(out->down, out->n_down);
     out->down_ms = at->down.ms;
     out->down_batches = batches_of(a, &at->down, &p->grounds);
     out->down_low = sum.low;
@@ -186,6 +227,7 @@ static struct rehearsed rehearsed_of(const struct passes *p,
         .n_invalid = at->up.n_invalid,
     };
 
+    out.untold = any_untold(out.up, out.n) || (p->schema_only && out.verified);
     asked = estimate_verify(&at->up, &p->grounds);
     estimate_add(&sum, &asked);
     out.low = sum.low;

@@ -274,9 +274,12 @@ static bool run_together(struct trace *t, struct traced_script *out,
 {
     const struct script *script = out->script;
 
+    struct pg_result around;
+
     t->transaction++;
-    if (!command(t, opening(t, script, true), e))
+    if (!pg_run(t->work, t->arena, opening(t, script, true), &around, e))
         return false;
+    out->around_us = around.us;
     for (size_t i = first; i < last; i++) {
         struct traced_statement *s = begin(t, out, i);
         struct observer o;
@@ -305,8 +308,9 @@ static bool run_together(struct trace *t, struct traced_script *out,
     if (out->failed)
         return pg_transaction(t->work) == PG_IDLE || command(t, "ROLLBACK", e);
     /* deferred constraints are checked here: that can fail as well */
-    if (!command(t, "COMMIT", e))
+    if (!pg_run(t->work, t->arena, "COMMIT", &around, e))
         return last > first && failed(t, out, script, last - 1, e);
+    out->around_us += around.us;
     held_until(out, first, clock_mono());
     return true;
 }

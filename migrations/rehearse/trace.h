@@ -74,6 +74,7 @@ struct traced_script {
     struct traced_statement *statements; /* those that ran */
     size_t n;
     int64_t ms;           /* from BEGIN to the end of COMMIT */
+    int64_t around_us;    /* of its last transaction: BEGIN and COMMIT alone */
     const char *failed;   /* "FILE:LINE: message (SQLSTATE ...)", or NULL */
     int64_t temp_bytes;   /* of all of it; -1: not known */
     const char **invalid; /* indexes it left so: "public.i on public.t" */

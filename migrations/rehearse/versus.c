@@ -6,6 +6,7 @@
 
 struct side {
     struct versus *out;
+    bool untold; /* one of them had no rows: no times, and nobody waits */
     struct arena *a;
     const char *migration;
     int line;
@@ -42,7 +43,7 @@ static const char *span(struct arena *a, int64_t ms)
 static void compare_time(const struct side *s, const char *what, int64_t before,
                          int64_t after)
 {
-    if (differ(before, after))
+    if (!s->untold && differ(before, after))
         add(s, what, span(s->a, before), span(s->a, after));
 }
 
@@ -224,15 +225,18 @@ static void compare_wait(const struct side *whole, const struct table_wait *x,
     struct side s = *whole;
 
     s.migration = x ? x->table : y->table;
-    if (differ(before->readers, after->readers) ||
-        differ(before->writers, after->writers))
+    if (!s.untold && (differ(before->readers, after->readers) ||
+                      differ(before->writers, after->writers)))
         add(&s, "wait", wait_text(s.a, before), wait_text(s.a, after));
 }
 
 void versus(struct versus *out, struct arena *a, const struct rehearsal *before,
             const struct rehearsal *after)
 {
-    struct side s = {.out = out, .a = a, .migration = ""};
+    struct side s = {.out = out,
+                     .untold = before->schema_only || after->schema_only,
+                     .a = a,
+                     .migration = ""};
 
     *out = (struct versus){0};
     if ((before->failed != NULL) != (after->failed != NULL))

@@ -55,14 +55,11 @@ static const char *range(struct arena *a, int64_t low, int64_t high)
     return arena_printf(a, "%s to %s", span(a, low), span(a, high));
 }
 
-/* What grows with the data cannot be told from a clone without any. */
-static const char *production(struct arena *a, const struct rehearsal *r,
+/* What has to do with rows cannot be told from a clone without any. */
+static const char *production(struct arena *a,
                               const struct rehearsed_statement *s)
 {
-    for (size_t i = 0; r->schema_only && i < s->n; i++)
-        if (s->touched[i].rewritten || s->touched[i].scanned)
-            return "not told";
-    return range(a, s->low, s->high);
+    return s->untold ? "not told" : range(a, s->low, s->high);
 }
 
 /* ---- statements ---- */
@@ -118,8 +115,7 @@ static const char *count(struct arena *a, int64_t rows)
 /* The first line of a statement has its figures, the next ones more of the
  * relations that it touched. */
 static void statement(struct table *table, struct arena *a,
-                      const struct rehearsal *r, const struct shown *shown,
-                      const struct rehearsed *m,
+                      const struct shown *shown, const struct rehearsed *m,
                       const struct rehearsed_statement *s)
 {
     for (size_t i = 0; i < (s->n ? s->n : 1); i++) {
@@ -128,7 +124,7 @@ static void statement(struct table *table, struct arena *a,
         table_cell(table, "%s",
                    i == 0 ? arena_printf(a, "%s:%d", m->name, s->line) : "");
         table_cell(table, "%s", i == 0 ? span(a, s->ms) : "");
-        table_cell(table, "%s", i == 0 ? production(a, r, s) : "");
+        table_cell(table, "%s", i == 0 ? production(a, s) : "");
         if (shown->rows)
             table_cell(table, "%s", i == 0 ? count(a, s->rows) : "");
         if (shown->wal)
@@ -153,7 +149,7 @@ static void statements(struct output *out, struct arena *a,
     head(&table, a, &shown);
     for (size_t i = 0; i < r->n; i++)
         for (size_t k = 0; k < r->list[i].n; k++)
-            statement(&table, a, r, &shown, &r->list[i], &r->list[i].up[k]);
+            statement(&table, a, &shown, &r->list[i], &r->list[i].up[k]);
     table_print(out, &table);
 }
 
@@ -179,6 +175,13 @@ static void batches(struct output *out, struct arena *a,
 
     if (!b)
         return;
+    if (m->untold) {
+        output_text(out,
+                    "%s: batches of up to %lld rows: how many and how long is "
+                    "not told by a clone without rows\n",
+                    m->name, (long long)b->size);
+        return;
+    }
     output_text(out,
                 "%s: %lld batches of up to %lld rows, %lld rows: median %s, "
                 "95 %% %s, longest %s; in production up to %s each, %s in "
@@ -190,8 +193,15 @@ static void batches(struct output *out, struct arena *a,
 
 /* ---- who waits ---- */
 
+static const char *up_to(struct arena *a, int64_t ms, bool untold)
+{
+    if (!ms)
+        return "no";
+    return untold ? "not told" : arena_printf(a, "up to %s", span(a, ms));
+}
+
 static void waits(struct output *out, struct arena *a, const char *of,
-                  const struct table_wait *list, size_t n)
+                  const struct table_wait *list, size_t n, bool untold)
 {
     const char *const names[] = {of, "READERS WAIT", "WRITERS WAIT",
                                  "BECAUSE OF", NULL};
@@ -203,14 +213,8 @@ static void waits(struct output *out, struct arena *a, const char *of,
     table_init(&table, a, names);
     for (size_t i = 0; i < n; i++) {
         table_cell(&table, "%s", list[i].table);
-        table_cell(&table, "%s",
-                   list[i].readers
-                       ? arena_printf(a, "up to %s", span(a, list[i].readers))
-                       : "no");
-        table_cell(&table, "%s",
-                   list[i].writers
-                       ? arena_printf(a, "up to %s", span(a, list[i].writers))
-                       : "no");
+        table_cell(&table, "%s", up_to(a, list[i].readers, untold));
+        table_cell(&table, "%s", up_to(a, list[i].writers, untold));
         table_cell(&table, "%s", list[i].by);
     }
     table_print(out, &table);
@@ -240,8 +244,10 @@ static const char *wait_of(struct arena *a, const struct table_wait *w)
 static void cost(struct output *out, struct arena *a, const struct rehearsed *m)
 {
     output_text(out, "    going back takes %s on the clone, %s in production\n",
-                span(a, m->down_ms), range(a, m->down_low, m->down_high));
-    for (size_t i = 0; i < m->n_down_waits; i++)
+                span(a, m->down_ms),
+                m->down_untold ? "not told"
+                               : range(a, m->down_low, m->down_high));
+    for (size_t i = 0; !m->down_untold && i < m->n_down_waits; i++)
         output_text(out, "    %s\n", wait_of(a, &m->down_waits[i]));
 }
 
@@ -309,7 +315,7 @@ void rehearsal_text(struct output *out, struct arena *a,
         batches(out, a, &r->list[i]);
         invalid(out, &r->list[i]);
     }
-    waits(out, a, "TABLE", r->waits, r->waited);
+    waits(out, a, "TABLE", r->waits, r->waited, r->schema_only);
     output_text(out, "\n");
     for (size_t i = 0; !r->failed && i < r->n; i++)
         way_back(out, a, &r->list[i]);

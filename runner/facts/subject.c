@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "migrations/read/layout.h"
+#include "policies/gates.h"
 #include "runner/base/escape.h"
 #include "runner/facts/contract.h"
 #include "runner/release/statement.h"
@@ -275,23 +276,58 @@ static bool speaks_of(const struct subject *s, const struct json *event)
            contract == (s->phases == PHASES_CONTRACT);
 }
 
-/* digest NULL: whatever speaks of this release. */
-static bool find_certificate(struct subject *s, const char *digest,
-                             struct rehearsal *out)
+/* The newest before *at, which becomes its own place. digest NULL: whatever
+ * speaks of this release. */
+static bool find_before(struct subject *s, const char *digest, size_t *at,
+                        struct rehearsal *out)
 {
     const struct json *all = s->state.rehearsals;
 
-    for (size_t i = json_len(all); i-- > 0;) {
+    for (size_t i = *at; i-- > 0;) {
         const struct json *event = json_at(all, i);
         const struct json *certificate = json_get(event, "certificate");
         struct err ignored = {0};
 
         if (!rehearsal_from_json(out, s->arena, certificate, &ignored))
             continue;
-        if (digest ? strcmp(out->digest, digest) == 0 : speaks_of(s, event))
+        if (digest ? strcmp(out->digest, digest) == 0 : speaks_of(s, event)) {
+            *at = i;
             return true;
+        }
     }
     return false;
+}
+
+/* A clone too small to tell, on which nothing failed. */
+static bool is_weak(const struct rehearsal *r)
+{
+    return !r->failed && r->clone_share < REHEARSAL_CLONE_LEAST;
+}
+
+/* What a newer but weak one must not hide. */
+static bool still_counts(const struct subject *s, const struct rehearsal *r)
+{
+    const struct budget_settings *budget = &s->env->policy.budget;
+
+    return !r->failed &&
+           (!budget->on || clock_now() - r->at <= budget->certificate);
+}
+
+static bool find_certificate(struct subject *s, const char *digest,
+                             struct rehearsal *out)
+{
+    size_t at = json_len(s->state.rehearsals);
+    struct rehearsal older;
+
+    if (!find_before(s, digest, &at, out))
+        return false;
+    older = *out;
+    while (is_weak(&older))
+        if (!find_before(s, digest, &at, &older))
+            return true;
+    if (still_counts(s, &older))
+        *out = older;
+    return true;
 }
 
 bool subject_certificate(struct subject *s, struct rehearsal *out)

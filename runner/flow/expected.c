@@ -166,6 +166,10 @@ struct apply_expected expected_up(const struct run *r,
     x.no_return = no_return(r);
     if (!as)
         return x;
+    if (as->untold) {
+        add_touches(r, as->up, as->n, &x);
+        return x;
+    }
     x.all = (struct apply_span){as->low, as->likely, as->high};
     x.back_high = as->has_down ? as->down_high : -1;
     add_each(r, as->up, as->n, &x);

@@ -19,6 +19,7 @@ struct world {
     int64_t users;      /* -1: unknown */
     int64_t next_close; /* monotonic */
     int64_t close;      /* UTC seconds; 0: nothing closes */
+    const char *which;  /* does, in fit_close's words */
     int64_t next_ask;   /* monotonic */
     struct arena_mark before, after; /* the last ask, in the run's arena */
 };
@@ -116,13 +117,32 @@ static void close_of(struct world *w, int64_t now)
 {
     struct facts facts = w->r->facts;
     struct arena a;
-    const char *which;
 
     facts.now = clock_now();
     arena_init(&a);
-    w->close = fit_close(&a, &w->r->s->env->policy, &facts, &which);
+    w->close = fit_close(&a, &w->r->s->env->policy, &facts, &w->which);
     arena_release(&a);
     w->next_close = now + CLOSE_EVERY_MS;
+}
+
+/* What fit_close names, but for the window itself. */
+static const struct {
+    const char *which, *closes, *closed;
+} ends[] = {
+    {"freeze", "a freeze begins", "a freeze has begun"},
+    {"expiry of the announcement", "the announcement ends",
+     "the announcement has ended"},
+    {"users above max", "too many users are expected",
+     "too many users are expected now"},
+};
+
+static void name_close(const struct world *w, struct apply_world *out)
+{
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (w->close && strcmp(ends[i].which, w->which) == 0) {
+            out->closes = ends[i].closes;
+            out->closed = ends[i].closed;
+        }
 }
 
 static void look(void *ctx, struct apply_world *out)
@@ -143,6 +163,7 @@ static void look(void *ctx, struct apply_world *out)
         .users = w->users,
         .users_limit = policy->users.on ? policy->users.max : -1,
     };
+    name_close(w, out);
 }
 
 static bool end_orphan(void *ctx, const char *who)

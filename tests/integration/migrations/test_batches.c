@@ -58,6 +58,7 @@ static void batches_are_timed_one_by_one(void **state)
     assert_int_equal(r->up[0].line, 2);
     assert_int_equal(r->up[0].rows, 20000);
     assert_true(r->up[0].ms >= b->longest_ms);
+    assert_int_equal(r->up[0].ms, r->up_ms);
     assert_true(r->up[0].wal_bytes > 1000000);
     t = touched_find(&r->up[0], "public.orders");
     assert_non_null(t);
@@ -70,6 +71,26 @@ static void batches_are_timed_one_by_one(void **state)
     assert_int_equal(f->out.waits[0].readers, 0);
     assert_int_equal(f->out.waits[0].writers, b->high);
     assert_int_equal(rehearsed_need(r), b->high);
+}
+
+/* Nothing with rows is told by a clone without them, but what is locked. */
+static void without_rows_only_locks_are_told(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *m = read_one(f, UP, DOWN);
+    const struct touched *t;
+
+    database_make(f, "shop", SHOP);
+    s.how = CLONE_BY_SCHEMA;
+    must(f, rehearse(f, &s, &m, 1));
+    assert_null(f->out.failed);
+    assert_int_equal(f->out.list[0].batches->n, 0);
+    assert_true(f->out.list[0].untold && f->out.list[0].down_untold);
+    assert_true(f->out.list[0].up[0].untold);
+    t = touched_find(&f->out.list[0].up[0], "public.orders");
+    assert_non_null(t);
+    assert_string_equal(t->lock, "ROW EXCLUSIVE");
 }
 
 static void the_certificate_has_them(void **state)
@@ -125,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(batches_are_timed_one_by_one),
+        T(without_rows_only_locks_are_told),
         T(the_certificate_has_them),
         T(a_key_that_will_not_do_fails_the_rehearsal),
         T(a_batch_that_fails_is_named),

@@ -244,7 +244,7 @@ static void who_ends_in_time_is_waited_for(void **state)
     struct pg *pg;
 
     sql(f, "CREATE TABLE a (id int)");
-    hear(f, &h, "not begun yet: waits for pid", 2);
+    hear(f, &h, "; it gives up in ", 2);
     ap = opened(f);
     pg = holder(f, "import", "ROW EXCLUSIVE", "1.1 s");
     later_flag(f, &l, &h.enough,

@@ -54,6 +54,35 @@ static void others_wait_behind_a_batch(void **state)
     assert_sql(f, "SELECT batches > 3 FROM tidegate.backfill", "t");
 }
 
+/* What is left is told by the pace of the rows, not by a wait for one. */
+static void a_wait_for_a_row_is_no_slowness(void **state)
+{
+    struct fixture *f = *state;
+    struct heard h;
+    struct later l;
+    struct pg *pg;
+    const char *last = "", *rate;
+    int64_t ms;
+
+    make_rows(f, 400);
+    hear(f, &h, "waits for its lock", 8);
+    pg = pg_open(f->loop, f->conninfo, "holder", 0, &f->e);
+    run_on(f, pg, "BEGIN; SELECT FROM public.t WHERE id = 600 FOR UPDATE");
+    later_flag(f, &l, &h.enough,
+               arena_printf(&f->a, "SELECT pg_terminate_backend(%d)",
+                            pg_backend_pid(pg)));
+    ms = clock_mono();
+    assert_went(f, up(f, counting(f, "size=20 pause=100ms")));
+    ms = clock_mono() - ms;
+    later_end(&l);
+    pg_close(pg);
+    for (rate = h.all; (rate = strstr(rate, " rows, up to key ")); rate++)
+        last = strchr(rate + 17, ',');
+    /* all of its rows at that pace, and half of the wait: less than it took */
+    assert_true(strtol(last + 1, NULL, 10) * (ms - f->r.lock_ms / 2) >
+                400 * 1000);
+}
+
 static void a_replica_that_is_behind(void **state)
 {
     struct fixture *f = *state;
@@ -125,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FILLING(slow_rows_make_small_batches),
         FILLING(others_wait_behind_a_batch),
+        FILLING(a_wait_for_a_row_is_no_slowness),
         FILLING(a_replica_that_is_behind),
         FILLING(a_role_that_may_not_see_replicas),
         FILLING(a_signal_between_rows),

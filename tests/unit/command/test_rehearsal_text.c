@@ -162,15 +162,29 @@ static void statements_then_waits_then_the_way_back(void **state)
 static void a_schema_alone_tells_no_times(void **state)
 {
     struct rehearsal r = whole();
+    struct rehearsed_statement rows[] = {up[0], up[1]};
+    struct rehearsed without[] = {list[0], list[1], list[2]};
+    static const struct rehearsed_batches batches = {.size = 500, .high = 10};
     char text[8192];
 
     (void)state;
     r.schema_only = true;
+    r.list = without;
+    rows[0].untold = true;
+    without[0].up = rows;
+    without[0].batches = &batches;
+    without[0].untold = without[0].down_untold = true;
     said(&r, 0, text, sizeof text);
     has(text, "rehearsed on dump of shop (no rows)\n");
     has(text, "0002_x:1   2.3 s     not told ");
     has(text, "0002_x:4   1 ms      0 s to 10 ms ");
     has(text, "in production: not told by a clone without rows\n");
+    has(text, "0002_x: batches of up to 500 rows: how many and how long is not "
+              "told by a clone without rows\n");
+    has(text, "public.orders  not told      not told ");
+    has(text, "public.lines   no            not told ");
+    has(text, "going back takes 120 ms on the clone, not told in "
+              "production\n    going back throws");
 }
 
 int main(void)

@@ -80,7 +80,12 @@ static const struct rehearsed list[] = {
     {.name = "0002_b", .after = true, .down_high = -1, .temp_bytes = -1},
 };
 static const struct table_wait waits[] = {
-    {.table = "public.orders", .readers = 5, .writers = 6, .by = "0001_a:3 X"},
+    {.table = "public.orders",
+     .readers = 5,
+     .writers = 6,
+     .by = "0001_a:3 X",
+     .migration = "0001_a",
+     .line = 3},
 };
 
 static const struct basis_setting settings[] = {{"fsync", "on"},
@@ -96,11 +101,11 @@ static struct rehearsal whole(void)
                               .digest = DIGEST,
                               .at = 1700000000,
                               .clone_share = 0.333,
-                              .schema_only = true,
                               .low = 10,
                               .likely = 20,
                               .high = 30,
                               .failed = "0001_a:3: no",
+                              .lacks = "public.c and 3 more",
                               .clone = "dump of shop",
                               .clone_ms = 42000,
                               .warnings = "w\n",
@@ -112,6 +117,37 @@ static struct rehearsal whole(void)
                                         .tables = tables,
                                         .n_tables = 1,
                                         .unread = "x: denied"}};
+}
+
+/* What a clone without rows cannot tell is no number. */
+static void what_is_not_told_is_null(void **state)
+{
+    struct rehearsed_statement rows[] = {up[0], up[1]};
+    struct rehearsed without[] = {list[0], list[1]};
+    struct rehearsal r = whole(), back;
+    struct json *j;
+    struct arena a;
+    struct err e;
+
+    (void)state;
+    arena_init(&a);
+    rows[0].untold = without[0].untold = r.schema_only = true;
+    without[0].up = rows;
+    r.list = without;
+    j = rehearsal_to_json(&r);
+    assert_false(json_is_int(json_get(j, "high_ms")));
+    assert_false(json_is_int(json_pointer(j, "/migrations/0/low_ms")));
+    assert_false(json_is_int(json_pointer(j, "/migrations/0/up/0/high_ms")));
+    assert_int_equal(
+        json_int(json_pointer(j, "/migrations/0/down/0"), "high_ms", 0), 3);
+    assert_false(json_is_int(json_pointer(j, "/waits/0/writers_ms")));
+    assert_true(rehearsal_from_json(&back, &a, j, &e));
+    assert_true(back.schema_only);
+    assert_true(back.list[0].untold && !back.list[0].down_untold);
+    assert_true(back.list[0].up[0].untold && !back.list[0].up[1].untold);
+    assert_int_equal(back.list[0].high, 0);
+    json_free(j);
+    arena_release(&a);
 }
 
 static void every_field_comes_back(void **state)
@@ -128,7 +164,10 @@ static void every_field_comes_back(void **state)
     assert_string_equal(back.digest, DIGEST);
     assert_int_equal(back.at, 1700000000);
     assert_int_equal((int)(back.clone_share * 1000 + 0.5), 333);
-    assert_true(back.schema_only);
+    assert_false(back.schema_only);
+    assert_string_equal(back.lacks, "public.c and 3 more");
+    assert_string_equal(back.waits[0].migration, "0001_a");
+    assert_int_equal(back.waits[0].line, 3);
     assert_int_equal(back.low + back.likely + back.high, 60);
     assert_string_equal(back.failed, "0001_a:3: no");
     assert_string_equal(back.clone, "dump of shop");
@@ -297,6 +336,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_comes_back),
+        cmocka_unit_test(what_is_not_told_is_null),
         cmocka_unit_test(an_older_one_still_reads),
         cmocka_unit_test(a_large_one_leaves_details_out),
         cmocka_unit_test(a_share_is_rounded_down),

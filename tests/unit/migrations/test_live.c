@@ -20,15 +20,16 @@ static const struct apply_expected unknown = {.back_high = -1};
 /* In the first statement of two, 5 s after both began. */
 static struct live first(void)
 {
-    return (struct live){.expected = &two,
-                         .name = "0012_x",
-                         .statement = 1,
-                         .n = 2,
-                         .elapsed_ms = 5000,
-                         .statement_ms = 5000,
-                         .pace = {-1, ""},
-                         .waits_for = "",
-                         .world = {-1, -1, -1}};
+    return (struct live){
+        .expected = &two,
+        .name = "0012_x",
+        .statement = 1,
+        .n = 2,
+        .elapsed_ms = 5000,
+        .statement_ms = 5000,
+        .pace = {-1, ""},
+        .waits_for = "",
+        .world = {.window_left_ms = -1, .users = -1, .users_limit = -1}};
 }
 
 static void assert_line(const struct live *l, const char *want)
@@ -167,16 +168,39 @@ static void the_line(void **state)
     assert_line(&l, "5 s elapsed, 6 s to 39 s left; stop now costs seconds, it "
                     "rolls back; point of no return: none; 0 waiting behind; "
                     "statement 1 of 2");
-    l.world = (struct apply_world){7200000, 12, 50};
+    l.world = (struct apply_world){
+        .window_left_ms = 7200000, .users = 12, .users_limit = 50};
     l.waiting = 3;
+    l.waiting_ms = 1200;
+    l.kind = "CREATE INDEX";
+    l.table = "public.orders";
     l.pace = (struct live_pace){425, "building index: scanning table"};
     l.waits_for = "pid 7, user u, app, in its transaction for 9 s";
     assert_line(&l,
                 "5 s elapsed, 5.8 s to 15 s left; stop now costs seconds, it "
                 "rolls back; point of no return: none; window closes in 2 h; "
-                "12 users on (limit 50); 3 waiting behind; statement 1 of 2; "
-                "building index: scanning table, 42 %; waits for pid 7, user "
+                "12 users on (limit 50); 3 waiting behind, the "
+                "longest for 1.2 s; statement 1 of 2: CREATE INDEX "
+                "public.orders; building index: scanning table, 42 %; waits "
+                "for pid 7, user "
                 "u, app, in its transaction for 9 s");
+    l = first();
+    l.world = (struct apply_world){.window_left_ms = 60000,
+                                   .users = -1,
+                                   .closes = "the announcement ends",
+                                   .closed = "the announcement has ended"};
+    l.waiting = 1;
+    l.waiting_ms = 300;
+    l.kind = "UPDATE";
+    assert_line(&l, "5 s elapsed, 6 s to 39 s left; stop now costs seconds, it "
+                    "rolls back; point of no return: none; the announcement "
+                    "ends in 1 min; 1 waiting behind for 300 ms; statement 1 "
+                    "of 2: UPDATE");
+    l.world.window_left_ms = 0;
+    l.waiting = 0;
+    assert_line(&l, "5 s elapsed, 6 s to 39 s left; stop now costs seconds, it "
+                    "rolls back; point of no return: none; the announcement "
+                    "has ended; 0 waiting behind; statement 1 of 2: UPDATE");
     l = first();
     l.expected = &unknown;
     l.world.window_left_ms = 0;
@@ -185,6 +209,22 @@ static void the_line(void **state)
     assert_line(&l, "5 s elapsed, time left unknown; it commits, and cannot be "
                     "stopped now; point of no return: none; the window is "
                     "closed; 0 waiting behind");
+}
+
+/* One of its batches commits: what that leaves is not lost. */
+static void a_backfill_can_always_stop(void **state)
+{
+    const struct live_batches batches = {
+        .far = "30 rows", .left = {1000, 1000, 1000}, .some = true};
+    struct live l = first();
+
+    (void)state;
+    l.batches = &batches;
+    l.committing = true;
+    l.n = 1;
+    assert_line(&l, "5 s elapsed, 1 s left; stop now costs nothing, it goes on "
+                    "from there, undoing it costs up to 30 s; point of no "
+                    "return: none; 0 waiting behind; 30 rows");
 }
 
 static void what_stopping_costs(void **state)
@@ -258,6 +298,7 @@ int main(void)
         cmocka_unit_test(an_index_build_has_phases),
         cmocka_unit_test(phases_take_what_they_took_when_rehearsed),
         cmocka_unit_test(the_line),
+        cmocka_unit_test(a_backfill_can_always_stop),
         cmocka_unit_test(what_stopping_costs),
     };
 
