@@ -101,9 +101,9 @@ down 0010_total 'ALTER TABLE orders ADD COLUMN total int NOT NULL DEFAULT 0;
 ALTER TABLE orders ALTER total DROP DEFAULT;'
 release c2
 announce c2
-gives 0 'rehearsed' t rehearse c2
+gives 10 'rehearsed: what it loses nothing gives back' t rehearse c2
 has 'the values are missed' "$OUT" 'data public.orders.total: '
-asks 10 'way back' way_back.not_rehearsed 'so it is no way back' check c2
+asks 10 'way back' way_back.loses 'so it is no way back' check c2
 
 echo '# a physical copy of production'
 copy=$PG_FOLDER/copy

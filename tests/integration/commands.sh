@@ -74,7 +74,7 @@ says '--until T'
 grep -q '^\.Sh EXIT STATUS' "$D/out"
 check 'the manual has its sections'
 if command -v mandoc >/dev/null; then
-    mandoc -Tlint -W warning "$D/out" >"$D/err"
+    mandoc -Tlint -W warning <"$D/out" >"$D/err"
     check 'mandoc finds nothing in the manual'
 fi
 run 64

@@ -199,7 +199,8 @@ ledger rehearsal "$(certificate 'c["at"] -= 7200')"
 asks 75 rehearsal rehearsal.stale 'two hours old' check v1.1
 ledger rehearsal "$fresh"
 ledger rehearsal "$(certificate 'c["clone_share_per_mille"] = 2')"
-asks 75 rehearsal rehearsal.clone 'on too small a clone' check v1.1
+asks 0 rehearsal rehearsal.kept 'too small a clone hides no better one' check v1.1
+ledger rehearsal "$fresh"
 ledger rehearsal "$(certificate 'c["high_ms"] = 660000')"
 asks 10 rehearsal rehearsal.total 'a budget broken' check v1.1
 ledger rehearsal "$fresh"
