@@ -58,7 +58,7 @@ gives 11 'it is cancelled and rolled back' t deploy r1 $yes
 has 'it says why' "$OUT" '0001_slow.up.sql:2: SELECT: cancelled, far over its estimate'
 has 'and by what' "$OUT" 'and overrun = 2; nothing of it is there'
 has 'the line had what matters' "$OUT" \
-    ' (cancelled after 5 s); stop now costs seconds, it rolls back; point of no return: none; window closes in '
+    ' (cancelled after 5 s); stop now costs seconds, it rolls back; point of no return: none; the announcement ends in '
 has 'and the users' "$OUT" '; 7 users on (limit 50); 0 waiting behind'
 is 'nothing of it is there' "$(columns slow)" 0
 is 'nor a row' "$(site_sql 'SELECT count(*) FROM tidegate.migration')" 0
