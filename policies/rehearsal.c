@@ -174,8 +174,8 @@ static bool expired(const struct basis_facts *b, struct verdict *v)
 
 static bool too_small(const struct rehearsal_facts *r, struct verdict *v)
 {
-    if (r->clone_share >=
-        REHEARSAL_CLONE_LEAST) /* false for what is no number */
+    /* false for what is no number */
+    if (r->clone_share >= REHEARSAL_CLONE_LEAST)
         return false;
     *v = verdict_hold("rehearsal.clone", 0,
                       "the clone was %.2f %% of production, at least 1 %% is "

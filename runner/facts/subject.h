@@ -86,7 +86,9 @@ void subject_close(struct subject *s);
 
 /* The newest certificate for exactly the pending migrations (or, before any
  * contact, for this release), else the one that the run began with; false:
- * there is none. */
+ * there is none. One of a clone too small to tell, on which nothing failed,
+ * gives way to an older one that is good and not stale: what the small one
+ * found of times, locks and budgets then counts for nothing. */
 bool subject_certificate(struct subject *s, struct rehearsal *out);
 bool subject_is_pending(const struct subject *s, const char *name);
 /* How many pending migrations belong to a phase. */

@@ -25,6 +25,7 @@
  *            runs], [records: array of migration
  *            names that an import or baseline records], [restart_only: bool],
  * [takes_over: the unfinished run that this one undoes or replaces], [reason],
+ * [rehearsal: digest of the certificate that it began with], [down: bool],
  * and whatever else the flow wants back in run_state.begun (its plan) INTENT
  * run, step, target, change (bool: the effect changes what users or data meet:
  * migration, drain, flip, restart), [what: in words], [expect: the state

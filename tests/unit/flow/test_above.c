@@ -9,22 +9,7 @@
 #include <string.h>
 
 #include "runner/flow/above.h"
-
-static struct arena arena;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_release(&arena);
-    return 0;
-}
+#include "tests/unit/flow/arena.h"
 
 static const struct run_state runs[] = {
     {.id = "r1", .kind = RUN_DEPLOY, .ended = RUN_GOOD, .release = "v1"},

@@ -8,22 +8,7 @@
 #include <string.h>
 
 #include "runner/flow/migrate.h"
-
-static struct arena arena;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_release(&arena);
-    return 0;
-}
+#include "tests/unit/flow/arena.h"
 
 static struct migration file(const char *name, int64_t number, bool after,
                              const char *checksum)
