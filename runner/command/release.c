@@ -5,6 +5,7 @@
 #include "runner/base/duration.h"
 #include "runner/facts/contract.h"
 #include "runner/flow/back.h"
+#include "runner/flow/expected.h"
 #include "runner/release/statement.h"
 #include "runner/report/verdicts.h"
 
@@ -119,20 +120,10 @@ static void say_overridden(struct tidegate *t, const struct run *r)
                         r->verdicts[i].because);
 }
 
-/* The first without a down, as they run; NULL: all can be undone. */
-static const char *forward_only(const struct run *r)
-{
-    for (size_t i = 0; i < r->s->pending.n; i++)
-        if (r->s->pending.list[i]->forward_only ||
-            !r->s->pending.list[i]->has_down)
-            return r->s->pending.list[i]->name;
-    return NULL;
-}
-
 /* Undoing wants an announcement of its own. */
 static const char *way_down(const struct tidegate *t, const struct run *r)
 {
-    const char *release = r->s->release, *past = forward_only(r);
+    const char *release = r->s->release, *past = expected_no_return(r);
 
     if (past)
         return arena_printf(t->arena,

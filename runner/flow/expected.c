@@ -52,7 +52,7 @@ static int64_t committed_back(const struct run *r)
 }
 
 /* Code goes back without the database: a "before" migration closes no way. */
-static const char *no_return(const struct run *r)
+const char *expected_no_return(const struct run *r)
 {
     bool alone = r->s->phases == PHASES_MIGRATIONS;
 
@@ -163,7 +163,7 @@ struct apply_expected expected_up(const struct run *r,
     struct apply_expected x = {.back_high = -1};
 
     x.committed_back = committed_back(r);
-    x.no_return = no_return(r);
+    x.no_return = expected_no_return(r);
     if (!as)
         return x;
     if (as->untold) {

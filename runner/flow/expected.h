@@ -24,4 +24,7 @@ struct apply_expected expected_down(const struct run *r,
 void expected_read(const struct run *r, const struct script *s,
                    struct apply_expected *x);
 
+/* The first pending migration after which there is no way back; NULL: none. */
+const char *expected_no_return(const struct run *r);
+
 #endif
