@@ -8,11 +8,7 @@
 # shellcheck disable=SC2016 # $$ are SQL's quotes
 set -u
 cd "$(dirname "$0")/../.." || exit
-flavour=${FLAVOUR:-test}
-[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all || exit
-. tests/harness/ordinary.sh
-ordinary_exec env FLAVOUR="$flavour" tests/integration/import.sh
-. tests/harness/tap.sh
+. tests/harness/begin.sh
 . tests/harness/project.sh
 
 begin() { # NAME: a project with a database of its own
