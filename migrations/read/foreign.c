@@ -97,7 +97,7 @@ static bool ends_it(const struct split_pieces *p, bool undone)
 
 /* Where all control is plain, and no BEGIN is left open at the end (the tool
  * would roll that back): the first of it, else NULL. A COMMIT may also end what
- * the tool has begun; undone: and a ROLLBACK all of it. */
+ * the tool has begun. undone: so may a ROLLBACK at the end, or nothing. */
 static const struct split_piece *parts(const struct split_pieces *p,
                                        bool undone)
 {
@@ -119,7 +119,7 @@ static const struct split_piece *parts(const struct split_pieces *p,
             return NULL;
         first = first ? first : piece;
     }
-    return open ? NULL : first;
+    return open && !undone ? NULL : first;
 }
 
 static void join_parts(struct split_pieces *p, bool undone, struct script *out)

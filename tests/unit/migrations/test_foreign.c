@@ -185,7 +185,7 @@ static void parts_in_BEGIN_and_COMMIT_are_one_transaction(void **state)
     }
 }
 
-static void a_verify_script_may_set_something_before_its_BEGIN(void **state)
+static void a_verify_script_ends_as_psql_would_end_it(void **state)
 {
     static const struct {
         const char *sql;
@@ -195,7 +195,8 @@ static void a_verify_script_may_set_something_before_its_BEGIN(void **state)
         {"BEGIN; SELECT 1; COMMIT; BEGIN; SELECT 2; ROLLBACK", 2},
         {"SELECT 1; BEGIN; SELECT 2; COMMIT", 2},
         {"BEGIN; SELECT 1; ROLLBACK; BEGIN; SELECT 2; ROLLBACK", 0},
-        {"SELECT 1; BEGIN; SELECT 2", 0},
+        {"SELECT 1; BEGIN; SELECT 2", 2},
+        {"BEGIN; SELECT 1; BEGIN; SELECT 2", 0},
         {"SELECT 1; BEGIN; SELECT 2; ROLLBACK AND CHAIN", 0},
     };
 
@@ -243,7 +244,7 @@ int main(void)
         TEST(what_commits_in_a_script_of_sqitch_runs_alone),
         TEST(triggers_are_off_for_the_file_only),
         TEST(parts_in_BEGIN_and_COMMIT_are_one_transaction),
-        TEST(a_verify_script_may_set_something_before_its_BEGIN),
+        TEST(a_verify_script_ends_as_psql_would_end_it),
         TEST(what_the_layout_said_stands_in_the_text),
     };
 
