@@ -33,6 +33,8 @@ struct sql_how {
                             and may end in ROLLBACK itself */
 };
 
+struct placeholders; /* migrations/read/placeholders.h */
+
 struct sql_file {
     const char *name; /* in the migrations folder; may have slashes */
     const char *bytes;
@@ -40,6 +42,8 @@ struct sql_file {
     struct sql_how how;
     bool link; /* a symbolic link: bytes are where it leads to, and it is an
                   error to read it */
+    const struct placeholders *values; /* what ${name} stands for, where the
+                                          tool replaces it; or NULL */
 };
 
 /* One statement: where it stands, and what the parser says of it. */
@@ -77,6 +81,7 @@ struct script {
     const struct batch *batch; /* its one statement runs over the ranges of
                                   a key; NULL: it does not */
     bool wrapped;              /* a BEGIN and COMMIT around it is left out */
+    bool filled;               /* values of [placeholders] stand in it */
     bool timeouts; /* SET of a timeout is left out, and holds for the file */
     int path;      /* line of another tool's that sets search_path; or 0 */
     int joined;    /* line of the first BEGIN or COMMIT of several parts, which
@@ -139,6 +144,9 @@ bool migrations_read(struct migrations *out, struct arena *a,
                      struct err *e);
 const struct migration *migrations_find(const struct migrations *m,
                                         const char *name);
+/* For people, what may have changed besides the file: " and the values of
+ * [placeholders] in it", or "". */
+const char *migration_values(const struct migration *m);
 /* The digest of a list in this order (pending ones, say). */
 char *migrations_digest(const struct migration *const *list, size_t n,
                         char out[HASH_HEX]);

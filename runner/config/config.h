@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "migrations/read/placeholders.h"
 #include "policies/hold.h"
 #include "policies/settings.h"
 #include "runner/base/arena.h"
@@ -84,6 +85,7 @@ struct environment {
     const char *database;    /* conninfo, or NULL */
     const char *known_hosts; /* or NULL: ssh's own files */
     const char *identity;    /* key file, or NULL: agent and ssh's own */
+    struct placeholders placeholders; /* of Flyway's files */
     struct rehearsal_settings rehearsal;
     struct artifact_settings artifact;
     struct rollout_settings rollout;
