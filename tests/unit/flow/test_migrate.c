@@ -206,6 +206,28 @@ static void contracting(void **state)
     assert_int_equal(got[1].is, MIGRATE_APPLIED);
 }
 
+/* A tag may be called as what import writes for a release. */
+static void taken_over_is_no_release(void **state)
+{
+    const struct run_state runs[] = {
+        {.id = "r1", .kind = RUN_IMPORT},
+        {.id = "r2", .kind = RUN_MIGRATE, .release = TAKEOVER_IMPORTED}};
+    const struct applied_row rows[] = {
+        {.name = "0001_a", .run = "r1", .release = TAKEOVER_IMPORTED},
+        {.name = "0002_b", .run = "r2", .release = TAKEOVER_IMPORTED}};
+    struct subject s = {.arena = &arena,
+                        .release = TAKEOVER_IMPORTED,
+                        .state = {.runs = runs, .n_runs = 2},
+                        .applied = {.rows = rows, .n = 2}};
+    const struct run r = {.s = &s};
+    size_t n;
+    const struct applied_row **got = migrate_down_rows(&r, &n);
+
+    (void)state;
+    assert_int_equal(n, 1);
+    assert_string_equal(got[0]->name, "0002_b");
+}
+
 static void words(void **state)
 {
     static const char *const want[] = {"applied",  "pending", "late",
@@ -225,7 +247,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(repeatable_ones, begin, end),
         cmocka_unit_test_setup_teardown(database_alone, begin, end),
         cmocka_unit_test_setup_teardown(nothing_applied, begin, end),
-        cmocka_unit_test(contracting),
+        cmocka_unit_test_setup_teardown(contracting, begin, end),
+        cmocka_unit_test_setup_teardown(taken_over_is_no_release, begin, end),
         cmocka_unit_test(words),
     };
 
