@@ -184,7 +184,8 @@ static void fill_cmd(struct arena *a, struct subject *s)
             s->name = subject_quoted(a, node_str(def, "colname"));
     } else if (node_is(def, "Constraint")) {
         s->constraint = def;
-        s->name = subject_quoted(a, node_str(def, "conname"));
+        if (*node_str(def, "conname"))
+            s->name = subject_quoted(a, node_str(def, "conname"));
     }
 }
 

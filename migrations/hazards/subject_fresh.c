@@ -450,6 +450,10 @@ static void make_column(struct maker *m, const struct subject *s)
         } else {
             forget(m, "default", name);
         }
+    } else if (strcmp(sub, "AT_AddIdentity") == 0) {
+        /* ALWAYS refuses what the old code writes there */
+        if (strcmp(node_str(s->constraint, "generated_when"), "d") == 0)
+            make(m, "default-set", name);
     } else if (strcmp(sub, "AT_SetNotNull") == 0) {
         make(m, "not-null", name);
     } else if (strcmp(sub, "AT_DisableRowSecurity") == 0) {
