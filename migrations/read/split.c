@@ -457,6 +457,27 @@ static bool no_placeholders(const struct script *s, const struct sql_how *how,
     return true;
 }
 
+/* Braces in a string are data; a name that has them stands for another. */
+static bool no_templates(const struct script *s, const struct sql_how *how,
+                         struct err *e)
+{
+    const char *at = s->text;
+    struct token t;
+
+    if (!strstr(at, "{{"))
+        return true;
+    for (; (t = lexer_token(at)).kind != TOKEN_END; at += t.len) {
+        if (t.kind != TOKEN_NAME || !memmem(at, t.len, "{{", 2))
+            continue;
+        err_what(e, ERR_INPUT, "%s:%d: not SQL: {{ in a name", s->file,
+                 lexer_line(s->text, (size_t)(at - s->text)) +
+                     how->lines_before);
+        err_why(e, "it belongs to a template, and tidegate fills in nothing");
+        return err_fix(e, "write the name that is meant");
+    }
+    return true;
+}
+
 static bool not_of_verify(const struct script *s, struct err *e)
 {
     err_what(e, ERR_INPUT, "%s: a verify script is one transaction", s->file);
@@ -489,7 +510,8 @@ bool split_script(struct script *out, struct directives *said, struct arena *a,
     j.none = d.no_transaction || file->how.no_transaction;
     j.apart = j.none || file->how.each_alone;
     arena_init(&scratch);
-    ok = no_placeholders(out, &file->how, e) && judge_all(&j) &&
+    ok = no_placeholders(out, &file->how, e) &&
+         no_templates(out, &file->how, e) && judge_all(&j) &&
          settle_transaction(out, j.none, &file->how, e);
     if (ok && !d.batch && !out->transaction && !d.no_transaction &&
         (file->how.no_transaction || file->how.each_alone))
