@@ -7,10 +7,19 @@
 #include "migrations/hazards/subject.h"
 #include "runner/base/err.h"
 
+/* What is refused unless a policy allows it; a set of them is `allowed`. */
+enum refusals {
+    REFUSES_SETTINGS = 1,  /* role, search_path, timeouts, replication role */
+    REFUSES_TRIGGERS = 2,  /* disabled */
+    REFUSES_SERVER = 4,    /* programs and files of the server, other servers */
+    REFUSES_DATABASES = 8, /* dropped */
+    REFUSES_ALL = 15,
+};
+
 /* True when the statement may stand in a migration. Else e says what (with
  * `at`, "0012_x.up.sql:3"), why and what to write: ERR_INPUT or ERR_REFUSED. */
 bool refusals_allow(struct arena *a, const struct node *stmt, const char *text,
-                    const char *at, struct err *e);
+                    unsigned allowed, const char *at, struct err *e);
 /* It must run outside of any transaction. */
 bool refusals_alone(struct arena *a, const struct node *stmt, const char *text);
 

@@ -29,6 +29,7 @@ struct sql_how {
                             statements */
     bool placeholders;   /* the tool replaces ${name} */
     bool psql;           /* the tool hands it to psql: see psql_name.h */
+    unsigned allowed;    /* enum refusals: what the policy allows it */
     bool undone;         /* it only asks: it is rolled back whatever it does,
                             and may end in ROLLBACK itself */
 };
@@ -137,6 +138,12 @@ struct migrations {
 bool migrations_read(struct migrations *out, struct arena *a,
                      const char *layout, const struct sql_file *files, size_t n,
                      struct err *e);
+/* The same, with statements in them that are refused otherwise: enum
+ * refusals. */
+bool migrations_read_allowing(struct migrations *out, struct arena *a,
+                              const char *layout, unsigned allowed,
+                              const struct sql_file *files, size_t n,
+                              struct err *e);
 const struct migration *migrations_find(const struct migrations *m,
                                         const char *name);
 /* The digest of a list in this order (pending ones, say). */

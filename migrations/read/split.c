@@ -262,7 +262,8 @@ static bool judge_tree(struct judge *j, const struct split_piece *p,
     return (j->batch || batch_needs_none(p->tree, at, j->e)) &&
            ((j->how->foreign && foreign_allows(p, j->pieces)) ||
             (j->how->undone && foreign_allows_undone(p)) ||
-            refusals_allow(j->scratch, p->tree, s->text, at, j->e));
+            refusals_allow(j->scratch, p->tree, s->text, j->how->allowed, at,
+                           j->e));
 }
 
 static bool judge_words(struct judge *j, const struct split_piece *p,
@@ -272,7 +273,7 @@ static bool judge_words(struct judge *j, const struct split_piece *p,
     s->needs_no_transaction = words_alone(j->scratch, s->text);
     s->breaks_old_code = "text that PostgreSQL 15's parser does not know";
     s->unparsed = arena_strdup(j->a, p->unparsed);
-    return words_allow(j->scratch, s->text, at, j->e);
+    return words_allow(j->scratch, s->text, j->how->allowed, at, j->e);
 }
 
 /* Where the file says that it is no transaction, or the tool makes it none, a

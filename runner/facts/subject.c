@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "migrations/hazards/refusals.h"
 #include "migrations/read/layout.h"
 #include "policies/gates.h"
 #include "runner/base/escape.h"
@@ -74,6 +75,16 @@ static char *plain_folder(struct arena *a, const char *folder)
     return name;
 }
 
+unsigned subject_allowed(const struct policy_settings *p)
+{
+    const struct statements_settings *s = &p->statements;
+
+    return (s->settings ? REFUSES_SETTINGS : 0u) |
+           (s->triggers ? REFUSES_TRIGGERS : 0u) |
+           (s->server ? REFUSES_SERVER : 0u) |
+           (s->databases ? REFUSES_DATABASES : 0u);
+}
+
 bool subject_read_migrations(struct subject *s, struct err *e)
 {
     char *folder = plain_folder(s->arena, s->config->migrations_path);
@@ -84,8 +95,9 @@ bool subject_read_migrations(struct subject *s, struct err *e)
     if (s->env->database &&
         !git_walk(s->git, s->commit, folder, collect, &c, e))
         return false;
-    if (!migrations_read(&s->migrations, s->arena, s->config->migrations_layout,
-                         c.files, c.n, e))
+    if (!migrations_read_allowing(
+            &s->migrations, s->arena, s->config->migrations_layout,
+            subject_allowed(&s->env->policy), c.files, c.n, e))
         return false;
     for (size_t i = 0; i < s->migrations.strays_n; i++)
         progress_warn(s->progress, s->config->migrations_path, "%s",
