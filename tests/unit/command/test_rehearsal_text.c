@@ -31,7 +31,8 @@ static const struct rehearsed_statement up[] = {
      .n = 2,
      .low = 1400,
      .likely = 2300,
-     .high = 12000},
+     .high = 12000,
+     .cold = true},
     {.number = 2, .line = 4, .text = "SELECT 1", .ms = 1, .high = 10},
 };
 static const struct rehearsed_statement index_up[] = {
@@ -44,7 +45,10 @@ static const struct rehearsed_statement index_up[] = {
      .phases = phases,
      .n_phases = 2,
      .low = 700,
-     .high = 5000},
+     .high = 5000,
+     .runs = 14,
+     .work = WORK_INDEX,
+     .spills = true},
 };
 static const struct table_wait waits[] = {
     {"public.orders", 12000, 12000, "0002_x.up.sql:1 ACCESS EXCLUSIVE"},
@@ -159,6 +163,10 @@ static void statements_then_waits_then_the_way_back(void **state)
     has(text, "0004_z: no way back (no down)\n");
     has(text, "in production: 2.1 s to 17 s, likely 3.6 s\n");
     has(text, "warning: w one\nwarning: w two\n");
+    has(text, "estimated: index builds by 14 past runs; catalog changes by "
+              "default factors\n"
+              "0002_x:1: the clone fits in cache, production does not: ");
+    has(text, "0003_y:2: sorts in memory on the clone, on disk in production: ");
     assert_null(strstr(text, "TEXT"));
     assert_null(strstr(text, "ROWS"));
     said(&r, 1, text, sizeof text);
