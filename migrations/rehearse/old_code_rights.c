@@ -135,14 +135,13 @@ void old_code_rights(struct old_code_look *l, const char *word,
                      const char *name, const char *rest)
 {
     static const char column[] = "column ";
-    const char *of = name + strlen(column);
     struct rights now = rights_of(l, name), whole = {0};
     struct item i;
 
     (void)word;
     if (strncmp(name, column, strlen(column)) == 0) {
         char *line = arena_printf(&l->scratch, "%s:", name);
-        whole = rights_of(l, old_code_relation(l, of));
+        whole = rights_of(l, old_code_relation(l, name + strlen(column)));
         now.list = now.list ? now.list : "";
         if (!old_code_line(l->now, line) || !whole.list)
             return;

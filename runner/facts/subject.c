@@ -78,11 +78,17 @@ static char *plain_folder(struct arena *a, const char *folder)
 unsigned subject_allowed(const struct policy_settings *p)
 {
     const struct statements_settings *s = &p->statements;
+    unsigned allowed = 0;
 
-    return (s->settings ? REFUSES_SETTINGS : 0u) |
-           (s->triggers ? REFUSES_TRIGGERS : 0u) |
-           (s->server ? REFUSES_SERVER : 0u) |
-           (s->databases ? REFUSES_DATABASES : 0u);
+    if (s->settings)
+        allowed |= REFUSES_SETTINGS;
+    if (s->triggers)
+        allowed |= REFUSES_TRIGGERS;
+    if (s->server)
+        allowed |= REFUSES_SERVER;
+    if (s->databases)
+        allowed |= REFUSES_DATABASES;
+    return allowed;
 }
 
 bool subject_read_migrations(struct subject *s, struct err *e)
