@@ -4,20 +4,13 @@
 #ifndef MIGRATIONS_HAZARDS_REFUSALS_H
 #define MIGRATIONS_HAZARDS_REFUSALS_H
 
+#include "migrations/hazards/allowed.h"
 #include "migrations/hazards/subject.h"
 #include "runner/base/err.h"
 
-/* What is refused unless a policy allows it; a set of them is `allowed`. */
-enum refusals {
-    REFUSES_SETTINGS = 1,  /* role, search_path, timeouts, replication role */
-    REFUSES_TRIGGERS = 2,  /* disabled */
-    REFUSES_SERVER = 4,    /* programs and files of the server, other servers */
-    REFUSES_DATABASES = 8, /* dropped */
-    REFUSES_ALL = 15,
-};
-
 /* True when the statement may stand in a migration. Else e says what (with
- * `at`, "0012_x.up.sql:3"), why and what to write: ERR_INPUT or ERR_REFUSED. */
+ * `at`, "0012_x.up.sql:3"), why and what to write: ERR_INPUT or ERR_REFUSED.
+ * allowed: enum refusals. */
 bool refusals_allow(struct arena *a, const struct node *stmt, const char *text,
                     unsigned allowed, const char *at, struct err *e);
 /* It must run outside of any transaction. */

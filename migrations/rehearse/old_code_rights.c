@@ -78,19 +78,19 @@ static bool may(const struct rights *r, const char *who, size_t n, char letter)
     return false;
 }
 
-static const char *behind(struct old_code_look *l, const char *word,
-                          const char *name)
+static const char *behind(struct old_code_look *l, const struct fingerprint *f,
+                          const char *word, const char *name)
 {
     char *begin = arena_printf(&l->scratch, "%s%s: ", word, name);
-    const char *line = old_code_line(l->now, begin);
+    const char *line = old_code_line(f, begin);
 
     return line ? line + strlen(begin) : NULL;
 }
 
 static struct rights rights_of(struct old_code_look *l, const char *name)
 {
-    const char *list = behind(l, "rights on ", name);
-    const char *owner = behind(l, "owner of ", name);
+    const char *list = behind(l, l->now, "rights on ", name);
+    const char *owner = behind(l, l->now, "owner of ", name);
 
     return (struct rights){.list = list,
                            .owner = owner ? owner : "",
@@ -130,12 +130,14 @@ static void hold(struct old_code_look *l, const char *name,
     buf_release(&lost);
 }
 
-/* Of what is gone itself no rights are told. */
+/* Of what is gone itself no rights are told, nor of another owner: lint warns
+ * of that. */
 void old_code_rights(struct old_code_look *l, const char *word,
                      const char *name, const char *rest)
 {
     static const char column[] = "column ";
     struct rights now = rights_of(l, name), whole = {0};
+    const char *owner = behind(l, l->was, "owner of ", name);
     struct item i;
 
     (void)word;
@@ -154,5 +156,6 @@ void old_code_rights(struct old_code_look *l, const char *word,
         return;
     }
     while (next(&rest, &i))
-        hold(l, name, &i, &now, whole.list ? &whole : NULL);
+        if (!owner || !is_owner(owner, i.who, i.n_who))
+            hold(l, name, &i, &now, whole.list ? &whole : NULL);
 }

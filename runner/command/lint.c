@@ -6,7 +6,6 @@
 #include "runner/command/cmd.h"
 #include "runner/command/lint_folder.h"
 #include "runner/command/lint_say.h"
-#include "runner/facts/subject.h"
 
 struct lint_args {
     struct opt_list files;
@@ -109,7 +108,7 @@ static bool open_database(struct linted *l, const char *conninfo, struct err *e)
     if (!conninfo && t->globals.environment && !of_environment(t, &conninfo, e))
         return false;
     if (t->env)
-        l->run.allowed = subject_allowed(&t->env->policy);
+        l->run.allowed = config_allowed(&t->env->policy);
     if (!conninfo)
         return true;
     l->pg = pg_open(t->loop, conninfo, "tidegate:lint", 0, e);

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "migrations/hazards/refusals.h"
 #include "migrations/read/layout.h"
 #include "policies/gates.h"
 #include "runner/base/escape.h"
@@ -75,22 +74,6 @@ static char *plain_folder(struct arena *a, const char *folder)
     return name;
 }
 
-unsigned subject_allowed(const struct policy_settings *p)
-{
-    const struct statements_settings *s = &p->statements;
-    unsigned allowed = 0;
-
-    if (s->settings)
-        allowed |= REFUSES_SETTINGS;
-    if (s->triggers)
-        allowed |= REFUSES_TRIGGERS;
-    if (s->server)
-        allowed |= REFUSES_SERVER;
-    if (s->databases)
-        allowed |= REFUSES_DATABASES;
-    return allowed;
-}
-
 bool subject_read_migrations(struct subject *s, struct err *e)
 {
     char *folder = plain_folder(s->arena, s->config->migrations_path);
@@ -103,7 +86,7 @@ bool subject_read_migrations(struct subject *s, struct err *e)
         return false;
     if (!migrations_read_allowing(
             &s->migrations, s->arena, s->config->migrations_layout,
-            subject_allowed(&s->env->policy), c.files, c.n, e))
+            config_allowed(&s->env->policy), c.files, c.n, e))
         return false;
     for (size_t i = 0; i < s->migrations.strays_n; i++)
         progress_warn(s->progress, s->config->migrations_path, "%s",

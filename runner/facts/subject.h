@@ -70,8 +70,6 @@ bool subject_refresh(struct subject *s, struct err *e);
 bool subject_resolve(struct subject *s, const char *release, struct err *e);
 /* The migrations of s->commit, which s->git has: part of subject_resolve. */
 bool subject_read_migrations(struct subject *s, struct err *e);
-/* What that policy lets migrations hold, as enum refusals. */
-unsigned subject_allowed(const struct policy_settings *p);
 /* "42 migrations in db, layout goose (recognised), 0001_a to 0042_z". */
 const char *subject_layout(const struct subject *s);
 /* Observes all hosts at once and reads the applied set. A host or database

@@ -200,7 +200,7 @@ static void what_the_old_code_does_not_survive_is_found(void **state)
         migration_make(f, "0003_fits",
                        "CREATE FUNCTION f(a int, b int DEFAULT 0) RETURNS int "
                        "LANGUAGE sql AS 'SELECT $1'\n;;\n"
-                       "ALTER TABLE orders ADD COLUMN must some",
+                       "ALTER TABLE orders ADD COLUMN must needed",
                        NULL),
         migration_make(f, "0004_own",
                        "CREATE TABLE own (x int)\n;;\n"
@@ -220,7 +220,7 @@ static void what_the_old_code_does_not_survive_is_found(void **state)
                        "GRANT SELECT ON seen TO tg_app;"
                        "CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql "
                        "AS 'SELECT $1';"
-                       "CREATE DOMAIN some AS int NOT NULL;"
+                       "CREATE DOMAIN needed AS int NOT NULL;"
                        "TRUNCATE orders");
     must(f, rehearse(f, &s, list, 6));
     assert_null(f->out.failed);

@@ -43,10 +43,12 @@ static const char *breaks(const char *was, const char *now)
     return told ? told : "";
 }
 
-#define T   "table public.t: using heap|"
-#define C   T "column public.t.c: "
-#define F   "function public.f(integer): returns integer, definition 1|"
-#define APP "rights on public.t: app=arwx/postgres, postgres=arwdDxt/postgres"
+#define T "table public.t: using heap|"
+#define C T "column public.t.c: "
+#define F "function public.f(integer): returns integer, definition 1|"
+#define APP                                                             \
+    "rights on public.t: app=arwx/postgres, postgres=arwdDxt/postgres|" \
+    "owner of public.t: postgres"
 
 static const struct {
     const char *was, *now;
