@@ -316,9 +316,18 @@ bool clone_open(struct clone *c, struct err *e)
         c->ms = clock_mono() - since;
         return true;
     }
-    if (!clone_close(c, &second))
-        progress_warn(c->progress, c->name, "%s: %s", second.what, second.why);
-    return false;
+    if (clone_close(c, &second))
+        return false;
+    progress_warn(c->progress, c->name, "%s: %s", second.what, second.why);
+    return clone_is_left(c, e);
+}
+
+bool clone_is_left(const struct clone *c, struct err *e)
+{
+    return err_fix(e,
+                   "clone %s is left of it: the next rehearsal removes it, or: "
+                   "tidegate rehearse --sweep",
+                   c->name);
 }
 
 bool clone_close(struct clone *c, struct err *e)
