@@ -153,13 +153,14 @@ $(addprefix $(B)/integration/migrations/,test_hazards test_safer): \
     $(patsubst %.c,$(B)/%.o, \
     $(wildcard tests/integration/migrations/hazard_*.c))
 $(addprefix $(B)/integration/migrations/,test_alone test_alone_ends \
-    test_apply test_backfill test_ends test_guard test_half test_kills \
-    test_locks test_throttle test_verify): \
+    test_apply test_backfill test_backfill_cut test_ends test_guard test_half \
+    test_kills test_locks test_throttle test_verify): \
     $(B)/tests/integration/migrations/applying.o
-$(addprefix $(B)/integration/migrations/,test_backfill test_throttle): \
+$(addprefix $(B)/integration/migrations/,test_backfill \
+    test_backfill_cut test_throttle): \
     $(B)/tests/integration/migrations/filling.o
 $(B)/integration/migrations/test_door \
-    $(B)/integration/migrations/test_backfill: \
+    $(B)/integration/migrations/test_backfill_cut: \
     $(B)/tests/integration/migrations/proxy.o
 
 # `make unit ROOM=policies` builds and runs one room's; scripts/unit prints

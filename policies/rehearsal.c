@@ -38,43 +38,71 @@ struct verdict rehearsal_failed(const struct facts *f)
     return v;
 }
 
+static bool rewrite_broken(const struct budget_settings *budget,
+                           const struct rehearsal_facts *r, struct verdict *v)
+{
+    if (!budget->rewrite_forbidden || !r->rewrite)
+        return false;
+    *v = verdict_stop("rehearsal.rewrite", "a whole table is rewritten: %s",
+                      r->rewrite);
+    verdict_limit(v, "rewrite = forbid");
+    fix_safer(r->safer, v);
+    return true;
+}
+
+static bool blocked_broken(const struct budget_settings *budget,
+                           const struct rehearsal_facts *r, struct verdict *v)
+{
+    if (budget->blocked_ms < 0 || r->blocked <= budget->blocked_ms)
+        return false;
+    *v = verdict_stop("rehearsal.blocked", "users wait up to %s, budget %s: %s",
+                      say_ms(r->blocked).text, say_ms(budget->blocked_ms).text,
+                      r->blocked_by ? r->blocked_by : "a table is locked");
+    verdict_limit(v, "blocked = %s", say_ms(budget->blocked_ms).text);
+    fix_safer(r->blocked_safer, v);
+    return true;
+}
+
+static bool total_broken(const struct budget_settings *budget,
+                         const struct rehearsal_facts *r, struct verdict *v)
+{
+    if (budget->total_ms < 0 || r->high - r->pausable <= budget->total_ms)
+        return false;
+    *v = verdict_stop("rehearsal.total", "takes %s to %s, likely %s; budget %s",
+                      say_ms(r->low).text, say_ms(r->high).text,
+                      say_ms(r->likely).text, say_ms(budget->total_ms).text);
+    verdict_limit(v, "total = %s", say_ms(budget->total_ms).text);
+    fix_safer(NULL, v);
+    return true;
+}
+
 /* A budget that is broken stays broken however old the rehearsal and however
- * small the clone: STOP before HOLD. */
+ * small the clone: STOP before HOLD. The first rules, and the others are told
+ * with it, so that nobody mends one only to hear of the next. */
 static bool broken(const struct budget_settings *budget, const struct facts *f,
                    struct verdict *v)
 {
+    static bool (*const each[])(
+        const struct budget_settings *, const struct rehearsal_facts *,
+        struct verdict *) = {rewrite_broken, blocked_broken, total_broken};
     const struct rehearsal_facts *r = &f->rehearsal;
+    struct verdict one;
+    bool any = false;
 
     if (r->failed) {
         *v = rehearsal_failed(f);
-    } else if (budget->rewrite_forbidden && r->rewrite) {
-        *v = verdict_stop("rehearsal.rewrite", "a whole table is rewritten: %s",
-                          r->rewrite);
-        verdict_limit(v, "rewrite = forbid");
-        fix_safer(r->safer, v);
-    } else if (budget->blocked_ms >= 0 && r->blocked > budget->blocked_ms) {
-        *v = verdict_stop("rehearsal.blocked",
-                          "users wait up to %s, budget "
-                          "%s: %s",
-                          say_ms(r->blocked).text,
-                          say_ms(budget->blocked_ms).text,
-                          r->blocked_by ? r->blocked_by : "a table is locked");
-        verdict_limit(v, "blocked = %s", say_ms(budget->blocked_ms).text);
-        fix_safer(r->blocked_safer, v);
-    } else if (budget->total_ms >= 0 &&
-               r->high - r->pausable > budget->total_ms) {
-        *v =
-            verdict_stop("rehearsal.total",
-                         "takes %s to %s, likely %s; "
-                         "budget %s",
-                         say_ms(r->low).text, say_ms(r->high).text,
-                         say_ms(r->likely).text, say_ms(budget->total_ms).text);
-        verdict_limit(v, "total = %s", say_ms(budget->total_ms).text);
-        fix_safer(NULL, v);
-    } else {
-        return false;
+        return true;
     }
-    return true;
+    for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
+        if (!each[i](budget, r, &one))
+            continue;
+        if (any)
+            verdict_also(v, &one);
+        else
+            *v = one;
+        any = true;
+    }
+    return any;
 }
 
 /* "15.20" of 150020, "16.1" of 160001 */

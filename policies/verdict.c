@@ -76,6 +76,23 @@ struct verdict verdict_not_asked(void)
     return v;
 }
 
+static void refill(char *out, size_t size, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    fill(out, size, fmt, args);
+    va_end(args);
+}
+
+void verdict_also(struct verdict *v, const struct verdict *other)
+{
+    char said[sizeof v->because];
+
+    memcpy(said, v->because, sizeof said);
+    refill(v->because, sizeof v->because, "%s; and %s", said, other->because);
+}
+
 void verdict_fix(struct verdict *v, const char *fmt, ...)
 {
     va_list args;

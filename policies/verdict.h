@@ -49,6 +49,8 @@ void verdict_fix(struct verdict *v, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void verdict_limit(struct verdict *v, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* What another one says beside it: "BECAUSE; and OTHER'S BECAUSE". */
+void verdict_also(struct verdict *v, const struct verdict *other);
 /* Where the fact came from (NULL: ""), and when it was true. */
 void verdict_source(struct verdict *v, const char *source, int64_t age);
 

@@ -61,7 +61,7 @@ const struct hazard hazards_renames[] = {
     {RENAME("OBJECT_COLUMN"), HAZARD_ERROR, "breaks-old-code", AEL,
      .breaks = true, .survives = hazards_new_column,
      .what = "RENAME of column {name} of {table}",
-     .safer = "ALTER TABLE {table} ADD COLUMN {new} TYPE;\n"
+     .safer = "ALTER TABLE {table} ADD COLUMN {new} {type:renamed};\n"
               "-- write both, fill old rows in batches; with phase=after:\n"
               "ALTER TABLE {table} DROP COLUMN {name};"},
     BREAKS("OBJECT_VIEW", AEL, "view {name}"),

@@ -181,6 +181,17 @@ static const struct catalog_relation *known(const struct subject *s)
                                    : NULL;
 }
 
+/* Of the column that a RENAME names. */
+static const char *say_type_renamed(struct arena *a, const struct subject *s)
+{
+    const struct catalog_relation *r = known(s);
+    const struct catalog_column *c =
+        r ? catalog_column(r, node_str(s->stmt, "subname")) : NULL;
+
+    (void)a;
+    return c ? c->type : "TYPE";
+}
+
 static const char *say_key(struct arena *a, const struct subject *s)
 {
     const struct catalog_relation *r = known(s);
@@ -385,6 +396,7 @@ static const struct {
     {"name", say_name},
     {"type", say_type},
     {"type:plain", say_type_plain},
+    {"type:renamed", say_type_renamed},
     {"statement", say_statement},
     {"concurrently", say_concurrently},
     {"only", say_only},

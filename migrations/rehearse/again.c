@@ -31,9 +31,15 @@ static bool same_work(const struct traced_statement *a,
     return same;
 }
 
-void again_note(struct traced_script *first, const struct traced_script *second)
+static void note(struct traced_statement *s, int64_t us)
 {
-    for (size_t i = 0; i < first->n && i < second->n; i++)
-        if (same_work(&first->statements[i], &second->statements[i]))
-            first->statements[i].again_us = second->statements[i].us;
+    if (!s->again_us || us < s->again_us)
+        s->again_us = us;
+}
+
+void again_note(struct traced_script *first, const struct traced_script *again)
+{
+    for (size_t i = 0; i < first->n && i < again->n; i++)
+        if (same_work(&first->statements[i], &again->statements[i]))
+            note(&first->statements[i], again->statements[i].us);
 }

@@ -183,13 +183,13 @@ double estimate_ratio(const struct traced_statement *s, bool *grows)
     return ratio_of(s, true, grows);
 }
 
-/* The lesser of its two times: a hiccup of the server is in one of them. */
+/* The least of its times: a hiccup of the server is in another. */
 static double quiet_us(const struct traced_statement *s)
 {
     return (double)(s->again_us && s->again_us < s->us ? s->again_us : s->us);
 }
 
-/* What the other time had on top: it may happen in production as well, and
+/* What another time had on top: it may happen in production as well, and
  * does not grow with the data. */
 static double hiccup_ms(const struct traced_statement *s)
 {

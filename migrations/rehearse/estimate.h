@@ -5,9 +5,9 @@
  * is scaled by the worked-on relations' own size ratio: pages for scans and
  * rewrites, rows for indexes and keys, n log n where they are sorted or looked
  * up. What only touches the catalog never is (scaling it was off by 60 times in
- * our measurements). Of a statement that a rehearsal ran twice the lesser time
- * is scaled: a wait of 50 ms for a processor on a clone of 1 % is no 5 s in
- * production. Around that lie low and high: by default factors for a
+ * our measurements). Of a statement that a rehearsal ran more than once the
+ * least time is scaled: a wait of 50 ms for a processor on a clone of 1 % is no
+ * 5 s in production. Around that lie low and high: by default factors for a
  * cold cache and for load, or by what earlier statements of the same work took
  * (migrations/rehearse/learn.h) once there are enough.
  */

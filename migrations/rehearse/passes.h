@@ -1,5 +1,7 @@
 /* passes: up, down in reverse, up again, with the schema compared.
  *
+ * Down and up once more where all of it is short and production many times as
+ * large: what an estimate multiplies is then the least of three times.
  * In the order of a real release: "before" migrations, then "after" ones. The
  * schema is read before and after each migration (with many, each block of
  * them), so that a down that is no inverse is found by name; so are rows and

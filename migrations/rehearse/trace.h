@@ -55,7 +55,7 @@ struct traced_statement {
     const struct statement *statement;
     int64_t began, ms, rows, wal_bytes;
     int64_t us;         /* ms, finer: what is short is scaled as well */
-    int64_t again_us;   /* its second time (again.h); 0: none to compare */
+    int64_t again_us;   /* its least later time (again.h); 0: none */
     int64_t temp_bytes; /* -1: not known */
     struct traced_phase *phases; /* of building an index */
     size_t n_phases;

@@ -212,6 +212,7 @@ static struct catalog_part *single(struct catalog *c, const char *sql,
     "EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = "         \
     "a.attrelid AND i.indisprimary AND i.indkey[0] = a.attnum), "           \
     "pg_catalog.quote_ident(a.attname), " NEARLY                            \
+    ", pg_catalog.format_type(a.atttypid, a.atttypmod)"                     \
     " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = " \
     "a.atttypid WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT "       \
     "a.attisdropped ORDER BY a.attnum"
@@ -237,6 +238,7 @@ static void read_columns(struct catalog *c, struct catalog_relation *r,
                                     .not_null = yes(cell[1]),
                                     .never_null = yes(cell[2]),
                                     .nearly = cell[6],
+                                    .type = cell[7],
                                     .indexes = (int)number(cell[3])};
         if (yes(cell[4]))
             r->key = cell[5];

@@ -36,6 +36,7 @@ struct catalog_part {
 
 struct catalog_column {
     const char *name;   /* as it stands */
+    const char *type;   /* as SQL writes it, "numeric(12,2)" */
     bool not_null;      /* or a domain that is */
     bool never_null;    /* a validated CHECK (c IS NOT NULL) says so */
     const char *nearly; /* a CHECK that will say so once it is valid, or NULL */

@@ -12,52 +12,43 @@ struct rehearse_args {
     bool sweep, compare;
 };
 
-static void show_safer(struct tidegate *t, const char *migration,
-                       const struct rehearsed_statement *s)
+static bool rewrites(const struct rehearsed_statement *s)
 {
-    if (s && s->safer)
-        output_text(t->out, "%s:%d  %s\nsafer:\n%s\n", migration, s->line,
-                    rehearsal_text_line(t->arena, s->text), s->safer);
+    for (size_t k = 0; k < s->n; k++)
+        if (s->touched[k].rewritten)
+            return true;
+    return false;
 }
 
-static void safer_rewrites(struct tidegate *t, const struct rehearsed *m)
+/* Whether a table waits for it longer than the budget allows. */
+static bool blocks(const struct rehearsal *r, int64_t limit,
+                   const struct rehearsed_statement *s)
 {
-    for (size_t i = 0; i < m->n; i++) {
-        bool rewrites = false;
-
-        for (size_t k = 0; k < m->up[i].n; k++)
-            rewrites |= m->up[i].touched[k].rewritten;
-        if (rewrites)
-            show_safer(t, m->name, &m->up[i]);
-    }
-}
-
-/* Several tables may wait for one statement. */
-static void safer_waits(struct tidegate *t, const struct rehearsal *r)
-{
-    int64_t limit = t->env->policy.budget.blocked_ms;
-    const struct rehearsed_statement *last = NULL, *now;
-
-    for (size_t i = 0; i < r->waited; i++) {
+    for (size_t i = 0; limit >= 0 && i < r->waited; i++) {
         const struct table_wait *w = &r->waits[i];
 
-        if (w->readers <= limit && w->writers <= limit)
-            continue;
-        now = rehearsal_culprit(r, w);
-        if (now != last)
-            show_safer(t, w->migration, now);
-        last = now;
+        if ((w->readers > limit || w->writers > limit) &&
+            rehearsal_culprit(r, w) == s)
+            return true;
     }
+    return false;
 }
 
-/* What to write instead of each statement that broke the budget. */
-static void safer(struct tidegate *t, const struct rehearsal *r,
-                  const char *rule)
+/* What to write instead of each statement that broke a budget. */
+static void safer(struct tidegate *t, const struct rehearsal *r)
 {
-    for (size_t i = 0; strcmp(rule, "rehearsal.rewrite") == 0 && i < r->n; i++)
-        safer_rewrites(t, &r->list[i]);
-    if (strcmp(rule, "rehearsal.blocked") == 0)
-        safer_waits(t, r);
+    const struct budget_settings *budget = &t->env->policy.budget;
+
+    for (size_t i = 0; i < r->n; i++)
+        for (size_t k = 0; k < r->list[i].n; k++) {
+            const struct rehearsed_statement *s = &r->list[i].up[k];
+
+            if (s->safer && ((budget->rewrite_forbidden && rewrites(s)) ||
+                             blocks(r, budget->blocked_ms, s)))
+                output_text(t->out, "%s:%d  %s\nsafer:\n%s\n", r->list[i].name,
+                            s->line, rehearsal_text_line(t->arena, s->text),
+                            s->safer);
+        }
 }
 
 static const char *came_to(const struct verdict *v)
@@ -79,7 +70,8 @@ static bool judge(struct tidegate *t, const struct rehearsal *r,
                  verdict_word(v->is), v->because);
     if (v->is == PASS)
         return true;
-    safer(t, r, v->rule);
+    if (v->is == STOP && !r->failed)
+        safer(t, r);
     err_what(e, v->is == STOP ? ERR_REFUSED : ERR_HELD, "the rehearsal %s",
              came_to(v));
     err_why(e, "%s", v->because);

@@ -192,7 +192,9 @@ long() {
         -c 'ALTER DATABASE bench RENAME TO golden'
     round=0
     while [ "$round" -le "$rounds" ]; do
-        for name in plain traced; do
+        # who comes second finds another disk
+        [ $((round % 2)) = 0 ] && order='plain traced' || order='traced plain'
+        for name in $order; do
             psql_do postgres -c 'DROP DATABASE IF EXISTS bench' \
                 -c 'CREATE DATABASE bench TEMPLATE golden STRATEGY file_copy' \
                 -c 'CHECKPOINT' 2>/dev/null

@@ -65,7 +65,8 @@ static const struct {
      "CREATE MATERIALIZED VIEW per_customer AS "
      "SELECT customer, count(*), sum(total) FROM orders GROUP BY customer",
      "DROP MATERIALIZED VIEW per_customer"},
-    {"copy of a table", "CREATE TABLE orders_old AS SELECT * FROM orders",
+    {"copy of a table",
+     "CREATE TABLE orders_old AS SELECT * FROM public.orders",
      "DROP TABLE orders_old"},
     {"insert from select",
      "INSERT INTO audit SELECT id, made FROM orders WHERE id % 4 = 0",
@@ -256,6 +257,23 @@ static bool apply(struct bench *b, struct apply *ap, size_t kind, struct err *e)
     return true;
 }
 
+/* Its users read production all day: what likely is held against is a table in
+ * memory, and not that nobody has read it since the rehearsals, which made the
+ * first statement 12 s longer here. */
+static bool read_it(struct bench *b, struct err *e)
+{
+    static const char *const reads[] = {
+        "SELECT count(note) FROM public.orders",
+        "SELECT count(name) FROM public.customers"};
+    struct pg *pg = pg_open(b->loop, conninfo_of(b, PRODUCTION), "read", 0, e);
+    bool ok = pg != NULL;
+
+    for (size_t i = 0; ok && i < sizeof reads / sizeof *reads; i++)
+        ok = run(pg, b, reads[i], NULL, e);
+    pg_close(pg);
+    return ok;
+}
+
 static bool apply_all(struct bench *b, struct err *e)
 {
     struct apply_settings s = {.conninfo = conninfo_of(b, PRODUCTION),
@@ -359,7 +377,7 @@ static bool bench(struct bench *b, struct err *e)
         if (!make(b, clone_name(b, b->percent[i]), b->percent[i], e) ||
             !rehearse(b, i, e) || !drop(b, b->percent[i], e))
             return false;
-    return apply_all(b, e);
+    return read_it(b, e) && apply_all(b, e);
 }
 
 int main(int argc, char **argv)

@@ -526,6 +526,36 @@ static void a_small_clone_is_scaled_and_called_so(void **state)
     assert_non_null(strstr(f->out.warnings, "too little to tell"));
 }
 
+/* How often its up ran: of the clone, and of one that production is like. */
+static void what_is_multiplied_is_measured_again(void **state)
+{
+    static const char *const large = "generate_series(1, 60000) i; ANALYZE";
+    struct fixture *f = *state;
+    struct rehearse_settings s = {.how = CLONE_AS_IS, .run = "again"};
+    const struct migration *m = one(f,
+                                    "ALTER TABLE orders ALTER total TYPE "
+                                    "bigint\n;;\nSELECT nextval('ups')",
+                                    "ALTER TABLE orders ALTER total TYPE int");
+    const char *table = "CREATE SEQUENCE ups; CREATE TABLE orders (id bigint, "
+                        "total int); INSERT INTO orders SELECT i, i FROM ";
+
+    database_make(f, "shop", arena_printf(&f->a, "%s%s", table, large));
+    database_make(f, "alike", arena_printf(&f->a, "%s%s", table, large));
+    database_make(
+        f, "little",
+        arena_printf(&f->a, "%sgenerate_series(1, 3000) i; ANALYZE", table));
+    s.production = conninfo_of(f, "shop");
+    s.server = conninfo_of(f, "alike");
+    must(f, rehearse(f, &s, &m, 1));
+    assert_string_equal(database_ask(f, "alike", "SELECT last_value FROM ups"),
+                        "2");
+    s.server = conninfo_of(f, "little");
+    must(f, rehearse(f, &s, &m, 1));
+    assert_true(f->out.list[0].down_ok);
+    assert_string_equal(database_ask(f, "little", "SELECT last_value FROM ups"),
+                        "3");
+}
+
 /* ---- the certificate ---- */
 
 static void a_certificate_comes_back_as_it_was(void **state)
@@ -585,6 +615,7 @@ int main(void)
         T(a_clone_that_has_it_already_is_refused),
         T(data_of_a_copy_are_fed_to_the_clone),
         T(a_small_clone_is_scaled_and_called_so),
+        T(what_is_multiplied_is_measured_again),
         T(a_certificate_comes_back_as_it_was),
     };
 

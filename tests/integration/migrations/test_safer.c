@@ -37,7 +37,6 @@ static const char *const known[][2] = {
     {"(BOUND)", "(a IS NOT NULL AND a >= 5000 AND a < 9000)"},
     {"(C IS NOT NULL)", "(a IS NOT NULL)"},
     {"COLUMN C SET", "COLUMN a SET"},
-    {" TYPE;", " int;"},
     {"=KEY", "=id"},
     {" KEY BETWEEN", " id BETWEEN"},
     {".KEY BETWEEN", ".id BETWEEN"},

@@ -1,4 +1,4 @@
-/* What a statement may take in production, and who waits how long. */
+/* What a statement may take in production. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,32 +11,7 @@
 #include "migrations/rehearse/again.h"
 #include "migrations/rehearse/estimate.h"
 #include "migrations/rehearse/filled.h"
-#include "migrations/rehearse/waits.h"
-
-#define MB ((int64_t)1024 * 1024)
-
-static struct relation orders(void)
-{
-    return (struct relation){.oid = 20000,
-                             .name = "public.orders",
-                             .kind = 'r',
-                             .bytes = 10 * MB,
-                             .rows = 100000,
-                             .production_bytes = 1000 * MB,
-                             .production_rows = 5000000};
-}
-
-static struct traced_statement statement_of(int64_t ms,
-                                            struct traced_touch *touch)
-{
-    static const struct statement text = {.text = "x", .line = 3};
-
-    return (struct traced_statement){.statement = &text,
-                                     .ms = ms,
-                                     .us = ms * 1000,
-                                     .touched = touch,
-                                     .n = touch ? 1 : 0};
-}
+#include "tests/unit/migrations/estimating.h"
 
 /* One row for each kind of work: what scales it. */
 static void work_is_scaled_by_its_own_measure(void **state)
@@ -362,11 +337,11 @@ static void what_the_release_fills_grows_as_its_source(void **state)
     assert_false(grows);
 }
 
-/* ---- twice ---- */
+/* ---- more than once ---- */
 
 /* What came on top the first time is added to high as it was, not a hundred
  * times. */
-static void the_lesser_of_two_times_is_scaled(void **state)
+static void the_least_of_its_times_is_scaled(void **state)
 {
     struct relation rel = orders();
     struct traced_touch touch = {.relation = &rel, .rewritten = true};
@@ -419,171 +394,15 @@ static void another_work_is_not_held_against_the_first(void **state)
         b.rows = rows[i].rows;
         b.builds_index = rows[i].index;
         again_note(&first, &second);
+        b.us = 15000; /* and a third time, that is no less */
+        again_note(&first, &second);
         if (a.again_us != (rows[i].same ? 10000 : 0))
             fail_msg("%s: %lld", rows[i].what, (long long)a.again_us);
+        b.us = 5000;
+        again_note(&first, &second);
+        assert_int_equal(a.again_us, rows[i].same ? 5000 : 0);
     }
 }
-
-/* ---- waits ---- */
-
-struct scene {
-    struct arena a;
-    struct relations relations;
-    struct relation *orders, *index;
-    struct script script;
-    struct traced_statement list[3];
-    struct traced_script traced;
-    struct waits waits;
-};
-
-static int scene_open(void **state)
-{
-    struct scene *s = must_malloc(sizeof *s);
-
-    memset(s, 0, sizeof *s);
-    arena_init(&s->a);
-    s->relations.arena = &s->a;
-    s->orders = relations_put(&s->relations, 20000);
-    *s->orders = orders();
-    s->index = relations_put(&s->relations, 20001);
-    *s->index = (struct relation){.oid = 20001,
-                                  .name = "public.orders_pkey",
-                                  .kind = 'i',
-                                  .table = 20000};
-    s->script = (struct script){.file = "0001_x.up.sql", .transaction = true};
-    s->traced = (struct traced_script){
-        .script = &s->script, .statements = s->list, .n = 3};
-    s->waits.arena = &s->a;
-    for (int i = 0; i < 3; i++)
-        s->list[i] = statement_of(100, NULL); /* high: 320 ms */
-    *state = s;
-    return 0;
-}
-
-static int scene_close(void **state)
-{
-    struct scene *s = *state;
-
-    arena_release(&s->a);
-    free(s);
-    return 0;
-}
-
-static void waits_last_to_the_end_of_the_transaction(void **state)
-{
-    struct scene *s = *state;
-    struct traced_touch touch = {.relation = s->orders,
-                                 .lock = LOCK_ACCESS_EXCLUSIVE};
-
-    s->list[1].touched = &touch;
-    s->list[1].n = 1;
-    waits_add(&s->waits, &s->relations, &s->traced, false);
-    assert_int_equal(s->waits.n, 1);
-    assert_string_equal(s->waits.list[0].table, "public.orders");
-    assert_int_equal(s->waits.list[0].readers, 640);
-    assert_int_equal(s->waits.list[0].writers, 640);
-    assert_string_equal(s->waits.list[0].by,
-                        "0001_x.up.sql:3 ACCESS EXCLUSIVE");
-}
-
-static void alone_they_last_as_long_as_the_lock(void **state)
-{
-    struct scene *s = *state;
-    struct traced_touch touch = {
-        .relation = s->orders, .lock = LOCK_ACCESS_EXCLUSIVE, .held_ms = 33};
-
-    s->script.transaction = false;
-    s->list[0].touched = &touch;
-    s->list[0].n = 1;
-    waits_add(&s->waits, &s->relations, &s->traced, false);
-    assert_int_equal(s->waits.list[0].readers, 320 * 33 / 100);
-}
-
-static void each_lock_stops_whom_it_stops(void **state)
-{
-    static const struct {
-        enum lock_mode lock;
-        int64_t changed;
-        bool readers, writers;
-    } rows[] = {
-        {LOCK_ACCESS_SHARE, 0, false, false},
-        {LOCK_ROW_SHARE, 0, false, false},
-        {LOCK_ROW_EXCLUSIVE, 0, false, false},
-        {LOCK_ROW_EXCLUSIVE, 1000, false, false},
-        {LOCK_ROW_EXCLUSIVE, 2000, false, true}, /* row locks, many */
-        {LOCK_SHARE_UPDATE_EXCLUSIVE, 0, false, false},
-        {LOCK_SHARE, 0, false, true},
-        {LOCK_SHARE_ROW_EXCLUSIVE, 0, false, true},
-        {LOCK_EXCLUSIVE, 0, false, true},
-        {LOCK_ACCESS_EXCLUSIVE, 0, true, true},
-    };
-    struct scene *s = *state;
-
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct traced_touch touch = {.relation = s->orders,
-                                     .lock = rows[i].lock,
-                                     .changed = rows[i].changed};
-        struct waits w = {.arena = &s->a};
-        s->list[2].touched = &touch;
-        s->list[2].n = 1;
-        waits_add(&w, &s->relations, &s->traced, false);
-        assert_int_equal(w.n, rows[i].readers || rows[i].writers);
-        if (w.n) {
-            assert_int_equal(w.list[0].readers > 0, rows[i].readers);
-            assert_int_equal(w.list[0].writers > 0, rows[i].writers);
-        }
-    }
-}
-
-static void an_index_is_its_table_and_the_longest_counts(void **state)
-{
-    struct scene *s = *state;
-    struct traced_touch first = {.relation = s->index,
-                                 .lock = LOCK_ACCESS_EXCLUSIVE};
-    struct traced_touch second = {.relation = s->orders, .lock = LOCK_SHARE};
-
-    s->list[2].touched = &first;
-    s->list[2].n = 1;
-    waits_add(&s->waits, &s->relations, &s->traced, false);
-    s->list[2].n = 0;
-    s->list[0].touched = &second;
-    s->list[0].n = 1;
-    waits_add(&s->waits, &s->relations, &s->traced, false);
-    assert_int_equal(s->waits.n, 1);
-    assert_string_equal(s->waits.list[0].table, "public.orders");
-    assert_int_equal(s->waits.list[0].readers, 320);
-    assert_int_equal(s->waits.list[0].writers, 960);
-    assert_string_equal(s->waits.list[0].by, "0001_x.up.sql:3 SHARE");
-}
-
-static void nobody_waits_for_a_table_of_this_release(void **state)
-{
-    struct scene *s = *state;
-    struct traced_touch touch = {.relation = s->orders,
-                                 .lock = LOCK_ACCESS_EXCLUSIVE};
-
-    s->orders->born = 1;
-    s->list[0].touched = &touch;
-    s->list[0].n = 1;
-    waits_add(&s->waits, &s->relations, &s->traced, false);
-    assert_int_equal(s->waits.n, 0);
-    waits_add(&s->waits, &s->relations, &s->traced, true); /* but after */
-    assert_int_equal(s->waits.n, 1);
-}
-
-static void modes_have_two_names(void **state)
-{
-    (void)state;
-    assert_int_equal(lock_mode_from_pg("ShareRowExclusiveLock"),
-                     LOCK_SHARE_ROW_EXCLUSIVE);
-    assert_int_equal(lock_mode_from_pg("SIReadLock"), LOCK_NONE);
-    assert_int_equal(lock_mode_from_pg(NULL), LOCK_NONE);
-    assert_string_equal(lock_mode_name(LOCK_SHARE_ROW_EXCLUSIVE),
-                        "SHARE ROW EXCLUSIVE");
-}
-
-#define SCENE(name) \
-    cmocka_unit_test_setup_teardown(name, scene_open, scene_close)
 
 /* What anybody may have written into pg_class. */
 static void absurd_statistics_stay_numbers(void **state)
@@ -629,14 +448,8 @@ int main(void)
         cmocka_unit_test(history_takes_the_place_of_the_factors),
         cmocka_unit_test(scattered_rows_grow_faster),
         cmocka_unit_test(what_the_release_fills_grows_as_its_source),
-        cmocka_unit_test(the_lesser_of_two_times_is_scaled),
+        cmocka_unit_test(the_least_of_its_times_is_scaled),
         cmocka_unit_test(another_work_is_not_held_against_the_first),
-        SCENE(waits_last_to_the_end_of_the_transaction),
-        SCENE(alone_they_last_as_long_as_the_lock),
-        SCENE(each_lock_stops_whom_it_stops),
-        SCENE(an_index_is_its_table_and_the_longest_counts),
-        SCENE(nobody_waits_for_a_table_of_this_release),
-        cmocka_unit_test(modes_have_two_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

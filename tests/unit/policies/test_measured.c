@@ -291,7 +291,9 @@ static void test_budgets(void **state)
     assert_string_equal(world_ask(w, GATE_REHEARSAL).fix,
                         "safer: add the column without a default");
     r->rewrite = "0012_x.up.sql:3";
-    rehearsed(STOP, "rehearsal.rewrite", "rewritten: 0012_x.up.sql:3");
+    rehearsed(STOP, "rehearsal.rewrite", "rewritten: 0012_x.up.sql:3; and ");
+    rehearsed(STOP, "rehearsal.rewrite",
+              "; and users wait up to 2 s, budget 2 s: 0012_x");
     r->failed = "syntax error";
     rehearsed(STOP, "rehearsal.failed", "failed: syntax error");
     assert_string_equal(world_ask(w, GATE_REHEARSAL).fix,
