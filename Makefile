@@ -6,7 +6,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 VERSION := 0.1.0
 
-PACKAGES := libgit2 libpq libssh2 inih libcurl jansson libarchive glib-2.0 libcrypto
+PACKAGES := libgit2 libpq libssh2 inih libcurl jansson libarchive glib-2.0 libcrypto \
+            zlib
 # inih, jansson and libpg_query serve one file each; libpg_query ships no .pc
 DEPS_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
 DEPS_LIBS := $(shell pkg-config --libs $(PACKAGES)) -lpg_query -lm
@@ -95,7 +96,7 @@ $(B)/gen/%.o: $(B)/gen/%.c
 link_base := $(BASE)
 link_policies := $(call objects,policies) $(BASE)
 link_migrations := $(B)/libmigrations.a
-libs_base := $(shell pkg-config --libs glib-2.0 jansson libcrypto)
+libs_base := $(shell pkg-config --libs glib-2.0 jansson libcrypto zlib)
 libs_migrations := $(libs_base) $(shell pkg-config --libs libpq) -lpg_query -lm
 # A test that defines __wrap_CALL stands in for CALL (ld --wrap).
 comma := ,

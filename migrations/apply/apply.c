@@ -206,8 +206,10 @@ static bool is_edited(const struct migration *m, const char *was, struct err *e)
 {
     err_what(e, ERR_REFUSED, "%s is applied, with another text", m->up.file);
     err_why(e, "applied with digest %s; the file has %s", was, m->checksum);
-    return err_fix(e, "restore the file, and write the change as a new "
-                      "migration");
+    return err_fix(e,
+                   "restore the file%s, and write the change as a new "
+                   "migration",
+                   migration_values(m));
 }
 
 static bool up_in(struct apply *ap, const struct migration *m, struct task *t,

@@ -12,6 +12,7 @@
 #include "migrations/read/batch.h"
 #include "migrations/read/foreign.h"
 #include "migrations/read/layout.h"
+#include "migrations/read/placeholders.h"
 
 /* The line in an error's own "FILE:LINE: ..." */
 static int line_of(const struct linter *l, const struct err *e)
@@ -145,6 +146,7 @@ static void sort_findings(struct linter *l)
 static void lint_part(struct linter *l, const struct lint_part *part)
 {
     struct err e;
+    char *text;
 
     l->how = &part->file.how;
     l->fresh = (struct fresh){0};
@@ -154,11 +156,13 @@ static void lint_part(struct linter *l, const struct lint_part *part)
     l->from = 0;
     l->held_line = 0;
     l->path_line = 0;
-    l->text = split_normalise(l->scratch, &part->file, &e);
+    text = split_normalise(l->scratch, &part->file, &e);
+    l->text =
+        text ? placeholders_fill(l->scratch, &part->file, text, &e) : NULL;
     if (l->text)
         lint_text(l, part->down);
     else
-        lint_add_error(l, line_of(l, &e), "bytes", &e);
+        lint_add_error(l, line_of(l, &e), text ? "placeholder" : "bytes", &e);
 }
 
 /* Settings end with their script (foreign.h). Where the way back is beside it,

@@ -103,6 +103,8 @@ bool lint_parts(struct lint_part out[2], size_t *n, struct arena *a,
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (others[i].is(file->name)) {
             out[0].file.how = others[i].how;
+            out[0].file.how.placeholders =
+                others[i].is == is_flyway && file->values;
             break;
         }
     return true;

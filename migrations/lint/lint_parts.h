@@ -4,7 +4,8 @@
  * Names tell which way it goes, and of diesel (up.sql, down.sql), Flyway
  * (V1__x.sql, U1__x.sql, R__x.sql) and sqitch (below deploy/, revert/ or
  * verify/, which is judged as a way back: it is rolled back) that the file is
- * another tool's. What stands beside it (metadata.toml, a plan) is not read. */
+ * another tool's. What stands beside it (metadata.toml, a plan) is not read.
+ * Flyway's placeholders are filled in where the file has values. */
 #ifndef MIGRATIONS_LINT_LINT_PARTS_H
 #define MIGRATIONS_LINT_LINT_PARTS_H
 

@@ -101,6 +101,12 @@ bool explain_cut(const char *file, const struct cut *c, int lines_before,
         return explain_psql(file, line, c->text + c->failed_at, e);
     err_what(e, ERR_INPUT, "%s:%d: %s", file, line, cuts[c->failure].what);
     err_why(e, "%s", cuts[c->failure].why);
+    if (c->failure == CUT_BRACE && c->failed_at &&
+        c->text[c->failed_at - 1] == '$')
+        return err_fix(e,
+                       "%s; a placeholder of Flyway: name the environment "
+                       "(-e), whose [placeholders] are filled in",
+                       cuts[c->failure].fix);
     return err_fix(e, "%s", cuts[c->failure].fix);
 }
 

@@ -25,7 +25,8 @@ struct layout_entry {
     bool has_down, has_verify;
     const char *repeats; /* Flyway's R__x: "R__x"; the name bears a digest */
     const char *mark;    /* what the tool's own table keeps of its text, where
-                            it has to match; or NULL */
+                            it has to match: words, of which one does; or
+                            NULL */
 };
 
 /* A file that is read past, as the tool itself does, and looks meant. */
@@ -54,6 +55,7 @@ struct layout {
      * {table} stands for the table; two columns: a version, and how it is
      * meant:
      *   applied     this version is applied
+     *   applied MARK  so it is, with the text of that mark
      *   through     so is every one up to it (a high-water mark)
      *   unfinished  the tool began it and did not end it
      *   text MARK   this repeatable one is, with the text of that mark
@@ -62,6 +64,8 @@ struct layout {
     /* For people: what an unfinished version means, and how to end it. NULL:
      * the table never says so. */
     const char *unfinished_why, *unfinished_fix;
+    const char *changed_fix; /* what to do where a file has another mark; NULL:
+                                the table keeps none */
 };
 
 extern const struct layout *const layouts[]; /* ends in NULL */
@@ -102,12 +106,20 @@ bool layout_wants(const char *name);
 char *layout_applied_sql(struct arena *a, const struct layout *l,
                          const char *table);
 
+/* One that is applied, and whose file has another mark than the table. */
+struct layout_changed {
+    const struct migration *one;
+    const char *was; /* the table's mark */
+};
+
 struct layout_applied {
     bool *is;             /* per migration of m */
     const char **strange; /* versions that no file has */
     size_t strange_n;
     const char **again; /* repeatable ones that were run with another text */
     size_t again_n;
+    struct layout_changed *changed;
+    size_t changed_n;
     const char *unfinished; /* the first version that is, or NULL */
 };
 /* What the answer to applied_sql says: rows of {version, how}. All in a. */

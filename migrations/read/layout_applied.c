@@ -54,14 +54,35 @@ static bool same_version(const struct migrations *m, const struct migration *x,
     return strcmp(x->version, version) == 0;
 }
 
-static bool mark_one(struct layout_applied *out, const struct migrations *m,
-                     const char *version)
+/* mark NULL: the tool keeps none of this one. */
+static bool has_mark(const struct migration *one, const char *mark)
+{
+    size_t n = mark ? strlen(mark) : 0;
+
+    for (const char *at = one->mark; at && n; at = strchr(at, ' ')) {
+        at += *at == ' ';
+        if (strncmp(at, mark, n) == 0 && (!at[n] || at[n] == ' '))
+            return true;
+    }
+    return false;
+}
+
+static bool mark_one(struct layout_applied *out, struct arena *a,
+                     const struct migrations *m, const char *version,
+                     const char *mark)
 {
     bool found = false;
 
-    for (size_t i = 0; i < m->n; i++)
-        if (same_version(m, &m->list[i], version))
-            out->is[i] = found = true;
+    for (size_t i = 0; i < m->n; i++) {
+        const struct migration *one = &m->list[i];
+
+        if (!same_version(m, one, version))
+            continue;
+        out->is[i] = found = true;
+        if (mark && one->mark && !has_mark(one, mark))
+            out->changed[out->changed_n++] =
+                (struct layout_changed){one, arena_strdup(a, mark)};
+    }
     return found;
 }
 
@@ -97,7 +118,7 @@ static bool mark_text(struct layout_applied *out, const struct migrations *m,
 
         if (!one->repeats || !same_description(one->repeats, version))
             continue;
-        out->is[i] = one->mark && strcmp(one->mark, mark) == 0;
+        out->is[i] = has_mark(one, mark);
         if (!out->is[i])
             out->again[out->again_n++] = one->name;
         return true;
@@ -118,13 +139,16 @@ static bool is_foreign(const struct migrations *m, const char *version)
     return strncmp(m->list[0].version, version, n) != 0;
 }
 
-static bool mark_row(struct layout_applied *out, const struct migrations *m,
-                     const char *version, const char *how)
+static bool mark_row(struct layout_applied *out, struct arena *a,
+                     const struct migrations *m, const char *version,
+                     const char *how)
 {
     if (strncmp(how, "text ", 5) == 0)
         return mark_text(out, m, version, how + 5);
-    return strcmp(how, "through") == 0 ? mark_through(out, m, version)
-                                       : mark_one(out, m, version);
+    if (strcmp(how, "through") == 0)
+        return mark_through(out, m, version);
+    return mark_one(out, a, m, version,
+                    strncmp(how, "applied ", 8) == 0 ? how + 8 : NULL);
 }
 
 void layout_applied(struct layout_applied *out, struct arena *a,
@@ -135,6 +159,7 @@ void layout_applied(struct layout_applied *out, struct arena *a,
     out->is = arena_array(a, m->n, sizeof *out->is);
     out->strange = arena_array(a, rows, sizeof *out->strange);
     out->again = arena_array(a, rows, sizeof *out->again);
+    out->changed = arena_array(a, rows, sizeof *out->changed);
     for (size_t i = 0; i < rows; i++) {
         const char *version = cell[i][0] ? cell[i][0] : "";
         const char *how = cell[i][1] ? cell[i][1] : "";
@@ -144,7 +169,7 @@ void layout_applied(struct layout_applied *out, struct arena *a,
                 out->unfinished = arena_strdup(a, version);
             continue;
         }
-        if (!mark_row(out, m, version, how) && !is_foreign(m, version))
+        if (!mark_row(out, a, m, version, how) && !is_foreign(m, version))
             out->strange[out->strange_n++] = arena_strdup(a, version);
     }
 }

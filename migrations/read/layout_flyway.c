@@ -3,17 +3,20 @@
  *
  * Versions are numbers with dots or single underscores between, and order by
  * numbers (1.10 after 1.9); folders below count as well. FILE.sql.conf holds
- * executeInTransaction. ${name} is a placeholder unless the .conf says
- * placeholderReplacement=false (Flyway's documentation: migrations, script
- * configuration files). An R of tidegate's is named R__what@DIGEST: each text
- * of it is a migration of its own, that has no way back, and the applied one
- * of another digest is what it replaces; they run by their descriptions, in
- * which a _ of the name is a blank. Callbacks (beforeMigrate.sql) and
- * baseline scripts (B) would change what happens, and are refused. */
+ * executeInTransaction. ${name} is a placeholder (placeholders.h) unless the
+ * .conf says placeholderReplacement=false (Flyway's documentation: migrations,
+ * script configuration files). An R of tidegate's is named R__what@DIGEST: each
+ * text of it, with its placeholders filled in, is a migration of its own, that
+ * has no way back, and the applied one of another digest is what it replaces;
+ * they run by their descriptions, in which a _ of the name is a blank.
+ * Callbacks (beforeMigrate.sql) and baseline scripts (B) would change what
+ * happens, and are refused. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "migrations/read/layout.h"
+#include "migrations/read/placeholders.h"
+#include "runner/base/crc.h"
 #include "runner/base/escape.h"
 #include "runner/base/hash.h"
 
@@ -201,6 +204,41 @@ static bool odd_name(struct layout_reading *r, const struct sql_file *file,
     return true;
 }
 
+/* ---- Flyway's checksum: CRC-32 over the lines of the text, without their ends
+ * and without a byte-order mark, as a signed number (Flyway's source,
+ * ChecksumCalculator). Of a V it is made of the file as it is; of an R of what
+ * is filled in (SqlMigrationResolver), while older ones made it of the file,
+ * and both are taken. ---- */
+
+static long checksum_of(const char *bytes, size_t len)
+{
+    const char *at = bytes, *end = bytes + len;
+    uint32_t crc = 0;
+
+    if (len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)
+        at += 3;
+    while (at < end) {
+        const char *stop = at;
+        while (stop < end && *stop != '\n' && *stop != '\r')
+            stop++;
+        crc = crc_add(crc, at, (size_t)(stop - at));
+        at = stop + 1;
+    }
+    return (int32_t)crc;
+}
+
+static const char *mark_of(struct arena *a, const struct sql_file *file,
+                           const char *filled)
+{
+    long plain = checksum_of(file->bytes, file->len);
+
+    return filled ? arena_printf(a, "%ld %ld",
+                                 checksum_of(filled, strlen(filled)), plain)
+                  : arena_printf(a, "%ld", plain);
+}
+
+/* ---- migrations ---- */
+
 static bool add_once(struct layout_reading *r, const struct sql_file *file,
                      const struct flyway_name *n, struct err *e)
 {
@@ -209,48 +247,31 @@ static bool add_once(struct layout_reading *r, const struct sql_file *file,
 
     entry->name = arena_strndup(r->a, base, strlen(base) - 4);
     entry->version = n->version;
+    entry->mark = mark_of(r->a, file, NULL);
     entry->up = *file;
     return read_conf(r, &entry->up, e);
-}
-
-/* ---- Flyway's checksum: CRC-32 over the lines of the text, without their ends
- * and without a byte-order mark, as a signed number (Flyway's source,
- * ChecksumCalculator; CRC-32 as zlib has it) ---- */
-
-static uint32_t crc_add(uint32_t crc, unsigned char byte)
-{
-    crc ^= byte;
-    for (int i = 0; i < 8; i++)
-        crc = (crc >> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-    return crc;
-}
-
-static const char *checksum_of(struct arena *a, const struct sql_file *file)
-{
-    uint32_t crc = 0xffffffff;
-    size_t i =
-        file->len >= 3 && memcmp(file->bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-
-    for (; i < file->len; i++)
-        if (file->bytes[i] != '\n' && file->bytes[i] != '\r')
-            crc = crc_add(crc, (unsigned char)file->bytes[i]);
-    return arena_printf(a, "%ld", (long)(int32_t)~crc);
 }
 
 static bool add_repeatable(struct layout_reading *r,
                            const struct sql_file *file, struct err *e)
 {
     const char *base = layout_base(file->name);
+    const char *filled = placeholders_filled(r->a, file);
     struct layout_entry *entry = layout_add(r);
     char digest[HASH_HEX];
 
-    hash_hex(file->bytes, file->len, digest);
+    entry->up = *file;
+    if (!read_conf(r, &entry->up, e))
+        return false;
+    if (filled && entry->up.how.placeholders)
+        hash_hex(filled, strlen(filled), digest);
+    else
+        hash_hex(file->bytes, file->len, digest);
     entry->repeats = arena_strndup(r->a, base, strlen(base) - 4);
     entry->name = arena_printf(r->a, "%s@%.8s", entry->repeats, digest);
     entry->version = entry->repeats;
-    entry->mark = checksum_of(r->a, file);
-    entry->up = *file;
-    return read_conf(r, &entry->up, e);
+    entry->mark = mark_of(r->a, file, filled);
+    return true;
 }
 
 static bool add_undo(struct layout_reading *r, const struct sql_file *file,
@@ -351,7 +372,9 @@ const struct layout layout_flyway = {
         " WHEN type IN ('BASELINE', 'SQL_BASELINE') THEN 'through'"
         " WHEN version IS NULL THEN 'text '"
         " || coalesce(checksum::pg_catalog.text, '')"
-        " ELSE 'applied' END"
+        " ELSE 'applied' || coalesce("
+        "CASE WHEN type = 'SQL' THEN ' ' || checksum::pg_catalog.text END, '')"
+        " END"
         " FROM (SELECT DISTINCT ON (version, repeats) * FROM (SELECT *,"
         " CASE WHEN version IS NULL THEN description END AS repeats"
         " FROM {table} WHERE type <> 'SCHEMA') all_rows"
@@ -360,4 +383,6 @@ const struct layout layout_flyway = {
     .unfinished_why = "Flyway wrote down that it failed, outside of a "
                       "transaction: a part of it may be there",
     .unfinished_fix = "undo by hand what is there of it, then: flyway repair",
+    .changed_fix = "restore the file as Flyway ran it; or, where the database "
+                   "is as the file says now: flyway repair",
 };

@@ -6,12 +6,15 @@
  * manual, sqitch-verify).
  *
  * A change keeps its name; one that comes again is NAME#2, NAME#3. Its table
- * tells them apart by the time they were planned at. */
+ * tells them apart by the time they were planned at, and keeps the SHA-1 of the
+ * deploy script (App::Sqitch::Plan::Change, script_hash) since 0.996; an
+ * upgraded table may have change_id there, which says nothing. */
 #include <string.h>
 
 #include "migrations/read/layout.h"
 #include "migrations/read/sqitch_plan.h"
 #include "runner/base/escape.h"
+#include "runner/base/hash.h"
 
 #define PLAN       "sqitch.plan"
 #define PLAN_LIMIT (4 * 1024 * 1024)
@@ -150,6 +153,7 @@ static bool add_change(struct layout_reading *r, const struct sqitch_plan *plan,
     const struct sql_how how = {
         .each_alone = true, .foreign = true, .psql = true};
     struct layout_entry *entry;
+    char sha1[HASH_SHA1_HEX];
 
     if (!up)
         return no_script(r, plan, c, e);
@@ -161,6 +165,7 @@ static bool add_change(struct layout_reading *r, const struct sqitch_plan *plan,
         arena_printf(r->a, "%s:%s %s", plan->project, c->name, c->planned);
     entry->up = *up;
     entry->up.how = how;
+    entry->mark = arena_strdup(r->a, hash_sha1_hex(up->bytes, up->len, sha1));
     entry->has_down = down != NULL;
     if (down) {
         entry->down = *down;
@@ -214,5 +219,10 @@ const struct layout layout_sqitch = {
     .applied_sql =
         "SELECT project || ':' || change || ' ' || pg_catalog.to_char("
         "planned_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
-        " 'applied' FROM {table}",
+        " 'applied' || coalesce(' ' || nullif("
+        "pg_catalog.to_jsonb(one) ->> 'script_hash', change_id), '')"
+        " FROM {table} AS one",
+    .changed_fix = "restore the script as sqitch ran it; or, where the "
+                   "database is as the script says now: sqitch revert and "
+                   "deploy it with --log-only",
 };

@@ -228,6 +228,13 @@ const struct migration *migrations_find(const struct migrations *m,
     return NULL;
 }
 
+const char *migration_values(const struct migration *m)
+{
+    return m->up.filled || m->down.filled
+               ? " and the values of [placeholders] in it"
+               : "";
+}
+
 char *migrations_digest(const struct migration *const *list, size_t n,
                         char out[HASH_HEX])
 {

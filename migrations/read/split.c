@@ -8,6 +8,7 @@
 #include "migrations/read/batch.h"
 #include "migrations/read/explain.h"
 #include "migrations/read/foreign.h"
+#include "migrations/read/placeholders.h"
 #include "migrations/read/psql_name.h"
 #include "migrations/text/lexer.h"
 #include "runner/base/escape.h"
@@ -430,34 +431,6 @@ static void write_directive(struct script *s, struct arena *a)
 
 /* ---- one file ---- */
 
-/* Where a tool would put something in, a text is not what would run. */
-static bool no_placeholders(const struct script *s, const struct sql_how *how,
-                            struct err *e)
-{
-    const char *at = s->text;
-    struct token t;
-
-    if (!how->placeholders || !strstr(at, "${"))
-        return true;
-    for (; (t = lexer_token(at)).kind != TOKEN_END; at += t.len) {
-        const char *found =
-            t.kind == TOKEN_COMMENT ? NULL : memmem(at, t.len + 1, "${", 2);
-        if (!found)
-            continue;
-        err_what(e, ERR_INPUT, "%s:%d: a placeholder, %.*s", s->file,
-                 lexer_line(s->text, (size_t)(found - s->text)) +
-                     how->lines_before,
-                 (int)(strcspn(found, "}\n") + 1) > 40
-                     ? 40
-                     : (int)(strcspn(found, "}\n") + 1),
-                 found);
-        err_why(e, "the tool puts a text in there when it runs; tidegate "
-                   "replaces nothing, so it cannot know what would run");
-        return err_fix(e, "write the text itself");
-    }
-    return true;
-}
-
 /* Braces in a string are data; a name that has them stands for another. */
 static bool no_templates(const struct script *s, const struct sql_how *how,
                          struct err *e)
@@ -494,10 +467,13 @@ bool split_script(struct script *out, struct directives *said, struct arena *a,
     struct judge j = {
         .out = out, .a = a, .scratch = &scratch, .how = &file->how, .e = e};
     struct directives d;
+    char *text;
     bool ok;
 
     *out = (struct script){.file = arena_strdup(a, file->name)};
-    out->text = split_normalise(a, file, e);
+    text = split_normalise(a, file, e);
+    out->text = text ? placeholders_fill(a, file, text, e) : NULL;
+    out->filled = out->text != text;
     if (!out->text || !directives_read(&d, a, out->file, out->text,
                                        file->how.lines_before, down, e))
         return false;
@@ -511,8 +487,7 @@ bool split_script(struct script *out, struct directives *said, struct arena *a,
     j.none = d.no_transaction || file->how.no_transaction;
     j.apart = j.none || file->how.each_alone;
     arena_init(&scratch);
-    ok = no_placeholders(out, &file->how, e) &&
-         no_templates(out, &file->how, e) && judge_all(&j) &&
+    ok = no_templates(out, &file->how, e) && judge_all(&j) &&
          settle_transaction(out, j.none, &file->how, e);
     if (ok && !d.batch && !out->transaction && !d.no_transaction &&
         (file->how.no_transaction || file->how.each_alone))

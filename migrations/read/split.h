@@ -1,9 +1,10 @@
 /* split: one file of SQL becomes a script of statements.
  *
  * Bytes are checked (UTF-8, no NUL, at most MIGRATION_LIMIT), line endings and
- * the byte-order mark normalised, directives read, statements cut by
- * PostgreSQL's own parser, and each judged: what may not stand in a migration,
- * what cannot run in a transaction, what the old code would not survive.
+ * the byte-order mark normalised, placeholders filled in, directives read,
+ * statements cut by PostgreSQL's own parser, and each judged: what may not
+ * stand in a migration, what cannot run in a transaction, what the old code
+ * would not survive.
  *
  * Where the parser does not know a text (it has the grammar of PostgreSQL 15),
  * the statements are cut by psql's rules (cut.h), and those that it does not

@@ -24,8 +24,10 @@ static bool edited(struct arena *a, const struct applied_row *row,
     err_what(e, ERR_REFUSED, "%s was edited after it was applied", m->up.file);
     err_why(e, "%s with digest %s; the file has %s", applied_how(a, row),
             row->checksum, m->checksum);
-    return err_fix(e, "restore the file as it was, and write the change as a "
-                      "new migration");
+    return err_fix(e,
+                   "restore the file%s as it was, and write the change as a "
+                   "new migration",
+                   migration_values(m));
 }
 
 static bool renamed(const struct applied_row *row, const struct migration *m,

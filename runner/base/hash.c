@@ -86,6 +86,15 @@ bool hash_hex_valid(const char *text)
            strspn(text, "0123456789abcdef") == HASH_HEX - 1;
 }
 
+char *hash_sha1_hex(const void *bytes, size_t len, char out[HASH_SHA1_HEX])
+{
+    unsigned char raw[20];
+
+    must(EVP_Digest(bytes, len, raw, NULL, EVP_sha1(), NULL), "a SHA-1");
+    to_hex(raw, sizeof raw, out);
+    return out;
+}
+
 void hash_hmac_sha1(const void *key, size_t key_len, const void *bytes,
                     size_t len, unsigned char out[20])
 {

@@ -27,6 +27,11 @@ char *hash_to_hex(const unsigned char raw[HASH_BYTES], char out[HASH_HEX]);
 /* Exactly 64 lower case hex digits. */
 bool hash_hex_valid(const char *text);
 
+/* SHA-1 (FIPS 180-4) in lower case hex: what sqitch keeps of a script, nothing
+ * else. */
+#define HASH_SHA1_HEX 41
+char *hash_sha1_hex(const void *bytes, size_t len, char out[HASH_SHA1_HEX]);
+
 /* HMAC-SHA1 (RFC 2104): what OpenSSH hashes host names with, nothing else. */
 void hash_hmac_sha1(const void *key, size_t key_len, const void *bytes,
                     size_t len, unsigned char out[20]);

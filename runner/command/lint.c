@@ -44,12 +44,12 @@ static void lint_one(struct linted *l, const struct sql_file *file)
 static bool lint_set(struct linted *l, const char *path, struct err *e)
 {
     struct tidegate *t = l->t;
-    const char *layout =
-        t->config.migrations_layout ? t->config.migrations_layout : "auto";
+    const struct lint_set as = {t->env ? t->config.migrations_layout : "auto",
+                                t->env ? &t->env->placeholders : NULL};
     struct lint_listed *list;
     size_t n;
 
-    if (!lint_folder(&list, &n, t->arena, path, layout, e))
+    if (!lint_folder(&list, &n, t->arena, path, &as, e))
         return false;
     for (size_t i = 0; i < n; i++) {
         l->run.named = true;
@@ -63,12 +63,14 @@ static bool lint_set(struct linted *l, const char *path, struct err *e)
 
 static bool lint_path(struct linted *l, const char *path, struct err *e)
 {
-    struct sql_file file = {.name = path};
+    const struct tidegate *t = l->t;
+    struct sql_file file = {.name = path,
+                            .values = t->env ? &t->env->placeholders : NULL};
     char *bytes;
 
     if (lint_is_folder(path))
         return lint_set(l, path, e);
-    if (!file_read(path, MIGRATION_LIMIT, ERR_INPUT, l->t->arena, &bytes,
+    if (!file_read(path, MIGRATION_LIMIT, ERR_INPUT, t->arena, &bytes,
                    &file.len, e))
         return false;
     file.bytes = bytes;
@@ -78,14 +80,14 @@ static bool lint_path(struct linted *l, const char *path, struct err *e)
 
 /* ---- the database ---- */
 
-/* -e names an environment, whose database is asked. */
+/* -e names an environment, whose database is asked where none is named. */
 static bool of_environment(struct tidegate *t, const char **out, struct err *e)
 {
     const char *folder = t->globals.folder ? t->globals.folder : ".";
 
     if (!config_load(&t->config, t->arena, folder, e))
         return false;
-    if (t->config.foreign) {
+    if (t->config.foreign && !*out) {
         err_what(e, ERR_CONFIG, "%s", t->config.foreign);
         err_why(e, "whoever owns the configuration names the database");
         return err_fix(e, "run tidegate as its owner, or name it: --database");
@@ -93,7 +95,7 @@ static bool of_environment(struct tidegate *t, const char **out, struct err *e)
     t->env = config_environment(&t->config, t->globals.environment, e);
     if (!t->env)
         return false;
-    *out = t->env->database;
+    *out = *out ? *out : t->env->database;
     if (*out)
         return true;
     err_what(e, ERR_CONFIG, "[environment %s] names no database", t->env->name);
@@ -105,7 +107,7 @@ static bool open_database(struct linted *l, const char *conninfo, struct err *e)
 {
     struct tidegate *t = l->t;
 
-    if (!conninfo && t->globals.environment && !of_environment(t, &conninfo, e))
+    if (t->globals.environment && !of_environment(t, &conninfo, e))
         return false;
     if (t->env)
         l->run.allowed = config_allowed(&t->env->policy);
@@ -216,7 +218,8 @@ const struct cmd cmd_lint = {
             "transaction, what the old code would not survive; which relations "
             "each statement locks, rewrites or reads, who waits for that, and "
             "what to write instead. A folder is read as a set of migrations, "
-            "whose layout is recognised (with -e: the configured one). Without "
+            "whose layout is recognised (with -e: the configured one, and "
+            "its [placeholders] are filled in). Without "
             "a database it says the worst case, "
             "and that it is; with one, what is. A line `-- tidegate: allow "
             "RULE REASON` right above a statement makes a note of that "

@@ -15,6 +15,7 @@
 struct listing {
     struct arena *a;
     const char *folder;
+    const struct placeholders *values;
     struct sql_file *files; /* named from the folder on */
     size_t n, cap;
     struct lint_listed *out;
@@ -40,7 +41,8 @@ static bool unreadable(const char *path, const char *why, struct err *e)
 static bool take(struct listing *l, const char *path, const char *name,
                  bool link, struct err *e)
 {
-    struct sql_file file = {.name = name, .bytes = "", .link = link};
+    struct sql_file file = {
+        .name = name, .bytes = "", .link = link, .values = l->values};
     char *bytes;
 
     if (l->n == FILES_MAX)
@@ -95,15 +97,20 @@ static bool read_below(struct listing *l, const char *prefix, int depth,
 
 /* ---- in the order in which they run ---- */
 
+/* The whole file, whatever the layout has made of it; but its placeholders are
+ * none where the layout says so. */
 static void list(struct listing *l, const struct layout_reading *r,
-                 const char *name, const char *stray)
+                 const struct sql_file *part, const char *stray)
 {
+    const char *name = part->name;
     const struct sql_file *file = name ? layout_file(r, name) : NULL;
     struct lint_listed *at = &l->out[l->listed];
 
     if (!file)
         return;
     *at = (struct lint_listed){*file, stray};
+    if (!part->how.placeholders)
+        at->file.values = NULL;
     if (strcmp(l->folder, ".") != 0)
         at->file.name = path_join(l->a, l->folder, name);
     l->listed++;
@@ -127,28 +134,29 @@ static bool list_all(struct listing *l, const char *layout, struct err *e)
         return none(l, e);
     l->out = arena_array(l->a, 3 * r.count + r.strays_n, sizeof *l->out);
     for (size_t i = 0; i < r.count; i++) {
-        list(l, &r, r.list[i].up.name, NULL);
-        list(l, &r, r.list[i].verify.name, NULL);
+        list(l, &r, &r.list[i].up, NULL);
+        list(l, &r, &r.list[i].verify, NULL);
     }
     for (size_t i = r.count; i-- > 0;)
         if (r.list[i].has_down &&
             strcmp(r.list[i].down.name, r.list[i].up.name) != 0)
-            list(l, &r, r.list[i].down.name, NULL);
+            list(l, &r, &r.list[i].down, NULL);
     for (size_t i = 0; i < r.strays_n; i++)
-        list(l, &r, r.strays[i].name, r.strays[i].why);
+        list(l, &r, &(struct sql_file){.name = r.strays[i].name},
+             r.strays[i].why);
     return true;
 }
 
 bool lint_folder(struct lint_listed **out, size_t *n, struct arena *a,
-                 const char *path, const char *layout, struct err *e)
+                 const char *path, const struct lint_set *as, struct err *e)
 {
-    struct listing l = {.a = a};
+    struct listing l = {.a = a, .values = as->values};
     size_t len = strlen(path);
 
     while (len > 1 && path[len - 1] == '/')
         len--;
     l.folder = arena_strndup(a, path, len);
-    if (!read_below(&l, "", 0, e) || !list_all(&l, layout, e))
+    if (!read_below(&l, "", 0, e) || !list_all(&l, as->layout, e))
         return false;
     *out = l.out;
     *n = l.listed;

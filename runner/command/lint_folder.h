@@ -12,12 +12,17 @@ struct lint_listed {
                              over; or NULL */
 };
 
+/* How they are to be read. */
+struct lint_set {
+    const char *layout;                /* "auto", or the name of one */
+    const struct placeholders *values; /* or NULL */
+};
+
 bool lint_is_folder(const char *path);
 /* Files of migrations: as they run up, then the ways back that are files of
- * their own, from the last on; then what is passed over and looks meant.
- * layout: "auto", or the name of one. Hidden files and folders are left out, as
- * what no layout reads is. All in a. */
+ * their own, from the last on; then what is passed over and looks meant. Hidden
+ * files and folders are left out, as what no layout reads is. All in a. */
 bool lint_folder(struct lint_listed **out, size_t *n, struct arena *a,
-                 const char *path, const char *layout, struct err *e);
+                 const char *path, const struct lint_set *as, struct err *e);
 
 #endif

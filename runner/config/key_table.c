@@ -52,6 +52,14 @@ static const struct key environment_keys[] = {
     {0}
 };
 
+static const struct key placeholders_keys[] = {
+    {"NAME", KEY_PLACEHOLDER, KEY_ANY, NULL,
+     ENV2(placeholders.list, placeholders.n),
+     .help = "Put in for ${NAME}, in any case; flyway.defaultSchema for "
+             "${flyway:defaultSchema}."},
+    {0}
+};
+
 static const struct key rehearsal_keys[] = {
     {"clone", KEY_CLONE, 0, "dump", ENV2(rehearsal.clone,
                                          rehearsal.clone_argument),
@@ -293,6 +301,10 @@ const struct key_section key_sections[] = {
      .help = "One place that releases go to: [environment NAME]."},
     {"migrations", SCOPE_PROJECT, .on = KEY_NOWHERE, .keys = migrations_keys,
      .help = "Where a commit keeps its migrations."},
+    {"placeholders", SCOPE_EACH, .on = KEY_NOWHERE, .keys = placeholders_keys,
+     .help = "Texts that Flyway's migrations leave to its configuration. "
+             "Secrets do not belong there: what is put in is shown, and "
+             "recorded in the database."},
     {"rehearsal", SCOPE_EACH, .on = offsetof(struct environment, rehearsal.on),
      .keys = rehearsal_keys,
      .help = "The timed dry run of migrations on a clone."},

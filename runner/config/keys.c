@@ -35,7 +35,7 @@ const struct key_section *key_section_find(const char *written, bool policy,
 const struct key *key_find(const struct key_section *s, const char *name)
 {
     for (const struct key *k = s->keys; k->name; k++)
-        if (strcmp(k->name, name) == 0)
+        if ((k->flags & KEY_ANY) || strcmp(k->name, name) == 0)
             return k;
     return NULL;
 }
@@ -104,8 +104,8 @@ static bool key_unknown(const struct ini_file *f, const struct ini_entry *entry,
 
 static bool runs_elsewhere(const struct key *k, const char *value)
 {
-    return k->kind == KEY_COMMAND || strncmp(value, "sql:", 4) == 0 ||
-           strncmp(value, "command:", 8) == 0;
+    return k->kind == KEY_COMMAND || k->kind == KEY_PLACEHOLDER ||
+           strncmp(value, "sql:", 4) == 0 || strncmp(value, "command:", 8) == 0;
 }
 
 /* An indented "max = 50" below a query would silently become part of it. */
@@ -141,8 +141,11 @@ static bool entry_check(const struct ini_file *f, const struct ini_entry *entry,
     if (entry->comment && runs_elsewhere(k, entry->value)) {
         ini_refuse(f, entry->comment, entry->key, e,
                    "a ; after a blank would begin a comment");
-        err_why(e, "what follows it would silently not run");
-        return err_fix(e, "use && or a script");
+        err_why(e, "what follows it would silently %s",
+                k->kind == KEY_PLACEHOLDER ? "be left out" : "not run");
+        return err_fix(e, k->kind == KEY_PLACEHOLDER
+                              ? "put the comment on a line of its own"
+                              : "use && or a script");
     }
     return !swallowed(f, entry, s, e);
 }
@@ -216,6 +219,7 @@ static const char *const forms[KEY_KINDS] = {
     [KEY_CLONE] = "dump, schema, template:NAME, existing or command:PROGRAM",
     [KEY_ARTIFACT] = "git, or file:PATH",
     [KEY_LEDGER] = "a folder",
+    [KEY_PLACEHOLDER] = "a text of one line, whose quotes belong to it",
 };
 
 char *key_form(struct arena *a, const struct key *k)

@@ -17,30 +17,32 @@
 
 /* How a value is read and where it lands (C type of the member). */
 enum key_kind {
-    KEY_TEXT,     /* const char *: any text of one line */
-    KEY_NAME,     /* const char *: [A-Za-z0-9._-], up to 32 bytes */
-    KEY_PATH,     /* const char *: made absolute */
-    KEY_INT,      /* int, low..high */
-    KEY_LONG,     /* int64_t, low..high */
-    KEY_BOOL,     /* bool: yes, no */
-    KEY_MS,       /* int64_t: a duration, low..high ms */
-    KEY_SECONDS,  /* int64_t: a duration in whole seconds, low..high ms */
-    KEY_CHOICE,   /* an enum: the place of the word in `choices` */
-    KEY_ONE_OF,   /* const char *: a word of `choices` */
-    KEY_LIST,     /* const char **, size_t: words, on several lines too */
-    KEY_COMMAND,  /* const char *: a shell command on a host */
-    KEY_FACT,     /* const char *: sql:, command:, http:, haproxy: as in
-                     `choices`, or a bare word there */
-    KEY_URL,      /* const char *: http:// or https:// */
-    KEY_CONNINFO, /* const char *: what libpq takes, without a password */
-    KEY_HOSTS,    /* struct host_name *, size_t */
-    KEY_WAVES,    /* struct wave_size *, size_t */
-    KEY_SHARE,    /* struct wave_size: "25%" or "3" */
-    KEY_ZONE,     /* struct zone * */
-    KEY_CALENDAR, /* struct calendar_item *, size_t */
-    KEY_CLONE,    /* enum clone_kind, const char * */
-    KEY_ARTIFACT, /* const char *: NULL for git, else a path */
-    KEY_LEDGER,   /* const char *: a folder */
+    KEY_TEXT,        /* const char *: any text of one line */
+    KEY_NAME,        /* const char *: [A-Za-z0-9._-], up to 32 bytes */
+    KEY_PATH,        /* const char *: made absolute */
+    KEY_INT,         /* int, low..high */
+    KEY_LONG,        /* int64_t, low..high */
+    KEY_BOOL,        /* bool: yes, no */
+    KEY_MS,          /* int64_t: a duration, low..high ms */
+    KEY_SECONDS,     /* int64_t: a duration in whole seconds, low..high ms */
+    KEY_CHOICE,      /* an enum: the place of the word in `choices` */
+    KEY_ONE_OF,      /* const char *: a word of `choices` */
+    KEY_LIST,        /* const char **, size_t: words, on several lines too */
+    KEY_COMMAND,     /* const char *: a shell command on a host */
+    KEY_FACT,        /* const char *: sql:, command:, http:, haproxy: as in
+                        `choices`, or a bare word there */
+    KEY_URL,         /* const char *: http:// or https:// */
+    KEY_CONNINFO,    /* const char *: what libpq takes, without a password */
+    KEY_HOSTS,       /* struct host_name *, size_t */
+    KEY_WAVES,       /* struct wave_size *, size_t */
+    KEY_SHARE,       /* struct wave_size: "25%" or "3" */
+    KEY_ZONE,        /* struct zone * */
+    KEY_CALENDAR,    /* struct calendar_item *, size_t */
+    KEY_CLONE,       /* enum clone_kind, const char * */
+    KEY_ARTIFACT,    /* const char *: NULL for git, else a path */
+    KEY_LEDGER,      /* const char *: a folder */
+    KEY_PLACEHOLDER, /* struct placeholder *, size_t: key and value are added
+                        to the list; the value may be empty */
     KEY_KINDS
 };
 
@@ -50,6 +52,7 @@ enum key_flags {
     KEY_RELEASE = 4,  /* %v allowed */
     KEY_LINES = 8,    /* may run over several lines */
     KEY_LOOSE = 16,   /* not pinned, though its section is */
+    KEY_ANY = 32,     /* stands for every key of its section */
 };
 
 struct key {
@@ -88,12 +91,13 @@ extern const struct key_section key_sections[]; /* ends with name NULL */
  * name (NULL without one); NULL: no such section in that kind of file. */
 const struct key_section *key_section_find(const char *written, bool policy,
                                            const char **environment);
+/* The row of a key, or the one that stands for any; NULL: there is none. */
 const struct key *key_find(const struct key_section *s, const char *name);
 /* What a value looks like: "a duration with its unit, from 1s to 1h". */
 char *key_form(struct arena *a, const struct key *k);
 
 /* Refuses what the table does not know, with the nearest name, and a comment
- * inside a command or query. */
+ * inside a command, a query or a placeholder's value. */
 bool keys_check(struct arena *a, const struct ini_file *f, bool policy,
                 struct err *e);
 

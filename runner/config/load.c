@@ -61,6 +61,23 @@ static bool key_missing(const struct load *l, const struct ini_file *f,
     return err_fix(l->e, "add: %s = %s", k->name, key_form(l->arena, k));
 }
 
+/* Every key of [SECTION ENVIRONMENT], then every one of [SECTION]: who puts
+ * them lets the first of a name stand. */
+static bool put_any(const struct load *l, const char *own, const char *shared,
+                    struct setting *put)
+{
+    const char *const sections[] = {own, shared};
+
+    for (int i = 0; i < 2; i++)
+        for (size_t n = 0; sections[i] && n < put->file->n_entries; n++) {
+            put->entry = &put->file->entries[n];
+            if (strcmp(put->entry->section, sections[i]) == 0 &&
+                !setting_put(put, l->e))
+                return false;
+        }
+    return true;
+}
+
 bool load_section(const struct load *l, const struct ini_file *f,
                   const struct key_section *s, const char *environment,
                   void *base, struct buf *pinned)
@@ -83,6 +100,11 @@ bool load_section(const struct load *l, const struct ini_file *f,
     }
     for (const struct key *k = s->keys; k->name; k++) {
         put.key = k;
+        if (k->flags & KEY_ANY) {
+            if (!put_any(l, own, s->name, &put))
+                return false;
+            continue;
+        }
         put.entry = ini_entry_find(f, own, k->name);
         if (!put.entry)
             put.entry = ini_entry_find(f, s->name, k->name);

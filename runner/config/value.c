@@ -3,7 +3,9 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "migrations/read/placeholders.h"
 #include "runner/base/duration.h"
 #include "runner/base/escape.h"
 #include "runner/base/file.h"
@@ -212,6 +214,37 @@ static const char *as_list(const struct setting *s, const char *text,
     return NULL;
 }
 
+static const char *twice(const struct setting *s, const struct ini_entry *other,
+                         struct err *e)
+{
+    ini_refuse(s->file, s->entry->line, s->entry->key, e,
+               "the name stands twice in [%s]", s->entry->section);
+    err_why(e, "capitals make no other name, and line %d has `%s`", other->line,
+            other->key);
+    err_fix(e, "keep one of the two");
+    return said_already;
+}
+
+/* Those of one environment come first, and rule there. */
+static const char *as_placeholder(const struct setting *s, const char *text,
+                                  struct err *e)
+{
+    struct placeholder **list = setting_member(s, s->key->at);
+    size_t *n = setting_member(s, s->key->at2);
+    const char *name = s->entry->key;
+
+    for (const struct ini_entry *at = s->file->entries; at < s->entry; at++)
+        if (strcmp(at->section, s->entry->section) == 0 &&
+            strcasecmp(at->key, name) == 0)
+            return twice(s, at, e);
+    for (size_t i = 0; i < *n; i++)
+        if (strcasecmp((*list)[i].name, name) == 0)
+            return NULL;
+    *list = arena_grow(s->arena, *list, *n, *n + 1, sizeof **list);
+    (*list)[(*n)++] = (struct placeholder){name, text};
+    return NULL;
+}
+
 static put_fn *const puts_by_kind[KEY_KINDS] = {
     [KEY_TEXT] = as_text,
     [KEY_NAME] = as_name,
@@ -236,6 +269,7 @@ static put_fn *const puts_by_kind[KEY_KINDS] = {
     [KEY_CLONE] = as_clone,
     [KEY_ARTIFACT] = as_artifact,
     [KEY_LEDGER] = as_ledger,
+    [KEY_PLACEHOLDER] = as_placeholder,
 };
 
 /* %h, %v and %% where the row allows one of them; a key that allows none
@@ -244,7 +278,7 @@ static const char *placeholder_wrong(const struct key *k, const char *text)
 {
     bool fills = k->flags & (KEY_HOST | KEY_RELEASE);
 
-    if (!fills && k->kind == KEY_FACT)
+    if (!fills && (k->kind == KEY_FACT || k->kind == KEY_PLACEHOLDER))
         return NULL;
     for (const char *at = text; (at = strchr(at, '%')); at += 2) {
         if (at[1] == 'h' && !(k->flags & KEY_HOST))
@@ -265,7 +299,7 @@ bool setting_refuse(const struct setting *s, struct err *e, const char *why)
                    ? s->entry->lines[1]
                    : s->entry->line;
 
-    ini_refuse(s->file, line, s->key->name, e, "'%.60s' is not allowed",
+    ini_refuse(s->file, line, s->entry->key, e, "'%.60s' is not allowed",
                escape(s->arena, redact(s->arena, s->entry->value)));
     err_why(e, "%s", why);
     return err_fix(e, "write %s", key_form(s->arena, s->key));
@@ -277,7 +311,7 @@ bool setting_put(const struct setting *s, struct err *e)
 
     if (!text)
         return true;
-    if (s->entry && *text == '\0')
+    if (s->entry && *text == '\0' && s->key->kind != KEY_PLACEHOLDER)
         return setting_refuse(s, e, "it is empty");
     if (s->entry && s->entry->pieces > 1 && !(s->key->flags & KEY_LINES))
         return setting_refuse(s, e, "the value goes on over a second line");

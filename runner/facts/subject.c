@@ -28,6 +28,7 @@ struct collecting {
     struct arena *arena;
     struct progress *progress;
     size_t prefix; /* length of "migrations/" */
+    const struct placeholders *values;
     struct sql_file *files;
     size_t n, cap;
 };
@@ -56,6 +57,7 @@ static bool collect(void *ctx, const struct git_entry *entry, struct err *e)
             wanted ? arena_strndup(c->arena, entry->bytes, entry->len) : "",
         .len = wanted ? entry->len : 0,
         .link = entry->kind == GIT_LINK,
+        .values = c->values,
     };
     return true;
 }
@@ -79,6 +81,7 @@ bool subject_read_migrations(struct subject *s, struct err *e)
     char *folder = plain_folder(s->arena, s->config->migrations_path);
     struct collecting c = {.arena = s->arena,
                            .progress = s->progress,
+                           .values = &s->env->placeholders,
                            .prefix = strlen(folder) + (*folder != '\0')};
 
     if (s->env->database &&

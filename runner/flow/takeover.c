@@ -20,8 +20,10 @@ static bool edited(const struct applied_row *row, const struct migration *m,
              m->name);
     err_why(e, "recorded by %s with digest %s; the file has %s", row->release,
             row->checksum, m->checksum);
-    return err_fix(e, "restore the file as it was, and write the change as a "
-                      "new migration");
+    return err_fix(e,
+                   "restore the file%s as it was, and write the change as a "
+                   "new migration",
+                   migration_values(m));
 }
 
 /* Each file is recorded, was so before, or stays pending. */
@@ -98,6 +100,40 @@ static bool unfinished(const struct takeover_source *source,
                    source->layout->unfinished_fix);
 }
 
+#define OTHERS_SHOWN 5
+
+/* Of those that would be recorded now. What stands in the database was made by
+ * another text, of which we know nothing. */
+static bool changed(const struct subject *s,
+                    const struct takeover_source *source,
+                    const struct layout_applied *applied, struct err *e)
+{
+    const struct layout_changed *first = NULL;
+    const char *more = "";
+    size_t others = 0;
+
+    for (size_t i = 0; i < applied->changed_n; i++) {
+        const struct layout_changed *c = &applied->changed[i];
+
+        if (applied_find(&s->applied, c->one->name))
+            continue;
+        if (!first)
+            first = c;
+        else if (++others <= OTHERS_SHOWN)
+            more =
+                arena_printf(s->arena, "%s%s %s", more,
+                             others == 1 ? "; so were" : ",", c->one->up.file);
+    }
+    if (!first)
+        return true;
+    err_what(e, ERR_REFUSED, "%s was changed after %s applied it",
+             first->one->up.file, source->layout->name);
+    err_why(e, "%s has the checksum %s, the file has %s%s%s", source->table,
+            escape(s->arena, first->was), first->one->mark, more,
+            others > OTHERS_SHOWN ? " and others" : "");
+    return err_fix(e, "%s; then run this again", source->layout->changed_fix);
+}
+
 static bool import_find(struct subject *s, const struct takeover_wish *wish,
                         struct takeover *out, struct err *e)
 {
@@ -113,6 +149,8 @@ static bool import_find(struct subject *s, const struct takeover_wish *wish,
     if (applied.unfinished)
         return unfinished(&out->source, escape(s->arena, applied.unfinished),
                           e);
+    if (!changed(s, &out->source, &applied, e))
+        return false;
     for (size_t i = 0; i < applied.strange_n; i++)
         applied.strange[i] = escape(s->arena, applied.strange[i]);
     out->strange = applied.strange;

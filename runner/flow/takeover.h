@@ -49,7 +49,8 @@ struct takeover {
 };
 
 /* r->already: nothing is left to record. ERR_REFUSED: something there is
- * unfinished, an edited file, a schema that is not what --verify made. */
+ * unfinished, a file edited since it was applied or recorded, a schema that is
+ * not what --verify made. */
 bool takeover(struct run *r, struct subject *s,
               const struct takeover_wish *wish, struct takeover *out,
               struct err *e);

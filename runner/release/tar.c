@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runner/base/crc.h"
 #include "runner/base/escape.h"
 
 #define PIECE     (64 * 1024)
@@ -134,26 +135,6 @@ static bool file_refuse(const struct reader *r, struct err *e, const char *why)
                       "only when it is complete");
 }
 
-/* The CRC of gzip (RFC 1952, section 8): libarchive checks each member's, but
- * takes any number of members. */
-static uint32_t crc_add(uint32_t crc, const unsigned char *bytes, size_t len)
-{
-    static uint32_t table[256];
-
-    if (!table[1])
-        for (uint32_t i = 0; i < 256; i++) {
-            uint32_t c = i;
-
-            for (int bit = 0; bit < 8; bit++)
-                c = c & 1 ? 0xedb88320u ^ (c >> 1) : c >> 1;
-            table[i] = c;
-        }
-    crc = ~crc;
-    for (size_t i = 0; i < len; i++)
-        crc = table[(crc ^ bytes[i]) & 0xff] ^ (crc >> 8);
-    return ~crc;
-}
-
 static bool whole_add(struct reader *r, const unsigned char *bytes, size_t len,
                       struct err *e)
 {
@@ -162,6 +143,7 @@ static bool whole_add(struct reader *r, const unsigned char *bytes, size_t len,
             r->last_byte = r->total + (int64_t)i - 1;
             break;
         }
+    /* libarchive checks each member's, but takes any number of members */
     r->crc = crc_add(r->crc, bytes, len);
     r->total += (int64_t)len;
     if (r->total > RAW_LIMIT)

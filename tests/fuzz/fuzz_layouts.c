@@ -2,9 +2,17 @@
  * where they say, what is refused is explained. The input is files, each after
  * a line "=== NAME". */
 #include "migrations/read/layout.h"
+#include "migrations/read/placeholders.h"
 #include "tests/fuzz/fuzz.h"
 
 #define MOST_FILES 64
+
+/* What Flyway's placeholders stand for. */
+static struct placeholder some[] = {
+    {"a", "app"},   {"none", ""},          {"quote", "'"},
+    {"hide", "--"}, {"more", "${a} $$ ;"}, {"flyway.user", "\xc3\xa4"},
+};
+static const struct placeholders values = {some, sizeof some / sizeof *some};
 
 /* Cuts the text up; files point into it. */
 static size_t folder_of(char *text, struct sql_file *files)
@@ -22,8 +30,10 @@ static size_t folder_of(char *text, struct sql_file *files)
         if (*body)
             *body++ = '\0';
         if (at[4])
-            files[n++] = (struct sql_file){
-                .name = at + 4, .bytes = body, .len = strlen(body)};
+            files[n++] = (struct sql_file){.name = at + 4,
+                                           .bytes = body,
+                                           .len = strlen(body),
+                                           .values = &values};
         at = next;
     }
     return n;

@@ -3,11 +3,7 @@
 # tried against a whole site of two hosts and must be refused or told. TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit
-flavour=${FLAVOUR:-test}
-[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all || exit
-. tests/harness/ordinary.sh
-ordinary_exec env FLAVOUR="$flavour" tests/integration/attack.sh
-. tests/harness/tap.sh
+. tests/harness/begin.sh
 . tests/demo/site.sh
 
 TIDEGATE=$PWD/build/$flavour/tidegate

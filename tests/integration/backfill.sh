@@ -4,12 +4,7 @@
 # done once. TAP. FLAVOUR names the build (one with failpoints).
 set -u
 cd "$(dirname "$0")/../.." || exit
-flavour=${FLAVOUR:-test}
-[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all \
-    "build/$flavour/integration/ledger/append" || exit
-. tests/harness/ordinary.sh
-ordinary_exec env FLAVOUR="$flavour" tests/integration/backfill.sh
-. tests/harness/tap.sh
+. tests/harness/begin.sh
 . tests/harness/shop.sh
 meanwhile=
 stop() {

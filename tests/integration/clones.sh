@@ -3,12 +3,8 @@
 # one, what doctor says of that, and a physical copy of production. TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit
-flavour=${FLAVOUR:-asan}
-[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all \
-    "build/$flavour/integration/ledger/append" || exit
-. tests/harness/ordinary.sh
-ordinary_exec env FLAVOUR="$flavour" tests/integration/clones.sh
-. tests/harness/tap.sh
+flavour=asan
+. tests/harness/begin.sh
 . tests/harness/shop.sh
 copy=
 close() {

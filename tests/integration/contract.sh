@@ -4,11 +4,7 @@
 # TAP. FLAVOUR names the build (one with failpoints).
 set -u
 cd "$(dirname "$0")/../.." || exit
-flavour=${FLAVOUR:-test}
-[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all || exit
-. tests/harness/ordinary.sh
-ordinary_exec env FLAVOUR="$flavour" tests/integration/contract.sh
-. tests/harness/tap.sh
+. tests/harness/begin.sh
 . tests/harness/shop.sh
 trap shop_close EXIT
 trap 'exit 130' INT TERM HUP

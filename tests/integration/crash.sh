@@ -8,13 +8,8 @@
 # CRASH_SAMPLES=N tries N of a series, CRASH_ALL=yes those that look alike too.
 set -u
 cd "$(dirname "$0")/../.." || exit
-flavour=${FLAVOUR:-asan}
-[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all || exit
-. tests/harness/ordinary.sh
-ordinary_exec env FLAVOUR="$flavour" CRASH_EVERY="${CRASH_EVERY:-}" \
-    CRASH_FROM="${CRASH_FROM:-}" CRASH_SAMPLES="${CRASH_SAMPLES:-}" CRASH_ALL="${CRASH_ALL:-}" \
-    tests/integration/crash.sh "$@"
-. tests/harness/tap.sh
+flavour=asan
+. tests/harness/begin.sh
 . tests/fault/world.sh
 
 TIDEGATE=$PWD/build/$flavour/tidegate

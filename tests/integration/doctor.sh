@@ -3,11 +3,7 @@
 # with its line, its fix and its exit code. TAP. FLAVOUR names the build.
 set -u
 cd "$(dirname "$0")/../.." || exit
-flavour=${FLAVOUR:-test}
-[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all || exit
-. tests/harness/ordinary.sh
-ordinary_exec env FLAVOUR="$flavour" tests/integration/doctor.sh
-. tests/harness/tap.sh
+. tests/harness/begin.sh
 . tests/demo/site.sh
 
 TIDEGATE=$PWD/build/$flavour/tidegate

@@ -5,11 +5,7 @@
 # the build (one with failpoints).
 set -u
 cd "$(dirname "$0")/../.." || exit
-flavour=${FLAVOUR:-test}
-[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all || exit
-. tests/harness/ordinary.sh
-ordinary_exec env FLAVOUR="$flavour" tests/integration/estimates.sh
-. tests/harness/tap.sh
+. tests/harness/begin.sh
 . tests/harness/project.sh
 
 next() { # TAG NAME UP DOWN: one more migration

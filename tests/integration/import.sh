@@ -8,11 +8,7 @@
 # shellcheck disable=SC2016 # $$ are SQL's quotes
 set -u
 cd "$(dirname "$0")/../.." || exit
-flavour=${FLAVOUR:-test}
-[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all || exit
-. tests/harness/ordinary.sh
-ordinary_exec env FLAVOUR="$flavour" tests/integration/import.sh
-. tests/harness/tap.sh
+. tests/harness/begin.sh
 . tests/harness/project.sh
 
 begin() { # NAME: a project with a database of its own
@@ -204,6 +200,13 @@ history 10 '' 'nobody has' SQL 77
 history 11 '' 'no longer' SQL 77
 history 12 '' 'no longer' DELETE 77
 release v0.1
+gives 10 'flyway: a file that was changed since' t migrate import v0.1 $yes
+has 'flyway: it is named' "$OUT" 'V1__x1.sql was changed after flyway applied it'
+has 'flyway: with both checksums' "$OUT" \
+    'public.flyway_schema_history has the checksum 7, the file has -130838166'
+has 'flyway: and what to do' "$OUT" 'flyway repair'
+is 'flyway: nothing is recorded' "$(no_schema)" t
+db 'UPDATE flyway_schema_history SET checksum = -130838166 WHERE checksum = 7'
 gives 0 'flyway: only told' t migrate import v0.1 --dry-run
 has 'flyway: what is to run again' "$OUT" \
     'flyway ran another text of it, so it runs again'
@@ -217,9 +220,17 @@ t expect v1 --only migrations --at now --why test >/dev/null 2>&1
 gives 0 'flyway: the rest' t migrate up v1 $yes
 is 'flyway: each once' "$(recorded)" \
     'V1__x1 V1.1__x2 R__as_it_was@ R__changed@'
-file R__changed.sql 'CREATE OR REPLACE VIEW r2 AS SELECT 3;'
+file R__changed.sql 'CREATE OR REPLACE VIEW r2 AS SELECT ${answer};'
 release v2
+gives 65 'flyway: a placeholder without a value' t plan v2 --only migrations
+has 'flyway: with its place' "$OUT" 'R__changed.sql:1: ${answer} has no value'
+has 'flyway: and the line to write' "$OUT" 'below [placeholders]: answer = VALUE'
+printf '[placeholders]\nanswer = 4\n[placeholders production]\nAnswer = 3\n' \
+    >>"$P/tidegate.ini"
 t expect v2 --only migrations --at now --why test >/dev/null 2>&1
+sed -i 's/^Answer.*/Answer = 5/' "$P/tidegate.ini"
+gives 10 'flyway: what was announced has its values' t migrate up v2 $yes
+sed -i 's/^Answer.*/Answer = 3/' "$P/tidegate.ini"
 gives 0 'flyway: another text of one' t migrate up v2 $yes
 is 'flyway: it ran' "$(db 'TABLE r2')" 3
 is 'flyway: and stands for the one before' "$(states v2)" \
@@ -244,7 +255,7 @@ db 'CREATE SCHEMA app; CREATE TABLE app.history (installed_rank integer NOT NULL
         NULL, $$postgres$$, now(), 0, true),
     (1, 2, $$<< Flyway Baseline >>$$, $$BASELINE$$, $$<< Flyway Baseline >>$$,
         NULL, $$null$$, now(), 0, true),
-    (2, $$003$$, $$t3$$, $$SQL$$, $$V003__t3.sql$$, -153300080, $$postgres$$,
+    (2, $$003$$, $$t3$$, $$SQL$$, $$V003__t3.sql$$, -130838166, $$postgres$$,
         now(), 9, true),
     (3, NULL, $$mixed$$, $$SQL$$, $$R__mixed.sql$$, -1181636704, $$postgres$$,
         now(), 10, true)'
@@ -284,6 +295,13 @@ db 'CREATE SCHEMA sqitch;
         planner_email text NOT NULL);
     INSERT INTO sqitch.changes VALUES ($$a$$, $$b$$, $$x1$$, $$shop$$, $$$$,
         now(), $$A$$, $$a$$, $$2026-01-02 03:04:05+00$$, $$A$$, $$a$$)'
+release v0
+gives 10 'sqitch: a script that was changed since' t migrate import v0 $yes
+has 'sqitch: it is named' "$OUT" 'deploy/x1.sql was changed after sqitch applied'
+has 'sqitch: with both hashes' "$OUT" \
+    'has the checksum b, the file has e124b3bbac125ac1e1d2ca719bcceab9dfba8321'
+db "UPDATE sqitch.changes SET script_hash =
+    'e124b3bbac125ac1e1d2ca719bcceab9dfba8321'"
 takes sqitch x1 'x1=applied x2=pending'
 
 begin diesel

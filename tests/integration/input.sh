@@ -6,12 +6,8 @@
 # neither ledger nor host is touched. TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit
-flavour=${FLAVOUR:-asan}
-[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all \
-    "build/$flavour/integration/ledger/append" || exit
-. tests/harness/ordinary.sh
-ordinary_exec env FLAVOUR="$flavour" tests/integration/input.sh
-. tests/harness/tap.sh
+flavour=asan
+. tests/harness/begin.sh
 # shellcheck source=tests/harness/sshd.sh
 . tests/harness/sshd.sh
 # shellcheck source=tests/harness/project.sh

@@ -4,11 +4,7 @@
 # and refused where psql would be needed. TAP. FLAVOUR names the build.
 set -u
 cd "$(dirname "$0")/../.." || exit
-flavour=${FLAVOUR:-test}
-[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all || exit
-. tests/harness/ordinary.sh
-ordinary_exec env FLAVOUR="$flavour" tests/integration/layouts.sh
-. tests/harness/tap.sh
+. tests/harness/begin.sh
 . tests/harness/project.sh
 
 names() { db "SELECT coalesce(string_agg(name, ' ' ORDER BY number), '')

@@ -4,12 +4,8 @@
 # each of its forms. Things change while the canary restarts. TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit
-flavour=${FLAVOUR:-asan}
-[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all \
-    "build/$flavour/integration/ledger/append" || exit
-. tests/harness/ordinary.sh
-ordinary_exec env FLAVOUR="$flavour" tests/integration/midrun.sh
-. tests/harness/tap.sh
+flavour=asan
+. tests/harness/begin.sh
 . tests/harness/shop.sh
 trap shop_close EXIT
 trap 'exit 130' INT TERM HUP

@@ -4,11 +4,7 @@
 # build (one with failpoints).
 set -u
 cd "$(dirname "$0")/../.." || exit
-flavour=${FLAVOUR:-test}
-[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all || exit
-. tests/harness/ordinary.sh
-ordinary_exec env FLAVOUR="$flavour" tests/integration/migrate.sh
-. tests/harness/tap.sh
+. tests/harness/begin.sh
 . tests/demo/site.sh
 
 TIDEGATE=$PWD/build/$flavour/tidegate

@@ -4,11 +4,8 @@
 # migrations that fail; where clones come from. TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit
-flavour=${FLAVOUR:-asan}
-[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all || exit
-. tests/harness/ordinary.sh
-ordinary_exec env FLAVOUR="$flavour" tests/integration/phases.sh
-. tests/harness/tap.sh
+flavour=asan
+. tests/harness/begin.sh
 . tests/harness/shop.sh
 trap shop_close EXIT
 trap 'exit 130' INT TERM HUP

@@ -4,11 +4,8 @@
 # keeps. Nothing is signed here. TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit
-flavour=${FLAVOUR:-asan}
-[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all || exit
-. tests/harness/ordinary.sh
-ordinary_exec env FLAVOUR="$flavour" tests/integration/plain.sh
-. tests/harness/tap.sh
+flavour=asan
+. tests/harness/begin.sh
 # shellcheck source=tests/harness/sshd.sh
 . tests/harness/sshd.sh
 # shellcheck source=tests/harness/project.sh

@@ -3,11 +3,8 @@
 # on, the others are told who and why, and nothing happens twice.
 set -u
 cd "$(dirname "$0")/../.." || exit
-flavour=${FLAVOUR:-asan}
-[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all || exit
-. tests/harness/ordinary.sh
-ordinary_exec env FLAVOUR="$flavour" tests/integration/rivals.sh
-. tests/harness/tap.sh
+flavour=asan
+. tests/harness/begin.sh
 . tests/fault/world.sh
 . tests/harness/background.sh
 

@@ -3,11 +3,8 @@
 # outside: never more than max_out hosts are out.
 set -u
 cd "$(dirname "$0")/../.." || exit
-flavour=${FLAVOUR:-asan}
-[ -n "${ORDINARY_COPY:-}" ] || make -s -j2 FLAVOUR="$flavour" all || exit
-. tests/harness/ordinary.sh
-ordinary_exec env FLAVOUR="$flavour" tests/integration/scenes.sh
-. tests/harness/tap.sh
+flavour=asan
+. tests/harness/begin.sh
 . tests/demo/site.sh
 
 TIDEGATE=$PWD/build/$flavour/tidegate

@@ -55,6 +55,18 @@ static void known_digests(void **state)
                             rows[i].hex);
 }
 
+/* FIPS 180-4's, and that of nothing */
+static void known_short_digests(void **state)
+{
+    char hex[HASH_SHA1_HEX];
+
+    (void)state;
+    assert_string_equal(hash_sha1_hex("abc", 3, hex),
+                        "a9993e364706816aba3e25717850c26c9cd0d89d");
+    assert_string_equal(hash_sha1_hex("", 0, hex),
+                        "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+}
+
 static void pieces_equal_the_whole(void **state)
 {
     unsigned char raw[HASH_BYTES];
@@ -175,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_digests),
+        cmocka_unit_test(known_short_digests),
         cmocka_unit_test(pieces_equal_the_whole),
         cmocka_unit_test(fields_are_not_confused),
         cmocka_unit_test(hex_is_checked),

@@ -324,6 +324,17 @@ static const struct bad bads[] = {
         "from: ", "no default"),
     INI("[migrations]\npath = ../m\n", "path: ", "commit"),
     INI("[migrations]\nlayout = rails\n", "layout: ", "auto, tidegate"),
+    /* what is put into migrations */
+    INI("[placeholders]\nschema = a ; b\n",
+        "tidegate.ini:8: schema: ", "line of its own"),
+    INI("[placeholders]\nschema = a\n  b\n",
+        "tidegate.ini:9: schema: ", "second line"),
+    INI("[placeholders]\na = 1\nb = 2\nA = 2\n",
+        "tidegate.ini:10: A: the name stands twice in [placeholders]",
+        "line 8"),
+    INI("[placeholders]\nflyway:user = a\n", "tidegate.ini:8: ", "not :"),
+    INI("[placeholders staging]\na = 1\n", "no environment 'staging'", ""),
+    POL("[placeholders]\na = 1\n", "no section [placeholders]", "tidegate.ini"),
     POL("[proven]\nin = staging\n", "'staging' is no other environment",
         "name another"),
     POL("[proven]\nin = production\n", "'production' is no other", "proven"),
@@ -359,6 +370,34 @@ static void test_nothing_expands(void **state)
     assert_string_equal(config_fill(&l.f->arena, "/a%%/%h/%v", "web1", "v2"),
                         "/a%/web1/v2");
     config_release(&l.config);
+}
+
+/* Any name; those of the environment rule, and the text is as it stands. */
+static void test_placeholders(void **state)
+{
+    static const char *const want[][2] = {{"SCHEMA", "other"},
+                                          {"empty", ""},
+                                          {"like", "'%h 100%' ${x};\"a\""},
+                                          {"flyway.user", "shop"}};
+    struct loaded plain = load_good(state, PROJECT PLACE HOSTS, POLICY);
+    struct loaded l = load_good(
+        state,
+        PROJECT PLACE HOSTS "[placeholders]\nschema = app\nempty =\n"
+                            "like = '%h 100%' ${x};\"a\"\nflyway.user = shop\n"
+                            "[placeholders production]\nSCHEMA = other\n",
+        POLICY);
+    const struct environment *env = &l.config.environments[0];
+
+    assert_int_equal(plain.config.environments[0].placeholders.n, 0);
+    assert_int_equal(env->placeholders.n, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(env->placeholders.list[i].name, want[i][0]);
+        assert_string_equal(env->placeholders.list[i].value, want[i][1]);
+    }
+    assert_string_equal(env->pinned_text,
+                        plain.config.environments[0].pinned_text);
+    config_release(&l.config);
+    config_release(&plain.config);
 }
 
 /* What a CRLF editor with a byte-order mark saves is the same. */
@@ -451,6 +490,7 @@ int main(void)
         IN_FOLDER(test_without_window_the_zone_is_utc),
         IN_FOLDER(test_refuses),
         IN_FOLDER(test_nothing_expands),
+        IN_FOLDER(test_placeholders),
         IN_FOLDER(test_bom_and_crlf),
         IN_FOLDER(test_trust),
         IN_FOLDER(test_no_file),

@@ -29,6 +29,7 @@ struct folder {
 static struct arena arena;
 static struct err e;
 static struct migrations m;
+static const struct placeholders *values; /* of every file; or NULL */
 
 static inline bool read_folder(const char *layout, const struct folder *f)
 {
@@ -36,8 +37,10 @@ static inline bool read_folder(const char *layout, const struct folder *f)
     size_t n = 0;
 
     for (; n < MOST && f->files[n][0]; n++)
-        list[n] = (struct sql_file){f->files[n][0], f->files[n][1],
-                                    strlen(f->files[n][1])};
+        list[n] = (struct sql_file){.name = f->files[n][0],
+                                    .bytes = f->files[n][1],
+                                    .len = strlen(f->files[n][1]),
+                                    .values = values};
     err_clear(&e);
     return migrations_read(&m, &arena, layout, list, n, &e);
 }

@@ -160,7 +160,7 @@ static const struct {
     {"goose", {{{"1_a.sql", "-- +goose Down\n"}}}, "Down in a wrong place"},
     {"flyway",
      {{{"V1__a.sql", "SELECT 1;\nSELECT '${name}'"}}},
-     "V1__a.sql:2: a placeholder, ${name}"},
+     "V1__a.sql:2: ${name} has no value"},
     {"flyway",
      {{{"V1__a.sql", "SELECT 1"}, {"V1.0__b.sql", "SELECT 1"}}},
      "its version is taken"},

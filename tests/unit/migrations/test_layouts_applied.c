@@ -45,6 +45,21 @@ static const struct {
        {"R__c.sql", "SELECT 1"}}},
      {{"003", "applied"}, {"4", "applied"}, {"0", "applied"}},
      "V3__a V4.0__b | 0 |"},
+    /* of the file as it is; 0 and NULL say nothing, nor does a baseline */
+    {"flyway",
+     {{{"V1__a.sql", "SELECT 1"},
+       {"V2__b.sql", "\xef\xbb\xbfSELECT\r 1\n"},
+       {"V3__c.sql", "SELECT 1"},
+       {"V4__d.sql", "SELECT 1"}}},
+     {{"1", "applied 1719613851"},
+      {"2.0", "applied 1719613851"},
+      {"3", "applied -7"},
+      {"4", "applied"}},
+     "V1__a V2__b V3__c V4__d | | changed V3__c -7"},
+    {"flyway",
+     {{{"V1__a.sql", "SELECT 1"}, {"V2__b.sql", "SELECT 1"}}},
+     {{"1", "through"}, {"2", "applied 17196138511"}},
+     "V1__a V2__b | | changed V2__b 17196138511"},
     /* Flyway's own checksums, by zlib's crc32 */
     {"flyway",
      {{{"R__c.sql", "SELECT 1"},
@@ -63,6 +78,18 @@ static const struct {
       {"other:x 2024-01-05T12:00:01Z", "applied"},
       {"shop:x 2024-01-05T12:00:01Z", "applied"}},
      "a | shop:x 2024-01-05T12:00:01Z |"},
+    /* the SHA-1 of each script as it is */
+    {"sqitch",
+     {{{"sqitch.plan",
+        PLAN "a" WHO "1" BY "@t" WHO "1" BY "a" WHO "2" BY "b" WHO "3" BY},
+       {"deploy/a.sql", "SELECT 2"},
+       {"deploy/a@t.sql", "SELECT 1"},
+       {"deploy/b.sql", "SELECT 3"}}},
+     {{"shop:a 2024-01-05T12:00:01Z",
+       "applied 42364a017b73ef516a0eca9827e6fa00623257ee"},
+      {"shop:a 2024-01-05T12:00:02Z",
+       "applied 42364a017b73ef516a0eca9827e6fa00623257ee"}},
+     "a a#2 | | changed a#2 42364a017b73ef516a0eca9827e6fa00623257ee"},
     {"diesel",
      {{{"2024-01-05-120000_a/up.sql", "SELECT 1"},
        {".2024-01-06-120000_b/up.sql", "SELECT 1"}}},
@@ -85,6 +112,9 @@ static const char *applied_said(const struct layout_applied *a)
                a->unfinished ? a->unfinished : "");
     for (size_t i = 0; i < a->again_n; i++)
         buf_printf(&b, " again %s", a->again[i]);
+    for (size_t i = 0; i < a->changed_n; i++)
+        buf_printf(&b, " changed %s %s", a->changed[i].one->name,
+                   a->changed[i].was);
     return buf_into(&b, &arena);
 }
 
