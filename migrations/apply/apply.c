@@ -352,7 +352,7 @@ static bool down_half(struct apply *ap, const struct applied_row *row,
     done = arena_array(t->a, up.n, sizeof *done);
     if (!journal_settle(ap, &was, done, e))
         return false;
-    if (!half_script(t->a, row, done, &picked, &why, &unread)) {
+    if (!half_script(t->a, row, done, up.n, &picked, &why, &unread)) {
         if (unread.code != ERR_NONE) {
             *e = unread;
             return false;

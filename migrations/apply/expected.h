@@ -53,6 +53,7 @@ struct apply_expected {
                                already and that going back must undo */
     const char *no_return;  /* the migration whose COMMIT leaves no way back:
                                this one or a later one; NULL: none of them */
+    bool past_return;       /* one that this run has committed leaves none */
 };
 
 /* What the live line says of the world; -1: unknown, or no limit. */

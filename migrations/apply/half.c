@@ -64,8 +64,8 @@ static bool nothing_else(struct arena *a, const struct script *down,
 }
 
 bool half_script(struct arena *a, const struct applied_row *row,
-                 const bool *done, struct script *script, const char **why,
-                 struct err *e)
+                 const bool *done, size_t n, struct script *script,
+                 const char **why, struct err *e)
 {
     struct script up, down;
     struct inverse inverse;
@@ -73,6 +73,9 @@ bool half_script(struct arena *a, const struct applied_row *row,
 
     *why = row->forward_only ? row->forward_only : "it has no down migration";
     if (row->forward_only || !row->down || !half_texts(a, row, &up, &down, e))
+        return false;
+    *why = "its text comes apart into other statements than when it began";
+    if (up.n != n)
         return false;
     inverse_find(&inverse, a, &up, &down);
     if (!covered(a, &up, &down, &inverse, done, why) ||
@@ -91,16 +94,17 @@ bool half_script(struct arena *a, const struct applied_row *row,
 bool half_goes_back(struct arena *a, const struct journal_row *half,
                     const char **why)
 {
-    bool *done = arena_array(a, (size_t)half->statements, sizeof *done);
+    size_t n = half->statements > 0 ? (size_t)half->statements : 0;
+    bool *done = arena_array(a, n, sizeof *done);
     struct script script;
     struct err e = {0};
 
     *why = "an older tidegate began it, and kept no text of its down";
     if (!half->row)
         return false;
-    for (int i = 0; i < half->statements_done; i++)
+    for (size_t i = 0; i < n && (int)i < half->statements_done; i++)
         done[i] = true;
-    if (half_script(a, half->row, done, &script, why, &e))
+    if (half_script(a, half->row, done, n, &script, why, &e))
         return true;
     if (e.code != ERR_NONE)
         *why = arena_printf(a, "%s: %s", e.what, e.why);

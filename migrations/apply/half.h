@@ -9,13 +9,13 @@
 
 #include "migrations/state/applied.h"
 
-/* What undoes the statements of which done[] (by number less one, as many as
- * the up has) says that they are: script is of the down, with no other
- * statement. False: why says, with line and kind, what stands against it. All
- * in a. ERR_INPUT in e: a text that was applied cannot be read any more. */
+/* What undoes the statements of which done[] (by number less one, n of them as
+ * they were when it began) says that they are: script is of the down, with no
+ * other statement. False: why says, with line and kind, what stands against it.
+ * All in a. ERR_INPUT in e: a text that was applied cannot be read any more. */
 bool half_script(struct arena *a, const struct applied_row *row,
-                 const bool *done, struct script *script, const char **why,
-                 struct err *e);
+                 const bool *done, size_t n, struct script *script,
+                 const char **why, struct err *e);
 /* The texts as they were read when it was begun. */
 bool half_texts(struct arena *a, const struct applied_row *row,
                 struct script *up, struct script *down, struct err *e);

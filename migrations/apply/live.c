@@ -231,12 +231,14 @@ static void add_no_return(const struct live *l, struct buf *out)
 
     if (l->down)
         return;
-    if (!name)
+    if (l->expected->past_return ||
+        (name && strcmp(name, l->name) == 0 &&
+         ((l->journaled && l->done > 0) || (l->batches && l->batches->some))))
+        buf_str(out, "; point of no return: passed");
+    else if (!name)
         buf_str(out, "; point of no return: none");
     else if (strcmp(name, l->name) != 0)
         buf_printf(out, "; point of no return: COMMIT of %s", name);
-    else if ((l->journaled && l->done > 0) || (l->batches && l->batches->some))
-        buf_str(out, "; point of no return: passed");
     else
         buf_printf(out, "; point of no return: its %s",
                    l->batches     ? "first batch"

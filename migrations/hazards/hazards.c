@@ -1,5 +1,6 @@
 #include "migrations/hazards/hazards.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const struct hazard *const hazard_tables[] = {
@@ -80,15 +81,11 @@ bool hazards_made_again(const struct subject *s)
 
 bool hazards_new_column(const struct subject *s)
 {
-    char name[256];
-    size_t table = strlen(s->table), column = strlen(s->name);
+    char key[264];
+    int n = snprintf(key, sizeof key, "column %s.%s", s->table, s->name);
 
-    if (!s->made || table + column + 2 > sizeof name)
-        return false;
-    memcpy(name, s->table, table);
-    name[table] = '.';
-    memcpy(name + table + 1, s->name, column + 1);
-    return subject_made(s->made, "column", name);
+    return s->made && (size_t)n < sizeof key &&
+           fresh_has(&s->made->made, key) && !subject_takes_old(s, key);
 }
 
 /* ---- the old code ---- */

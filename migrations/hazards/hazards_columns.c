@@ -479,7 +479,7 @@ const struct hazard hazards_columns[] = {
      .what = "the identity of {name} of {table} changes at once when it has "
              "the lock"},
     {ALTER("AT_DropIdentity", NULL), HAZARD_WARNING, "breaks-old-code", AEL,
-     .alone = true, .breaks = true, .survives = hazards_new_column,
+     .alone = true, .breaks = true, .survives = default_unmissed,
      .what = "DROP IDENTITY of {name} of {table}: an INSERT of the old code "
              "that leaves it out fails",
      .safer = LATER},

@@ -29,8 +29,7 @@ static bool takes_less(const struct subject *s)
     return !node_bool(s->stmt, "is_grant") && !takes_rights(s);
 }
 
-/* The same file gives them back, or what came before it in the release has
- * given them. */
+/* The same file gives them back, or to a role that the release has made. */
 static bool given(const struct subject *s)
 {
     struct arena scratch;
@@ -39,8 +38,7 @@ static bool given(const struct subject *s)
     if (!s->made)
         return false;
     arena_init(&scratch);
-    is = subject_rights_given(&scratch, s, &s->made->made) ||
-         subject_rights_given(&scratch, s, &s->made->later);
+    is = subject_rights_given(&scratch, s);
     arena_release(&scratch);
     return is;
 }

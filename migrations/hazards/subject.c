@@ -184,7 +184,8 @@ static void fill_cmd(struct arena *a, struct subject *s)
             s->name = subject_quoted(a, node_str(def, "colname"));
     } else if (node_is(def, "Constraint")) {
         s->constraint = def;
-        s->name = subject_quoted(a, node_str(def, "conname"));
+        if (*node_str(def, "conname"))
+            s->name = subject_quoted(a, node_str(def, "conname"));
     }
 }
 
@@ -297,23 +298,34 @@ static struct subject whole(struct arena *a, const struct node *stmt,
     return s;
 }
 
-/* An object of its own, or the table that it belongs to. */
-static bool is_fresh(const struct subject *s)
+/* The schema of the table; of one that may have been there nobody knows what
+ * was in it. */
+static bool in_new_schema(struct arena *a, const struct subject *s)
 {
-    const char *dot = strchr(s->table, '.');
-    char schema[64];
+    const char *dot = strchr(s->table, '.'), *key;
 
-    if (!s->made)
+    if (!dot)
         return false;
-    if (*s->key && fresh_has(&s->made->made, s->key))
-        return true;
-    if (*s->table && subject_made(s->made, "relation", s->table))
-        return true;
-    if (!dot || (size_t)(dot - s->table) >= sizeof schema)
+    key = arena_printf(a, "schema %.*s", (int)(dot - s->table), s->table);
+    return fresh_has(&s->made->made, key) &&
+           !subject_made(s->made, "perhaps", key);
+}
+
+/* An object of its own, or the table that it belongs to. */
+static bool is_fresh(struct arena *a, const struct subject *s)
+{
+    const char *table;
+
+    if (!s->made || !s->made->made.n)
         return false;
-    memcpy(schema, s->table, (size_t)(dot - s->table));
-    schema[dot - s->table] = '\0';
-    return subject_made(s->made, "schema", schema);
+    table = *s->table ? arena_printf(a, "relation %s", s->table) : "";
+    if (*s->key && fresh_has(&s->made->made, s->key) &&
+        !subject_takes_old(s, s->key))
+        return true;
+    if (*table && fresh_has(&s->made->made, table) &&
+        !subject_takes_old(s, table))
+        return true;
+    return in_new_schema(a, s);
 }
 
 static void each_cmd(struct arena *a, const struct subject *s,
@@ -327,6 +339,7 @@ static void each_cmd(struct arena *a, const struct subject *s,
         one.cmd = node_item(s->stmt, "cmds", i);
         one.clause = clause_of(a, s->text, i, n);
         fill_cmd(a, &one);
+        one.fresh = is_fresh(a, &one);
         each(&one, arg);
     }
 }
@@ -340,7 +353,7 @@ static void each_object(struct arena *a, const struct subject *s,
         struct subject one = *s;
         one.object = node_item(s->stmt, list, i);
         fill_object(a, &one);
-        one.fresh = is_fresh(&one);
+        one.fresh = is_fresh(a, &one);
         each(&one, arg);
     }
 }
@@ -366,7 +379,7 @@ static void each_inner(struct arena *a, const struct subject *outer,
         s.made = outer->made;
         s.catalog = outer->catalog;
         s.inner = true;
-        s.fresh = is_fresh(&s);
+        s.fresh = is_fresh(a, &s);
         each(&s, arg);
     }
 }
@@ -381,7 +394,7 @@ void subject_each_with(struct arena *a, const struct node *stmt,
 
     s.made = made;
     s.catalog = catalog;
-    s.fresh = is_fresh(&s);
+    s.fresh = is_fresh(a, &s);
     if (node_is(stmt, "AlterTableStmt")) {
         each_cmd(a, &s, each, arg);
         return;

@@ -72,6 +72,14 @@ void subject_remember(struct arena *a, const struct node *stmt,
 /* What later files know of earlier ones, whether applied or not: CHECKs that
  * say a column is there, and what they dropped. */
 void subject_carry(struct arena *a, const struct fresh *from, struct fresh *to);
+/* What the statement, or command of an ALTER TABLE, makes may have been there
+ * before it: IF NOT EXISTS, OR REPLACE. */
+bool subject_perhaps(const struct node *stmt);
+/* What it makes ends with the session. */
+bool subject_is_temporary(const struct node *stmt);
+/* It takes away, renames or retypes what may have been there before the file:
+ * that is then what it is about. key: of the thing, as in fresh. */
+bool subject_takes_old(const struct subject *s, const char *key);
 /* Did the file make it before this statement; does it anywhere? */
 bool subject_made(const struct fresh *fresh, const char *kind,
                   const char *name);

@@ -1,5 +1,6 @@
 /* What a file makes: nobody uses it yet, so nothing done to it is a hazard, and
- * what goes and comes back in one transaction is not missed. */
+ * what goes and comes back in one transaction is not missed. What may have been
+ * there before counts as made, until it is taken away. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -168,17 +169,85 @@ bool subject_dropped(const struct fresh *fresh, const char *list)
     return fresh != NULL;
 }
 
+/* ---- what may have been there ---- */
+
+bool subject_perhaps(const struct node *stmt)
+{
+    static const char *const flags[][2] = {
+        {"ViewStmt", "replace"},
+        {"CreateFunctionStmt", "replace"},
+        {"CreateTrigStmt", "replace"},
+        {"RuleStmt", "replace"},
+        {"DefineStmt", "replace"},
+        {"DefineStmt", "if_not_exists"},
+        {"CreateStmt", "if_not_exists"},
+        {"CreateTableAsStmt", "if_not_exists"},
+        {"CreateSeqStmt", "if_not_exists"},
+        {"CreateSchemaStmt", "if_not_exists"},
+        {"CreateExtensionStmt", "if_not_exists"},
+        {"CreateForeignServerStmt", "if_not_exists"},
+        {"IndexStmt", "if_not_exists"},
+    };
+
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (node_is(stmt, flags[i][0]) && node_bool(stmt, flags[i][1]))
+            return true;
+    if (node_is(stmt, "CreateForeignTableStmt"))
+        return node_bool(node_get(stmt, "base_stmt"), "if_not_exists");
+    return node_is(stmt, "AlterTableCmd") && node_bool(stmt, "missing_ok") &&
+           strcmp(node_enum(stmt, "subtype"), "AT_AddColumn") == 0;
+}
+
+bool subject_is_temporary(const struct node *stmt)
+{
+    static const char *const fields[][2] = {{"CreateStmt", "relation"},
+                                            {"CreateSeqStmt", "sequence"},
+                                            {"ViewStmt", "view"}};
+    const struct node *relation = NULL;
+
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (node_is(stmt, fields[i][0]))
+            relation = node_get(stmt, fields[i][1]);
+    if (node_is(stmt, "CreateTableAsStmt"))
+        relation = node_get(node_get(stmt, "into"), "rel");
+    if (node_is(stmt, "SelectStmt"))
+        relation = node_get(node_get(stmt, "into_clause"), "rel");
+    return relation && strcmp(node_str(relation, "relpersistence"), "t") == 0;
+}
+
+static bool takes_away(const struct subject *s)
+{
+    return s->cmd
+               ? subject_word_in(node_enum(s->cmd, "subtype"),
+                                 "AT_DropColumn AT_AlterColumnType")
+               : subject_word_in(node_type(s->stmt), "DropStmt RenameStmt "
+                                                     "AlterObjectSchemaStmt");
+}
+
+bool subject_takes_old(const struct subject *s, const char *key)
+{
+    return takes_away(s) && subject_made(s->made, "perhaps", key);
+}
+
 /* ---- what a statement makes ---- */
 
 struct maker {
     struct arena *a;
     struct fresh_set *set;
+    bool perhaps;
 };
 
 static void make(struct maker *m, const char *kind, const char *name)
 {
-    if (*name)
-        fresh_put(m->a, m->set, arena_printf(m->a, "%s %s", kind, name), true);
+    const char *key, *perhaps;
+
+    if (!*name)
+        return;
+    key = arena_printf(m->a, "%s %s", kind, name);
+    perhaps = arena_printf(m->a, "perhaps %s", key);
+    fresh_put(m->a, m->set, key, true);
+    if (m->perhaps || fresh_has(m->set, perhaps))
+        fresh_put(m->a, m->set, perhaps, m->perhaps);
 }
 
 static void forget(struct maker *m, const char *kind, const char *name)
@@ -366,7 +435,9 @@ static void make_column(struct maker *m, const struct subject *s)
     const char *name = arena_printf(m->a, "%s.%s", s->table, s->name);
 
     if (strcmp(sub, "AT_AddColumn") == 0) {
+        m->perhaps = subject_perhaps(s->cmd);
         make(m, "column", name);
+        m->perhaps = false;
         if (fills_itself(s))
             make(m, "default", name);
         if (subject_column_has(s, "CONSTR_NOTNULL") ||
@@ -379,6 +450,10 @@ static void make_column(struct maker *m, const struct subject *s)
         } else {
             forget(m, "default", name);
         }
+    } else if (strcmp(sub, "AT_AddIdentity") == 0) {
+        /* ALWAYS refuses what the old code writes there */
+        if (strcmp(node_str(s->constraint, "generated_when"), "d") == 0)
+            make(m, "default-set", name);
     } else if (strcmp(sub, "AT_SetNotNull") == 0) {
         make(m, "not-null", name);
     } else if (strcmp(sub, "AT_DisableRowSecurity") == 0) {
@@ -428,6 +503,7 @@ static void make_all(struct maker *m, const struct node *stmt)
         strcasecmp(node_str(stmt, "name"), "timezone") == 0)
         make_setting(m, stmt);
 
+    m->perhaps = subject_perhaps(stmt);
     make(m, "relation", relation_made(m->a, stmt));
     if (node_is(stmt, "CompositeTypeStmt"))
         make(m, "type", subject_relation(m->a, node_get(stmt, "typevar")));
@@ -442,13 +518,14 @@ static void make_all(struct maker *m, const struct node *stmt)
         make(m, "relation", subject_quoted(m->a, node_str(stmt, "idxname")));
     make_named(m, stmt);
     make_part(m, stmt);
+    m->perhaps = false;
     subject_each(m->a, stmt, "", NULL, make_parts, m);
 }
 
 void subject_remember(struct arena *a, const struct node *stmt,
                       struct fresh *fresh)
 {
-    struct maker m = {a, &fresh->made};
+    struct maker m = {a, &fresh->made, false};
 
     make_all(&m, stmt);
 }
@@ -456,7 +533,8 @@ void subject_remember(struct arena *a, const struct node *stmt,
 void subject_foresee(struct arena *a, const struct node *stmt,
                      struct fresh *fresh)
 {
-    struct maker m = {a, &fresh->later};
+    struct maker m = {a, &fresh->later, false};
 
-    make_all(&m, stmt);
+    if (!subject_is_temporary(stmt))
+        make_all(&m, stmt);
 }

@@ -58,15 +58,17 @@ struct right *subject_rights(struct arena *a, const struct subject *s,
     return list;
 }
 
-bool subject_rights_given(struct arena *a, const struct subject *s,
-                          const struct fresh_set *set)
+bool subject_rights_given(struct arena *a, const struct subject *s)
 {
+    const struct fresh *f = s->made;
     size_t n;
     const struct right *list = subject_rights(a, s, &n);
 
     for (size_t i = 0; i < n; i++)
-        if (!fresh_has(set, list[i].key) && !fresh_has(set, list[i].all) &&
-            !fresh_has(set, arena_printf(a, "role %s", list[i].who)))
+        if (!fresh_has(&f->later, list[i].key) &&
+            !fresh_has(&f->later, list[i].all) &&
+            !subject_made(f, "role", list[i].who) &&
+            !subject_makes(f, "role", list[i].who))
             return false;
     return n > 0;
 }

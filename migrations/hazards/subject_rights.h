@@ -17,8 +17,8 @@ struct right {
 /* Lives in a. */
 struct right *subject_rights(struct arena *a, const struct subject *s,
                              size_t *n);
-/* Whether the set has all of them, or ALL, or the grantee as a new role. */
-bool subject_rights_given(struct arena *a, const struct subject *s,
-                          const struct fresh_set *set);
+/* Whether the file gives back all of them, or ALL, or the grantee is a new
+ * role. A GRANT before proves nothing: who had the right is given it again. */
+bool subject_rights_given(struct arena *a, const struct subject *s);
 
 #endif

@@ -304,7 +304,7 @@ void lint_statement(struct linter *l, const struct split_piece *p)
         weigh_held(l, from);
     if (p->tree) {
         subject_remember(l->scratch, p->tree, &l->fresh);
-        if (!l->down)
+        if (!l->down && !subject_is_temporary(p->tree))
             subject_remember(l->a, p->tree, &l->run->earlier);
     }
     l->from = p->at.end;

@@ -68,12 +68,18 @@ static bool take_timeout(const struct split_piece *p, struct script *out)
 
 /* ---- the end ---- */
 
+/* Savepoints are none: what is within a transaction may go back to one. */
 static bool is_any_control(const struct split_piece *p)
 {
-    return node_is(p->tree, "TransactionStmt") &&
-           strstr("TRANS_STMT_SAVEPOINT TRANS_STMT_RELEASE "
-                  "TRANS_STMT_ROLLBACK_TO",
-                  node_enum(p->tree, "kind")) == NULL;
+    static const char *const within[] = {
+        "TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO"};
+
+    if (!node_is(p->tree, "TransactionStmt"))
+        return false;
+    for (size_t i = 0; i < sizeof within / sizeof *within; i++)
+        if (strcmp(node_enum(p->tree, "kind"), within[i]) == 0)
+            return false;
+    return true;
 }
 
 /* The tool has begun a transaction, and the file ends it. */
@@ -91,8 +97,9 @@ static bool ends_it(const struct split_pieces *p, bool undone)
 
 /* Where all control is plain, and no BEGIN is left open at the end (the tool
  * would roll that back): the first of it, else NULL. A COMMIT may also end what
- * the tool has begun. */
-static const struct split_piece *parts(const struct split_pieces *p)
+ * the tool has begun. undone: so may a ROLLBACK at the end, or nothing. */
+static const struct split_piece *parts(const struct split_pieces *p,
+                                       bool undone)
 {
     const struct split_piece *first = NULL;
     bool open = false;
@@ -101,7 +108,9 @@ static const struct split_piece *parts(const struct split_pieces *p)
         const struct split_piece *piece = &p->list[i];
         if (!is_any_control(piece))
             continue;
-        if (split_is_control(piece, "TRANS_STMT_COMMIT", ""))
+        if (split_is_control(piece, "TRANS_STMT_COMMIT",
+                             undone && i + 1 == p->n ? "TRANS_STMT_ROLLBACK"
+                                                     : ""))
             open = false;
         else if (!open && split_is_control(piece, "TRANS_STMT_BEGIN",
                                            "TRANS_STMT_START"))
@@ -110,12 +119,12 @@ static const struct split_piece *parts(const struct split_pieces *p)
             return NULL;
         first = first ? first : piece;
     }
-    return open ? NULL : first;
+    return open && !undone ? NULL : first;
 }
 
-static void join_parts(struct split_pieces *p, struct script *out)
+static void join_parts(struct split_pieces *p, bool undone, struct script *out)
 {
-    const struct split_piece *first = parts(p);
+    const struct split_piece *first = parts(p, undone);
     size_t n = 0;
 
     if (!first)
@@ -147,7 +156,7 @@ void foreign_settle(struct split_pieces *pieces, bool undone,
     size_t n = 0;
 
     if (!is_one_part(pieces) && !ends_it(pieces, undone))
-        join_parts(pieces, out);
+        join_parts(pieces, undone, out);
     out->wrapped |= split_unwrap(pieces, undone);
     if (ends_it(pieces, undone)) {
         out->wrapped = true;
@@ -313,5 +322,5 @@ bool foreign_reads(const struct split_piece *p,
     struct script ignored = {.lock_timeout_ms = -1, .statement_timeout_ms = -1};
 
     return p->tree && (foreign_allows(p, pieces) || take_timeout(p, &ignored) ||
-                       (is_any_control(p) && parts(pieces)));
+                       (is_any_control(p) && parts(pieces, false)));
 }

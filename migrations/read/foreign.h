@@ -23,7 +23,7 @@
 
 /* Leaves out what repeats what tidegate does, split_unwrap's part as well;
  * timeouts and notes go to out.
- * undone: a ROLLBACK as the last statement does, too. */
+ * undone: a ROLLBACK as last statement does, too, and BEGIN needs no end. */
 void foreign_settle(struct split_pieces *pieces, bool undone,
                     struct script *out);
 /* The statement is allowed whatever refusals.h says of it. */

@@ -23,7 +23,7 @@ static void remember(struct release *r, const struct script *s)
 {
     for (size_t i = 0; i < s->n; i++) {
         const struct node *tree = tree_of(r->scratch, &s->statements[i]);
-        if (tree)
+        if (tree && !subject_is_temporary(tree))
             subject_remember(r->scratch, tree, &r->fresh);
     }
 }

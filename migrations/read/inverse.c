@@ -71,60 +71,20 @@ static const struct node *tree_of(struct arena *a, const char *text)
                : NULL;
 }
 
-/* A temporary one hides another of its name. */
-static bool is_temporary(const struct node *stmt)
-{
-    static const char *const fields[][2] = {{"CreateStmt", "relation"},
-                                            {"CreateSeqStmt", "sequence"},
-                                            {"ViewStmt", "view"}};
-    const struct node *relation = NULL;
-
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        if (node_is(stmt, fields[i][0]))
-            relation = node_get(stmt, fields[i][1]);
-    if (node_is(stmt, "CreateTableAsStmt"))
-        relation = node_get(node_get(stmt, "into"), "rel");
-    return relation && strcmp(node_str(relation, "relpersistence"), "t") == 0;
-}
-
-static bool adds_if_absent(const struct node *stmt)
-{
-    size_t n = node_is(stmt, "AlterTableStmt") ? node_count(stmt, "cmds") : 0;
-
-    for (size_t i = 0; i < n; i++) {
-        const struct node *cmd = node_item(stmt, "cmds", i);
-
-        if (node_bool(cmd, "missing_ok") &&
-            strcmp(node_enum(cmd, "subtype"), "AT_AddColumn") == 0)
-            return true;
-    }
-    return false;
-}
-
 /* What it is about may have been there before it, by its name: nobody can tell
- * what it has made. Of an index that is built alone the journal can. */
+ * what it has made. Of an index that is built alone the journal can. A
+ * temporary one hides another of its name. */
 static bool may_have_been(const struct node *stmt)
 {
-    static const char *const flags[][2] = {
-        {"ViewStmt", "replace"},
-        {"CreateFunctionStmt", "replace"},
-        {"CreateTrigStmt", "replace"},
-        {"RuleStmt", "replace"},
-        {"CreateStmt", "if_not_exists"},
-        {"CreateTableAsStmt", "if_not_exists"},
-        {"CreateSeqStmt", "if_not_exists"},
-        {"CreateSchemaStmt", "if_not_exists"},
-        {"CreateExtensionStmt", "if_not_exists"},
-        {"IndexStmt", "if_not_exists"},
-    };
-
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-        if (node_is(stmt, flags[i][0]) && node_bool(stmt, flags[i][1]))
-            return !node_is(stmt, "IndexStmt") ||
-                   !node_bool(stmt, "concurrent");
-    if (node_is(stmt, "CreateForeignTableStmt"))
-        return node_bool(node_get(stmt, "base_stmt"), "if_not_exists");
-    return is_temporary(stmt) || adds_if_absent(stmt);
+    if (node_is(stmt, "IndexStmt") && node_bool(stmt, "concurrent"))
+        return false;
+    if (subject_perhaps(stmt) || subject_is_temporary(stmt))
+        return true;
+    for (size_t i = 0;
+         node_is(stmt, "AlterTableStmt") && i < node_count(stmt, "cmds"); i++)
+        if (subject_perhaps(node_item(stmt, "cmds", i)))
+            return true;
+    return false;
 }
 
 /* Is what this down drops just what that up has made? */

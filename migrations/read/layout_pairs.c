@@ -230,11 +230,13 @@ const struct layout layout_golang_migrate = {
     .recognise = is_golang_migrate,
     .read = read_golang_migrate,
     .applied_table = "public.schema_migrations",
-    .applied_sql = "SELECT version::pg_catalog.text,"
-                   " CASE WHEN dirty THEN 'unfinished' ELSE 'through' END"
-                   " FROM {table}",
+    .applied_sql = "SELECT version::pg_catalog.text, CASE WHEN dirty"
+                   " OR pg_catalog.count(*) OVER () > 1 THEN 'unfinished'"
+                   " ELSE 'through' END FROM {table}"
+                   " WHERE dirty OR version >= 0",
     .unfinished_why = "golang-migrate was on its way to it, up or down, and "
-                      "did not arrive; -1 is before the first",
+                      "did not arrive (-1 is before the first); or its table "
+                      "has more than the one row that it keeps there",
     .unfinished_fix = "bring the database to one version by hand, say so to "
                       "golang-migrate: migrate force VERSION",
 };

@@ -183,16 +183,18 @@ static bool take_dependency(struct plan_reader *r, char *dep)
 {
     const char *whole = arena_strdup(r->a, dep);
     bool conflict = *dep == '!';
-    char *project;
+    char *colon;
 
     dep += conflict;
-    project = strchr(dep, ':');
+    colon = strchr(dep, ':');
     if (is_id(dep))
         return true; /* a change by its digest: the database knows */
-    if (project && strncmp(dep, r->out->project, (size_t)(project - dep)) != 0)
-        return true; /* another project's: this plan cannot tell */
-    if (project)
-        dep = project + 1;
+    if (colon) {
+        *colon = '\0';
+        if (strcmp(dep, r->out->project) != 0)
+            return true; /* another project's: this plan cannot tell */
+        dep = colon + 1;
+    }
     if (!*dep)
         return bad_word(r, "a dependency without a name", whole);
     if (stands_before(r, dep) == conflict)

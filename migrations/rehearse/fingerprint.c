@@ -17,6 +17,9 @@ static const char settings[] = "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; "
                                "SET search_path = ''; SET jit = off; "
                                "SET random_page_cost = 1; "
                                "SET join_collapse_limit = 1";
+/* The connection may be asked other things afterwards, by a policy, say. */
+static const char as_before[] = "RESET jit; RESET random_page_cost; "
+                                "RESET join_collapse_limit";
 
 /* All kinds in one question: one round trip, one snapshot. It runs with an
  * empty search_path: regclass, regtype and the pg_get_* functions then write
@@ -92,7 +95,8 @@ bool fingerprint_take(struct pg *pg, struct arena *a, struct fingerprint *out,
                       struct err *e)
 {
     struct arena scratch;
-    struct pg_result got;
+    struct pg_result got, ignored;
+    struct err trouble;
     bool ok;
 
     *out = (struct fingerprint){0};
@@ -100,6 +104,10 @@ bool fingerprint_take(struct pg *pg, struct arena *a, struct fingerprint *out,
     ok = pg_run(pg, &scratch, settings, &got, e) &&
          pg_query(pg, &scratch, question(&scratch, pg_server_version(pg)), NULL,
                   0, &got, e);
+    if (ok)
+        ok = pg_run(pg, &scratch, as_before, &ignored, e);
+    else if (!pg_failed(pg)->lost)
+        pg_run(pg, &scratch, as_before, &ignored, &trouble);
     if (ok)
         take_lines(out, a, &got);
     arena_release(&scratch);

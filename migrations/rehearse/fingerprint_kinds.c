@@ -21,13 +21,17 @@
     " AND " acl " <@ " USUAL(kind, owner) " THEN 'the usual' ELSE "     \
     "coalesce(" SORTED(acl) ", 'nobody') END"
 #define OWNER(oid) "pg_get_userbyid(" oid ")"
+/* Of `o`; each schema may have one of that name. */
+#define OPCLASS                                                    \
+    "concat(CASE WHEN o.opcnamespace <> 'pg_catalog'::regnamespace " \
+    "THEN o.opcnamespace::regnamespace || '.' END, o.opcname)"
 /* Every column of an index as it stands, whether by default or not, of `i`.
  * pg_get_indexdef loads all of the table for it: twice the price. 100 is the
  * default collation. */
 #define INDEX_COLUMNS                                                       \
     "array_to_string(ARRAY(SELECT concat((SELECT quote_ident(a.attname) "   \
     "FROM pg_attribute a WHERE a.attrelid = i.indrelid "                    \
-    "AND a.attnum = k.att), ' ' || (SELECT o.opcname FROM pg_opclass o "    \
+    "AND a.attnum = k.att), ' ' || (SELECT " OPCLASS " FROM pg_opclass o "  \
     "WHERE o.oid = k.class), " FLAG("k.class IS NULL", "included") ", "     \
     "CASE WHEN k.coll NOT IN (0, 100) THEN ' collate ' || "                 \
     "k.coll::regcollation END, " FLAG("k.opt & 1 = 1", "desc") ", "         \
@@ -74,9 +78,12 @@ const struct fingerprint_kind fingerprint_kinds[] = {
     {0, "SELECT format('extension %I: %s in %I', e.extname, e.extversion, "
         "n.nspname) FROM pg_extension e "
         "JOIN pg_namespace n ON n.oid = e.extnamespace"},
+    /* those of others than PostgreSQL may hold keys: their digests */
     {0, "SELECT format('setting of %s in this database: %s', "
         "CASE WHEN s.setrole = 0 THEN 'everybody' ELSE "
-        OWNER("s.setrole") "::text END, c) FROM pg_db_role_setting s, "
+        OWNER("s.setrole") "::text END, CASE WHEN split_part(c, '=', 1) LIKE "
+        "'%.%' THEN split_part(c, '=', 1) || ' ' || md5(c) ELSE c END) "
+        "FROM pg_db_role_setting s, "
         "unnest(s.setconfig) c WHERE s.setdatabase = (SELECT oid FROM "
         "pg_database WHERE datname = current_database())"},
     /* ---- relations ---- */

@@ -34,28 +34,43 @@ static bool say(struct prove *p, const char *sql, struct err *e)
     return pg_run(p->here, p->clone.arena, sql, &r, e);
 }
 
+/* A stop signal ends it as well. */
+static bool run_statement(struct prove *p, const struct statement *s,
+                          struct err *e)
+{
+    struct arena *a = p->clone.arena;
+    struct arena_mark mark = arena_mark(a);
+    struct pg_result r;
+    struct err stop;
+
+    if (!pg_send_copy(p->here, s->text, s->data, s->data_len, e))
+        return false;
+    while (pg_busy(p->here)) {
+        loop_turn(p->clone.loop, CLOCK_NEVER);
+        if (clone_stopped(&p->clone, &stop))
+            pg_cancel(p->here);
+    }
+    if (!pg_take(p->here, a, &r, e))
+        return false;
+    arena_rewind(a, mark);
+    return true;
+}
+
 /* Each begins with the settings of its role, as when it is applied. */
 static bool run_script(struct prove *p, const struct script *script,
                        struct err *e)
 {
-    struct arena *a = p->clone.arena;
-
     if (!say(p, "DISCARD ALL", e) ||
         (script->transaction && !say(p, "BEGIN", e)))
         return false;
     for (size_t i = 0; i < script->n; i++) {
         const struct statement *s = &script->statements[i];
-        struct arena_mark mark = arena_mark(a);
-        struct pg_result r;
-        bool ok = s->data ? pg_copy_in(p->here, a, s->text, s->data,
-                                       s->data_len, &r, e)
-                          : pg_run(p->here, a, s->text, &r, e);
+        bool ok = run_statement(p, s, e);
 
         if (clone_stopped(&p->clone, e))
             return false;
         if (!ok)
             return blame(p, script, s, e);
-        arena_rewind(a, mark);
     }
     return !script->transaction || say(p, "COMMIT", e);
 }

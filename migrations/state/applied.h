@@ -85,11 +85,12 @@ bool applied_prepare(struct pg *pg, struct arena *a, struct err *e);
 
 /* What is still to run, in the order in which it runs ("before" ones, then
  * "after" ones, each by number), and what does not fit: an edited or renamed
- * file, or a number below one that is applied, is ERR_REFUSED naming both
- * digests (an "after" one may stand below applied "before" ones: those run
- * first). Contracting ones are a list of their own, by number: they run when
- * their wait is over, whatever was applied meanwhile. Rows and files ascend by
- * number; where numbers are places in a list (`ranked`), those of today count.
+ * file (known by its number, or by its text), or a number below one that is
+ * applied, is ERR_REFUSED naming both digests (an "after" one may stand below
+ * applied "before" ones: those run first). Contracting ones are a list of their
+ * own, by number: they run when their wait is over, whatever was applied
+ * meanwhile. Rows and files ascend by number; where numbers are places in a
+ * list (`ranked`), those of today count.
  * `gone` lists applied names that are absent from the files: the caller knows
  * whether their release was rolled back. An applied text of a repeatable one
  * is not gone when another took its place; going back to an earlier text is

@@ -39,6 +39,22 @@ static bool renamed(const struct applied_row *row, const struct migration *m,
     return err_fix(e, "give it its name back: %s", row->name);
 }
 
+/* Another number, or place, and the same text. */
+static bool moved(const struct applied_row *row, const struct migration *m,
+                  struct err *e)
+{
+    err_what(e, ERR_REFUSED, "%s is applied already, as %s", m->up.file,
+             row->name);
+    err_why(e,
+            "both have digest %s, and no file is called %s any more: it would "
+            "run a second time",
+            m->checksum, row->name);
+    return err_fix(e,
+                   "give it its name back: %s; if it is to run once more, "
+                   "change a comment in it",
+                   row->name);
+}
+
 static bool out_of_order(const struct applied_row *highest,
                          const struct migration *m, struct err *e)
 {
@@ -159,6 +175,17 @@ static int has_number(const void *number, const void *row)
     return a < b ? -1 : a > b;
 }
 
+/* An applied row that no file is of, and that has this text. */
+static const struct applied_row *same_text(const struct match *w,
+                                           const struct migration *m)
+{
+    for (size_t i = 0; m->up.n && !m->repeats && i < w->applied->n; i++)
+        if (!w->kept[i] &&
+            strcmp(w->applied->rows[i].checksum, m->checksum) == 0)
+            return &w->applied->rows[i];
+    return NULL;
+}
+
 static bool take_pending(const struct match *w, const struct migration *m,
                          struct pending *out, struct err *e)
 {
@@ -169,6 +196,9 @@ static bool take_pending(const struct match *w, const struct migration *m,
                       has_number);
     if (row)
         return renamed(row, m, e);
+    row = same_text(w, m);
+    if (row)
+        return moved(row, m, e);
     if (m->contract) { /* its number says nothing of when it runs */
         out->contract[out->contract_n++] = m;
         return true;

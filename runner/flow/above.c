@@ -38,6 +38,19 @@ static int newest_first(const void *x, const void *y)
     return (i < k) - (i > k);
 }
 
+void above_sort(struct arena *a, const struct environment_state *state,
+                const struct applied_row **rows, size_t n)
+{
+    struct placed *list = arena_array(a, n, sizeof *list);
+
+    for (size_t i = 0; i < n; i++)
+        list[i] = (struct placed){rows[i], place(state, rows[i]->run)};
+    if (n)
+        qsort(list, n, sizeof *list, newest_first);
+    for (size_t i = 0; i < n; i++)
+        rows[i] = list[i].row;
+}
+
 /* All that is there, whole or half. */
 static struct placed *all(struct arena *a,
                           const struct environment_state *state,
@@ -56,7 +69,8 @@ static struct placed *all(struct arena *a,
             list[(*n)++].row = applied->open[i].row;
     for (size_t i = 0; i < *n; i++)
         list[i].run = place(state, list[i].row->run);
-    qsort(list, *n, sizeof *list, newest_first);
+    if (*n)
+        qsort(list, *n, sizeof *list, newest_first);
     return list;
 }
 
@@ -147,6 +161,16 @@ static const char *at_once(struct arena *a,
     return "";
 }
 
+/* No command undoes what was taken over. */
+static const char *by_hand(const struct applied_row **rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(rows[i]->release, TAKEOVER_IMPORTED) == 0 ||
+            strcmp(rows[i]->release, TAKEOVER_BASELINE) == 0)
+            return rows[i]->name;
+    return NULL;
+}
+
 bool above_none(struct arena *a, const struct environment_state *state,
                 const struct applied *applied, const struct applied_row **rows,
                 size_t n, struct err *e)
@@ -162,6 +186,12 @@ bool above_none(struct arena *a, const struct environment_state *state,
              "%s on them",
              rows[0]->release, found, found == 1 ? "one stands" : "ones stand");
     err_why(e, "applied after them, and kept: %s", names(a, list, found));
+    if (by_hand(list, found))
+        return err_fix(e,
+                       "nothing was changed; %s was recorded, and not run, so "
+                       "no command undoes it: write a migration that mends "
+                       "what is wrong, and release that",
+                       by_hand(list, found));
     return err_fix(e,
                    "nothing was changed; first undo, newest first, by tidegate "
                    "migrate down: %s%s",

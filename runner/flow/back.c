@@ -5,6 +5,7 @@
 #include "migrations/apply/backfill.h"
 #include "migrations/apply/half.h"
 #include "runner/facts/contract.h"
+#include "runner/flow/above.h"
 #include "runner/flow/database.h"
 #include "runner/flow/hosts.h"
 #include "runner/flow/rollout.h"
@@ -97,6 +98,7 @@ static const struct applied_row **later_rows(const struct run *r, bool after,
     const struct applied_row **rows = arena_array(
         r->s->arena, applied->n + applied->backfills_n + applied->open_n,
         sizeof *rows);
+    size_t half;
 
     *n = 0;
     /* one that is not finished is newer than all that are */
@@ -112,9 +114,11 @@ static const struct applied_row **later_rows(const struct run *r, bool after,
         if (row->after == after && is_undone(r, row))
             rows[(*n)++] = row;
     }
-    for (size_t i = applied->n; undoes(r) && i-- > 0;)
+    half = *n;
+    for (size_t i = 0; undoes(r) && i < applied->n; i++)
         if (applied->rows[i].after == after && is_undone(r, &applied->rows[i]))
             rows[(*n)++] = &applied->rows[i];
+    above_sort(r->s->arena, &r->s->state, rows + half, *n - half);
     return rows;
 }
 

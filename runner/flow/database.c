@@ -5,10 +5,12 @@
 #include "runner/base/duration.h"
 #include "runner/base/failpoint.h"
 #include "runner/facts/contract.h"
+#include "runner/flow/above.h"
 #include "runner/flow/ask.h"
 #include "runner/flow/expected.h"
 #include "runner/flow/hosts.h"
 #include "runner/flow/measured.h"
+#include "runner/flow/takeover.h"
 #include "runner/flow/world.h"
 
 bool database_open(struct run *r, struct err *e)
@@ -271,6 +273,18 @@ bool database_settle(struct run *r, struct err *e)
     return true;
 }
 
+/* What was taken over is no release's, whatever a tag is called. */
+static bool is_by(const struct run *r, const struct applied_row *row,
+                  const char *release, bool after)
+{
+    const struct run_state *ran;
+
+    if (row->after != after || strcmp(row->release, release) != 0)
+        return false;
+    ran = state_run(&r->s->state, row->run);
+    return !ran || !takeover_was(ran);
+}
+
 const struct applied_row **database_applied_by(const struct run *r,
                                                const char *release, bool after,
                                                size_t *n)
@@ -279,24 +293,20 @@ const struct applied_row **database_applied_by(const struct run *r,
     const struct applied_row **list = arena_array(
         r->s->arena, applied->n + applied->backfills_n + applied->open_n,
         sizeof *list);
+    size_t half = 0;
 
-    *n = 0;
-    for (size_t i = applied->open_n; i-- > 0;) {
-        const struct applied_row *half = applied->open[i].row;
-
-        if (half && half->after == after && strcmp(half->release, release) == 0)
-            list[(*n)++] = half;
-    }
-    for (size_t i = applied->backfills_n; i-- > 0;) {
-        const struct applied_row *half = &applied->backfills[i].row;
-
-        if (half->after == after && strcmp(half->release, release) == 0)
-            list[(*n)++] = half;
-    }
-    for (size_t i = applied->n; i-- > 0;)
-        if (applied->rows[i].after == after &&
-            strcmp(applied->rows[i].release, release) == 0)
+    for (size_t i = applied->open_n; i-- > 0;)
+        if (applied->open[i].row &&
+            is_by(r, applied->open[i].row, release, after))
+            list[half++] = applied->open[i].row;
+    for (size_t i = applied->backfills_n; i-- > 0;)
+        if (is_by(r, &applied->backfills[i].row, release, after))
+            list[half++] = &applied->backfills[i].row;
+    *n = half;
+    for (size_t i = 0; i < applied->n; i++)
+        if (is_by(r, &applied->rows[i], release, after))
             list[(*n)++] = &applied->rows[i];
+    above_sort(r->s->arena, &r->s->state, list + half, *n - half);
     return list;
 }
 

@@ -67,6 +67,21 @@ const char *expected_no_return(const struct run *r)
     return NULL;
 }
 
+/* The same of what this run has committed. */
+static bool past_return(const struct run *r)
+{
+    bool alone = r->s->phases == PHASES_MIGRATIONS;
+
+    for (size_t i = 0; r->id && i < r->s->applied.n; i++) {
+        const struct applied_row *row = &r->s->applied.rows[i];
+
+        if (strcmp(row->run, r->id) == 0 && (row->after || alone) &&
+            (row->forward_only || !row->down))
+            return true;
+    }
+    return false;
+}
+
 static void add_touches(const struct run *r,
                         const struct rehearsed_statement *list, size_t n,
                         struct apply_expected *x)
@@ -164,6 +179,7 @@ struct apply_expected expected_up(const struct run *r,
 
     x.committed_back = committed_back(r);
     x.no_return = expected_no_return(r);
+    x.past_return = past_return(r);
     if (!as)
         return x;
     if (as->untold) {

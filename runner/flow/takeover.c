@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "migrations/apply/apply.h"
+#include "migrations/apply/backfill.h"
+#include "migrations/apply/half.h"
 #include "migrations/rehearse/prove.h"
 #include "runner/base/escape.h"
 #include "runner/base/failpoint.h"
@@ -26,6 +28,22 @@ static bool edited(const struct applied_row *row, const struct migration *m,
                    migration_values(m));
 }
 
+/* By a run of ours: what is left of it would never run. */
+static bool is_half(struct subject *s, const struct migration *m, struct err *e)
+{
+    const struct journal_row *half = applied_half(&s->applied, m->name, false);
+    const struct backfill_row *fill = applied_backfill(&s->applied, m->name);
+
+    if (!half && !fill)
+        return false;
+    err_what(e, ERR_REFUSED, "%s is half done", m->name);
+    err_why(e, "a release stopped in it: %s",
+            half ? half_far(s->arena, half) : backfill_far(s->arena, fill));
+    err_fix(e, "release what finishes it; see: tidegate migrate status %s",
+            s->release);
+    return true;
+}
+
 /* Each file is recorded, was so before, or stays pending. */
 static bool sort_files(struct subject *s, const bool *is, struct takeover *out,
                        struct err *e)
@@ -41,6 +59,8 @@ static bool sort_files(struct subject *s, const bool *is, struct takeover *out,
 
         if (row && strcmp(row->checksum, m->checksum) != 0)
             return edited(row, m, e);
+        if (!row && is[i] && is_half(s, m, e))
+            return false;
         if (row)
             out->already[out->already_n++] = m;
         else if (is[i])

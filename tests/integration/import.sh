@@ -47,7 +47,15 @@ has 'and its end' "$OUT" 'migrate force VERSION'
 db 'UPDATE schema_migrations SET version = -1'
 gives 10 'dirty before the first' t migrate import v1 $yes
 has 'that is said' "$OUT" '-1 is before the first'
-db 'UPDATE schema_migrations SET version = 3, dirty = false'
+db 'UPDATE schema_migrations SET dirty = false'
+gives 0 'before the first, and not dirty: nothing is' t migrate import v1 --dry-run
+has 'nothing is recorded' "$OUT" 'nothing to record'
+db 'UPDATE schema_migrations SET version = 1;
+    INSERT INTO schema_migrations VALUES (4, false)'
+gives 10 'two versions' t migrate import v1 $yes
+has 'one of them is wrong' "$OUT" 'more than the one row'
+db 'DELETE FROM schema_migrations WHERE version = 4;
+    UPDATE schema_migrations SET version = 3'
 gives 0 'only told' t migrate import v1 --dry-run
 has 'which table' "$OUT" 'public.schema_migrations, of golang-migrate'
 has 'what would be' "$OUT" '000003_t3'
@@ -449,6 +457,29 @@ has 'proved' "$OUT" 'the files make the schema that is there'
 is 'two are recorded' "$(db "SELECT name, release FROM tidegate.migration
     ORDER BY 1" | xargs)" '0001_a|baseline 0002_b|baseline'
 is 'the empty database is gone' "$(db "SELECT count(*) FROM pg_database
+    WHERE datname LIKE 'tidegate%'")" 0
+db "INSERT INTO tidegate.journal (name, down, statement, statements, state,
+    run, checksum, backend_pid, backend_start)
+    VALUES ('0003_c', false, 1, 3, 'done', 'r', 'x', 1, now())"
+gives 10 'what stopped half way is not taken for whole' \
+    t migrate baseline v1 $yes
+has 'it is named, and how far it is' "$OUT" '1 of its 3 statements is done'
+db 'DELETE FROM tidegate.journal'
+file 0004_slow.up.sql 'SELECT pg_sleep(600);'
+release v2
+(cd "$P" && exec "$TIDEGATE" migrate baseline v2 --verify $yes) \
+    >"$D/slow.log" 2>&1 &
+pid=$!
+tries=0
+until [ "$(db "SELECT count(*) FROM pg_stat_activity
+    WHERE query = 'SELECT pg_sleep(600)'")" = 1 ] || [ $tries -ge 300 ]; do
+    sleep 0.1
+    tries=$((tries + 1))
+done
+kill -TERM $pid
+wait $pid
+is 'a stop signal ends the statement that proves' $? 143
+is 'and its empty database is gone' "$(db "SELECT count(*) FROM pg_database
     WHERE datname LIKE 'tidegate%'")" 0
 t expect v1 --at now --why test >/dev/null 2>&1
 gives 0 'the third goes out' t deploy v1 $yes

@@ -178,6 +178,8 @@ for point in down.before:1 down.after:1 down.after:2 end.before:1; do
     is "$point: kill -9" $? 137
     gives 12 "$point: status" t status
     gives 0 "$point: resume" t resume $yes
+    is "$point: what stays is no news" \
+        "$(printf '%s' "$OUT" | grep -c 'the database keeps it')" 0
     is "$point: both are undone" "$(there ten)$(there eleven)" ff
     gives 0 "$point: status is whole" t status
 done

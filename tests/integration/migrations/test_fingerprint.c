@@ -71,6 +71,9 @@ static const char world[] =
     "CREATE EVENT TRIGGER et ON ddl_command_start EXECUTE FUNCTION h();"
     "CREATE CAST (pair AS mood) WITH INOUT;"
     "CREATE OPERATOR FAMILY fam USING btree;"
+    "CREATE OPERATOR CLASS side.text_ops FOR TYPE text USING btree AS "
+    "OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, "
+    "FUNCTION 1 bttextcmp(text, text);"
     "CREATE TYPE shade AS ENUM ('x');"
     "CREATE VIEW due AS " DUE("10:00:00") ";";
 
@@ -90,6 +93,8 @@ static const struct row rows[] = {
      "setting of everybody in this database: work_mem=5MB", NULL},
     {"ALTER ROLE tg_one IN DATABASE facts SET work_mem = '5MB'",
      "setting of tg_one in this database: work_mem=5MB", NULL},
+    {"ALTER DATABASE facts SET app.key = 'secret'",
+     "setting of everybody in this database: app.key d314142e", NULL},
     /* relations */
     {"ALTER TABLE u SET UNLOGGED", "table public.u:", NULL},
     {"ALTER TABLE u SET (fillfactor = 70)", "table public.u:", NULL},
@@ -161,6 +166,7 @@ static const struct row rows[] = {
     {INDEX("docs_x", "(x, y DESC)"), "index public.docs_x: ", NULL},
     {INDEX("docs_x", "(x NULLS FIRST, y)"), "index public.docs_x: ", NULL},
     {INDEX("docs_x", "(x, y text_pattern_ops)"), "index public.docs_x: ", NULL},
+    {INDEX("docs_x", "(x side.text_ops, y)"), "index public.docs_x: ", NULL},
     {INDEX("docs_x", "(x COLLATE \"C\", y)"), "index public.docs_x: ", NULL},
     {INDEX("docs_x", "(x COLLATE plain, y)"), "index public.docs_x: ", NULL},
     {INDEX("docs_x", "(x) INCLUDE (y)"), "index public.docs_x: ", NULL},
@@ -327,6 +333,19 @@ static char *changed(struct fixture *f, struct pg *pg,
     return lines ? arena_strdup(&f->a, lines) : NULL;
 }
 
+/* Others use the connection, too: policies count users on it. */
+static void assert_planned_as_before(struct fixture *f, struct pg *pg)
+{
+    struct pg_result r;
+
+    assert_true(pg_query(pg, &f->a,
+                         "SELECT count(*) FROM pg_settings WHERE source = "
+                         "'session' AND name IN ('jit', 'random_page_cost', "
+                         "'join_collapse_limit')",
+                         NULL, 0, &r, &f->e));
+    assert_string_equal(r.cell[0][0], "0");
+}
+
 static void every_kind_of_fact_is_a_line(void **state)
 {
     struct fixture *f = *state;
@@ -343,6 +362,7 @@ static void every_kind_of_fact_is_a_line(void **state)
     pg = pg_open(f->loop, conninfo_of(f, "facts"), "test", 0, &f->e);
     assert_non_null(pg);
     assert_true(fingerprint_take(pg, &f->a, &before, &f->e));
+    assert_planned_as_before(f, pg);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char *lines = changed(f, pg, &before, rows[i].change);
         if (lines && check(&rows[i], lines))

@@ -77,6 +77,26 @@ static void not_by_the_numbers(void **state)
     assert_above(&applied, low, 1, NULL, 0);
 }
 
+/* Going back undoes what came last first: a contracting one that waited may
+ * have the lowest number of all. */
+static void undone_as_it_came(void **state)
+{
+    const struct applied_row list[] = {
+        {.name = "0003_c", .run = "r4", .release = "v4"},
+        {.name = "0004_d", .run = "r2", .release = "v2"},
+        {.name = "0005_e", .run = "r2", .release = "v2"},
+        {.name = "0006_f", .run = "r3", .release = "v3"}};
+    const struct applied_row *rows[] = {&list[0], &list[1], &list[2], &list[3]};
+
+    (void)state;
+    above_sort(&arena, &ledger, rows, 4);
+    assert_string_equal(rows[0]->name, "0003_c");
+    assert_string_equal(rows[1]->name, "0006_f");
+    assert_string_equal(rows[2]->name, "0005_e");
+    assert_string_equal(rows[3]->name, "0004_d");
+    above_sort(&arena, &ledger, rows, 0);
+}
+
 /* Of one run the time, then the number; what no run of the ledger did is
  * older. */
 static void without_runs(void **state)
@@ -143,6 +163,25 @@ static void what_is_said(void **state)
                         "tidegate rollback --to v1 --schema");
 }
 
+/* No release brought it, so there is none to name. */
+static void what_was_recorded(void **state)
+{
+    const struct applied_row list[] = {
+        {.name = "0002_b", .run = "r2", .release = "v2"},
+        {.name = "0003_c", .run = "r3", .release = TAKEOVER_BASELINE},
+        {.name = "0004_d", .run = "r4", .release = "v4"}};
+    const struct applied applied = {.rows = list, .n = 3};
+    const struct applied_row *old[] = {&list[0]};
+    struct err e = {0};
+
+    (void)state;
+    assert_false(above_none(&arena, &ledger, &applied, old, 1, &e));
+    assert_string_equal(e.fix,
+                        "nothing was changed; 0003_c was recorded, and not "
+                        "run, so no command undoes it: write a migration that "
+                        "mends what is wrong, and release that");
+}
+
 /* A long list is cut in its middle. */
 static void very_many(void **state)
 {
@@ -168,9 +207,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(by_the_runs, begin, end),
         cmocka_unit_test_setup_teardown(not_by_the_numbers, begin, end),
+        cmocka_unit_test_setup_teardown(undone_as_it_came, begin, end),
         cmocka_unit_test_setup_teardown(without_runs, begin, end),
         cmocka_unit_test_setup_teardown(half_done, begin, end),
         cmocka_unit_test_setup_teardown(what_is_said, begin, end),
+        cmocka_unit_test_setup_teardown(what_was_recorded, begin, end),
         cmocka_unit_test_setup_teardown(very_many, begin, end),
     };
 

@@ -74,9 +74,37 @@ static void times_of_a_down(void **state)
     arena_release(&arena);
 }
 
+/* Past what this run has committed there is none, though nothing that is
+ * pending says so any more. */
+static void no_return_is_not_forgotten(void **state)
+{
+    struct applied_row row = {.name = "0001_a", .run = "r1", .after = true};
+    struct subject s = {.arena = &arena, .applied = {.rows = &row, .n = 1}};
+    struct run r = {.s = &s, .id = "r1"};
+    const struct migration m = {.name = "0002_b"};
+
+    (void)state;
+    arena_init(&arena);
+    assert_true(expected_up(&r, &m).past_return);
+    row.down = "DROP TABLE a";
+    assert_false(expected_up(&r, &m).past_return);
+    row.forward_only = "it is history";
+    assert_true(expected_up(&r, &m).past_return);
+    row.after = false; /* code goes back without the database */
+    assert_false(expected_up(&r, &m).past_return);
+    s.phases = PHASES_MIGRATIONS;
+    assert_true(expected_up(&r, &m).past_return);
+    r.id = "r2"; /* another run's is none of its own */
+    assert_false(expected_up(&r, &m).past_return);
+    arena_release(&arena);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(times_of_a_down)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(times_of_a_down),
+        cmocka_unit_test(no_return_is_not_forgotten),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "runner/flow/back.h"
 #include "runner/flow/migrate.h"
 #include "tests/unit/flow/arena.h"
 
@@ -206,6 +207,59 @@ static void contracting(void **state)
     assert_int_equal(got[1].is, MIGRATE_APPLIED);
 }
 
+/* A tag may be called as what import writes for a release. */
+static void taken_over_is_no_release(void **state)
+{
+    const struct run_state runs[] = {
+        {.id = "r1", .kind = RUN_IMPORT},
+        {.id = "r2", .kind = RUN_MIGRATE, .release = TAKEOVER_IMPORTED}};
+    const struct applied_row rows[] = {
+        {.name = "0001_a", .run = "r1", .release = TAKEOVER_IMPORTED},
+        {.name = "0002_b", .run = "r2", .release = TAKEOVER_IMPORTED}};
+    struct subject s = {.arena = &arena,
+                        .release = TAKEOVER_IMPORTED,
+                        .state = {.runs = runs, .n_runs = 2},
+                        .applied = {.rows = rows, .n = 2}};
+    const struct run r = {.s = &s};
+    size_t n;
+    const struct applied_row **got = migrate_down_rows(&r, &n);
+
+    (void)state;
+    assert_int_equal(n, 1);
+    assert_string_equal(got[0]->name, "0002_b");
+}
+
+/* What came last goes first, whatever its number: a contracting one had waited.
+ * So it is with a rollback. */
+static void undone_as_it_came(void **state)
+{
+    static const char *const want[] = {"0001_late", "0003_c", "0002_b"};
+    const struct run_state runs[] = {
+        {.id = "r1", .kind = RUN_DEPLOY, .release = "v1"},
+        {.id = "r2", .kind = RUN_MIGRATE, .release = "v1"}};
+    const struct applied_row rows[] = {
+        {.name = "0001_late", .run = "r2", .release = "v1", .after = true},
+        {.name = "0002_b", .run = "r1", .release = "v1", .after = true},
+        {.name = "0003_c", .run = "r1", .release = "v1", .after = true}};
+    struct subject s = {.arena = &arena,
+                        .release = "v1",
+                        .pg = (struct pg *)&arena, /* it answers */
+                        .state = {.runs = runs, .n_runs = 2},
+                        .applied = {.rows = rows, .n = 3}};
+    const struct run r = {.s = &s, .undone = "v1", .to = "v0"};
+    size_t n, back;
+    const struct applied_row **down = migrate_down_rows(&r, &n);
+    const struct applied_row **rolled = back_rows(&r, &back);
+
+    (void)state;
+    assert_int_equal(n, 3);
+    assert_int_equal(back, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(down[i]->name, want[i]);
+        assert_string_equal(rolled[i]->name, want[i]);
+    }
+}
+
 static void words(void **state)
 {
     static const char *const want[] = {"applied",  "pending", "late",
@@ -225,7 +279,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(repeatable_ones, begin, end),
         cmocka_unit_test_setup_teardown(database_alone, begin, end),
         cmocka_unit_test_setup_teardown(nothing_applied, begin, end),
-        cmocka_unit_test(contracting),
+        cmocka_unit_test_setup_teardown(contracting, begin, end),
+        cmocka_unit_test_setup_teardown(undone_as_it_came, begin, end),
+        cmocka_unit_test_setup_teardown(taken_over_is_no_release, begin, end),
         cmocka_unit_test(words),
     };
 

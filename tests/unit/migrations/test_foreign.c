@@ -185,6 +185,36 @@ static void parts_in_BEGIN_and_COMMIT_are_one_transaction(void **state)
     }
 }
 
+static void a_verify_script_ends_as_psql_would_end_it(void **state)
+{
+    static const struct {
+        const char *sql;
+        size_t n; /* 0: refused */
+    } rows[] = {
+        {"SET client_min_messages = error; BEGIN; SELECT 1; ROLLBACK", 2},
+        {"BEGIN; SELECT 1; COMMIT; BEGIN; SELECT 2; ROLLBACK", 2},
+        {"SELECT 1; BEGIN; SELECT 2; COMMIT", 2},
+        {"BEGIN; SELECT 1; ROLLBACK; BEGIN; SELECT 2; ROLLBACK", 0},
+        {"SELECT 1; BEGIN; SELECT 2", 2},
+        {"BEGIN; SELECT 1; BEGIN; SELECT 2", 0},
+        {"SELECT 1; BEGIN; SELECT 2; ROLLBACK AND CHAIN", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct folder f = {{{"sqitch.plan", PLAN "a" WHO "1" BY},
+                            {"deploy/a.sql", "SELECT 1"},
+                            {"verify/a.sql", rows[i].sql}}};
+        bool ok = read_folder("sqitch", &f);
+        if (ok != (rows[i].n > 0) || (!ok && !strstr(e.what, "control")))
+            fail_msg("%s: %s", rows[i].sql, ok ? "read" : e.what);
+        if (!ok)
+            continue;
+        assert_int_equal(m.list[0].up.verify->n, rows[i].n);
+        assert_int_equal(m.list[0].notes_n, 0);
+    }
+}
+
 /* A down without its tool's mark is read from the database again. */
 static void what_the_layout_said_stands_in_the_text(void **state)
 {
@@ -214,6 +244,7 @@ int main(void)
         TEST(what_commits_in_a_script_of_sqitch_runs_alone),
         TEST(triggers_are_off_for_the_file_only),
         TEST(parts_in_BEGIN_and_COMMIT_are_one_transaction),
+        TEST(a_verify_script_ends_as_psql_would_end_it),
         TEST(what_the_layout_said_stands_in_the_text),
     };
 

@@ -298,6 +298,7 @@ static void plans_are_read_by_their_rules(void **state)
         {PLAN "b" WHO "1" BY "a [b other:c "
               "0123456789abcdef0123456789abcdef01234567]" WHO "1" BY,
          NULL},
+        {PLAN "a [sho:c shop-fn:c]" WHO "1" BY, NULL},
         {PLAN "b" WHO "1" BY "@t" WHO "2" BY "c" WHO "2" BY "a [c@t]" WHO
               "3" BY,
          "what it requires does not stand before"},

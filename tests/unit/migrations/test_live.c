@@ -258,6 +258,11 @@ static void what_stopping_costs(void **state)
     assert_line(&l, "5 s elapsed, over its estimate of up to 4 s; stop now "
                     "leaves 1 of 2 statements; point of no return: passed; 0 "
                     "waiting behind; statement 2 of 2");
+    x.no_return = NULL; /* one before it has left none */
+    x.past_return = true;
+    assert_line(&l, "5 s elapsed, over its estimate of up to 4 s; stop now "
+                    "leaves 1 of 2 statements; point of no return: passed; 0 "
+                    "waiting behind; statement 2 of 2");
     l.done = 0;
     x.no_return = "0014_z";
     l.down = true;

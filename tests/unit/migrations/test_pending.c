@@ -186,11 +186,51 @@ static void a_renamed_file_is_not_a_new_one(void **state)
     assert_non_null(strstr(e.fix, "name back: 1_a"));
 }
 
+/* To Flyway V2 and V002 are one version, and the name behind it says nothing:
+ * places alone would have the last one run again. Another number is a rename as
+ * well; what repeats may. */
+static void the_same_text_is_not_run_twice(void **state)
+{
+    static const char *const names[][2] = {{"V2__b.sql", "V002__b.sql"},
+                                           {"V2__b.sql", "V3__b.sql"},
+                                           {"R__b.sql", "R__c.sql"}};
+    const char *const was[][2] = {{"1_a", "SELECT 1"}, {"2_b", "SELECT 2"}};
+    const char *const is[][2] = {{"1_a", "SELECT 1"}, {"3_b", "SELECT 2"}};
+    struct applied applied = applied_of(was, 2);
+    struct migrations files = files_of(is, 2), m;
+
+    (void)state;
+    assert_string_equal(pending(&applied, &files),
+                        "3_b.up.sql is applied already, as 2_b");
+    for (size_t i = 0; i < 3; i++) {
+        struct sql_file list[] = {{"V1__a.sql", "SELECT 1", 8},
+                                  {names[i][0], "SELECT 2", 8}};
+        struct applied_row rows[2];
+
+        assert_true(migrations_read(&m, &arena, "flyway", list, 2, &e));
+        for (size_t k = 0; k < 2; k++)
+            rows[k] = (struct applied_row){
+                .name = m.list[k].name,
+                .checksum = arena_strdup(&arena, m.list[k].checksum),
+                .release = TAKEOVER_IMPORTED};
+        applied = (struct applied){.schema = true, .rows = rows, .n = 2};
+        list[1].name = names[i][1];
+        assert_true(migrations_read(&files, &arena, "flyway", list, 2, &e));
+        if (i == 2)
+            assert_string_equal(pending(&applied, &files), files.list[1].name);
+        else
+            assert_string_equal(pending(&applied, &files),
+                                arena_printf(&arena,
+                                             "%s is applied already, as V2__b",
+                                             names[i][1]));
+    }
+}
+
 static void what_is_gone_is_listed(void **state)
 {
     const char *const was[][2] = {
         {"1_a", BEFORE}, {"2_b", BEFORE}, {"3_c", BEFORE}};
-    const char *const is[][2] = {{"2_b", BEFORE}, {"4_d", BEFORE}};
+    const char *const is[][2] = {{"2_b", BEFORE}, {"4_d", "SELECT 4"}};
     struct applied applied = applied_of(was, 3);
     struct migrations files = files_of(is, 2), none = {0};
 
@@ -223,6 +263,7 @@ int main(void)
         TEST(a_before_may_stand_below_nothing),
         TEST(an_edited_file_shows_both_digests),
         TEST(a_renamed_file_is_not_a_new_one),
+        TEST(the_same_text_is_not_run_twice),
         TEST(what_is_gone_is_listed),
         TEST(rows_are_found_by_name),
     };
