@@ -68,6 +68,12 @@ struct proven_settings {
     int64_t for_time; /* seconds it must have been good there */
 };
 
+/* What migrations may hold that is refused otherwise: migrations obey it. */
+struct statements_settings {
+    bool on;
+    bool settings, triggers, server, databases;
+};
+
 struct policy_settings {
     const char *path;
     struct expected_settings expected;
@@ -77,6 +83,7 @@ struct policy_settings {
     struct backup_settings backup;
     struct replicas_settings replicas;
     struct proven_settings proven;
+    struct statements_settings statements;
 };
 
 #endif

@@ -7,6 +7,7 @@
 #include "migrations/apply/half.h"
 #include "migrations/apply/transaction.h"
 #include "migrations/apply/work.h"
+#include "migrations/hazards/refusals.h"
 #include "migrations/read/split.h"
 #include "runner/base/buf.h"
 #include "runner/base/failpoint.h"
@@ -309,7 +310,8 @@ bool apply_down_script(const struct applied_row *row, struct arena *a,
 {
     struct sql_file file = {arena_printf(a, "%s.down.sql", row->name),
                             row->down, strlen(row->down),
-                            .how.foreign = true}; /* it was read before */
+                            /* it was read before */
+                            .how = {.foreign = true, .allowed = REFUSES_ALL}};
 
     return split_script(out, NULL, a, &file, true, e);
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "migrations/hazards/refusals.h"
 #include "migrations/read/inverse.h"
 #include "migrations/read/split.h"
 
@@ -10,7 +11,9 @@ static bool read_text(struct script *out, struct arena *a, const char *name,
 {
     struct sql_file file = {
         arena_printf(a, "%s.%s.sql", name, down ? "down" : "up"), text,
-        strlen(text), .how.foreign = true}; /* it was read before */
+        strlen(text),
+        /* it was read before */
+        .how = {.foreign = true, .allowed = REFUSES_ALL}};
 
     return split_script(out, NULL, a, &file, down, e);
 }

@@ -342,7 +342,13 @@ static enum ended try_once(struct apply *ap, struct task *t,
     if (part->record == t->record && !verify_run(ap, t, &g, e))
         return broken_off(ap, e);
     g = watch(ap, t, part);
-    if (!guard_run(ap, &g, part->record, &r, e)) {
+    /* our own tables are ours alone, whatever role the migration took */
+    if (!guard_run(ap, &g,
+                   arena_printf(t->a,
+                                "SET SESSION AUTHORIZATION DEFAULT; "
+                                "RESET ROLE; %s",
+                                part->record),
+                   &r, e)) {
         transaction_blame(ap, t, NULL, &g, e);
         return broken_off(ap, e);
     }

@@ -11,6 +11,7 @@ struct refusal {
     struct match match;
     enum err_code code;
     const char *what, *why, *fix;
+    enum refusals may; /* the policy allows it; 0: never */
 };
 
 /* SET LOCAL search_path ends with the transaction, and ours comes after. */
@@ -104,23 +105,25 @@ static bool touches_tidegate(const struct node *stmt)
         "says the migration is applied",                                   \
         "delete the statement; for statements that cannot share a "        \
         "transaction write: -- tidegate: transaction=none"
-#define SETTING                                                              \
+#define FIRM_SETTING                                                         \
     ERR_REFUSED, "a migration changes a setting that tidegate keeps",        \
         "role, search_path, timeouts and replication role are set anew for " \
         "each migration, so that all run alike",                             \
         "qualify names with their schema; timeouts: -- tidegate: "           \
         "lock_timeout=2s statement_timeout=10m"
-#define TRIGGERS                                                           \
-    ERR_REFUSED, "a migration disables triggers",                          \
-        "foreign keys and the application's own rules are triggers: rows " \
-        "that "                                                            \
-        "break them would slip in",                                        \
-        "leave them on, and correct the data by statements that pass them"
+#define SETTING FIRM_SETTING, REFUSES_SETTINGS
+#define TRIGGERS                                                            \
+    ERR_REFUSED, "a migration disables triggers",                           \
+        "foreign keys and the application's own rules are triggers: rows "  \
+        "that "                                                             \
+        "break them would slip in",                                         \
+        "leave them on, and correct the data by statements that pass them", \
+        REFUSES_TRIGGERS
 #define SERVER                                                               \
     ERR_REFUSED, "a migration reaches outside of the database",              \
         "programs and files of the database server, and other servers, are " \
         "no part of a schema",                                               \
-        "bring the data in with INSERT"
+        "bring the data in with INSERT", REFUSES_SERVER
 
 static const struct refusal refusals[] = {
     {{"TransactionStmt", "TRANS_STMT_BEGIN", NULL}, CONTROL},
@@ -131,8 +134,9 @@ static const struct refusal refusals[] = {
     {{"TransactionStmt", "TRANS_STMT_COMMIT_PREPARED", NULL}, CONTROL},
     {{"TransactionStmt", "TRANS_STMT_ROLLBACK_PREPARED", NULL}, CONTROL},
     {{"VariableSetStmt", NULL, sets_ours}, SETTING},
-    {{"VariableSetStmt", "VAR_RESET_ALL", NULL}, SETTING},
-    {{"DiscardStmt", NULL, NULL}, SETTING},
+    /* which would take the name away by which an orphan is found */
+    {{"VariableSetStmt", "VAR_RESET_ALL", NULL}, FIRM_SETTING},
+    {{"DiscardStmt", NULL, NULL}, FIRM_SETTING},
     {{"AlterTableStmt", "AT_DisableTrig", NULL}, TRIGGERS},
     {{"AlterTableStmt", "AT_DisableTrigAll", NULL}, TRIGGERS},
     {{"AlterTableStmt", "AT_DisableTrigUser", NULL}, TRIGGERS},
@@ -141,7 +145,8 @@ static const struct refusal refusals[] = {
      "a migration drops a database",
      "that cannot be undone, nor rehearsed",
      "do it by hand, outside of a "
-     "release"},
+     "release",
+     REFUSES_DATABASES},
     {{"CopyStmt", NULL, copies_program}, SERVER},
     {{"CopyStmt", NULL, copies_file}, SERVER},
     {{"LoadStmt", NULL, NULL}, SERVER},
@@ -152,41 +157,59 @@ static const struct refusal refusals[] = {
      "write CREATE INDEX CONCURRENTLY NAME ON ..."},
 };
 
-/* The same, wherever in the statement it stands. */
-static const struct refusal reaches[] = {
-    [REACH_SETTING] = {{NULL}, SETTING},
-    [REACH_TRIGGERS] = {{NULL}, TRIGGERS},
-    [REACH_SERVER] = {{NULL}, SERVER},
+/* The same, wherever in the statement it stands; the worst first. */
+static const struct {
+    enum reach reach;
+    struct refusal refusal;
+} reaches[] = {
+    {REACH_SERVER, {{NULL}, SERVER}},
+    {REACH_TRIGGERS, {{NULL}, TRIGGERS}},
+    {REACH_SETTING, {{NULL}, SETTING}},
+};
+
+struct question {
+    unsigned allowed;
+    const struct refusal *refused;
 };
 
 static void ask(const struct subject *s, void *arg)
 {
-    const struct refusal **refused = arg;
+    struct question *q = arg;
 
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
-        if (!*refused && subject_matches(s, &refusals[i].match))
-            *refused = &refusals[i];
+        if (!q->refused && !(refusals[i].may & q->allowed) &&
+            subject_matches(s, &refusals[i].match))
+            q->refused = &refusals[i];
+}
+
+static void ask_reach(unsigned reach, struct question *q)
+{
+    for (size_t i = 0; i < sizeof reaches / sizeof *reaches; i++)
+        if (!q->refused && (reach & reaches[i].reach) &&
+            !(reaches[i].refusal.may & q->allowed))
+            q->refused = &reaches[i].refusal;
 }
 
 bool refusals_allow(struct arena *a, const struct node *stmt, const char *text,
-                    const char *at, struct err *e)
+                    unsigned allowed, const char *at, struct err *e)
 {
-    enum reach reach = reach_of(stmt);
-    const struct refusal *refused = NULL;
+    unsigned reach = reach_of(stmt);
+    struct question q = {.allowed = allowed};
 
-    if (reach == REACH_OURS || touches_tidegate(stmt)) {
+    if ((reach & REACH_OURS) || touches_tidegate(stmt)) {
         err_what(e, ERR_INPUT, "%s: touches schema tidegate", at);
         err_why(e, "it holds what tidegate remembers of this database");
         return err_fix(e, "leave schema tidegate alone");
     }
-    subject_each(a, stmt, text, NULL, ask, &refused);
-    if (!refused && reach)
-        refused = &reaches[reach];
-    if (!refused)
+    subject_each(a, stmt, text, NULL, ask, &q);
+    ask_reach(reach, &q);
+    if (!q.refused)
         return true;
-    err_what(e, refused->code, "%s: %s", at, refused->what);
-    err_why(e, "%s", refused->why);
-    return err_fix(e, "%s", refused->fix);
+    err_what(e, q.refused->code, "%s: %s", at, q.refused->what);
+    err_why(e, "%s", q.refused->why);
+    return err_fix(e, "%s%s", q.refused->fix,
+                   q.refused->may ? "; or let the policy allow it: [statements]"
+                                  : "");
 }
 
 /* ---- outside of any transaction ---- */

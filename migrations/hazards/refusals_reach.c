@@ -82,23 +82,23 @@ static bool foreign_file(const struct node *option)
     return subject_word_in(node_str(option, "defname"), "program filename");
 }
 
-static bool nothing_reached(const struct node *n, void *arg)
+static bool add_reached(const struct node *n, void *arg)
 {
-    enum reach *found = arg;
+    unsigned *found = arg;
 
     if (node_is(n, "CreateFunctionStmt"))
         return true;
     if (node_is(n, "FuncCall")) {
         const char *name = subject_last(n, "funcname");
         if (is_server_function(name))
-            *found = REACH_SERVER;
+            *found |= REACH_SERVER;
         else if (strcasecmp(name, "set_config") == 0 && sets_kept(n))
-            *found = REACH_SETTING;
+            *found |= REACH_SETTING;
     }
-    return *found == REACH_NOTHING;
+    return true;
 }
 
-static enum reach of_foreign_table(const struct node *stmt)
+static unsigned of_foreign_table(const struct node *stmt)
 {
     for (size_t i = 0; i < node_count(stmt, "options"); i++)
         if (foreign_file(node_item(stmt, "options", i)))
@@ -126,7 +126,7 @@ static void small(char *out, size_t size, const char *text, size_t len)
     out[i] = '\0';
 }
 
-static enum reach of_words(const char *text, size_t len, struct words *w);
+static unsigned of_words(const char *text, size_t len, struct words *w);
 
 /* How long the quotes of a string are: ' or E' or $tag$. */
 static size_t opening(const char *text)
@@ -138,7 +138,7 @@ static size_t opening(const char *text)
 
 /* A string's content: the name that set_config is given, a file of COPY, or
  * what EXECUTE runs. */
-static enum reach of_string(const char *text, size_t len, struct words *w)
+static unsigned of_string(const char *text, size_t len, struct words *w)
 {
     struct words inner = {.starts = true, .nesting = w->nesting + 1};
     size_t from = opening(text), quotes = *text == '$' ? 2 * from : from + 1;
@@ -170,11 +170,11 @@ static void follow(struct words *w, const char *word)
     snprintf(w->last, sizeof w->last, "%s", word);
 }
 
-static enum reach of_word(const char *text, size_t len, bool schema,
-                          struct words *w)
+static unsigned of_word(const char *text, size_t len, bool schema,
+                        struct words *w)
 {
     char word[sizeof w->last];
-    enum reach found = REACH_NOTHING;
+    unsigned found = REACH_NOTHING;
 
     small(word, sizeof word, text, len);
     if (schema && strcmp(word, "tidegate") == 0)
@@ -182,61 +182,59 @@ static enum reach of_word(const char *text, size_t len, bool schema,
     if (is_server_function(word) ||
         (w->copies && strcmp(word, "program") == 0 &&
          subject_word_in(w->last, "from to")))
-        found = REACH_SERVER;
+        found |= REACH_SERVER;
     if (strcmp(word, "trigger") == 0 && strcmp(w->last, "disable") == 0)
-        found = REACH_TRIGGERS;
+        found |= REACH_TRIGGERS;
     if (w->sets && reach_is_kept(word) && strcmp(word, "search_path") != 0)
-        found = REACH_SETTING;
+        found |= REACH_SETTING;
     follow(w, word);
     return found;
 }
 
-static enum reach of_words(const char *text, size_t len, struct words *w)
+static unsigned of_words(const char *text, size_t len, struct words *w)
 {
     const char *end = text + len;
-    enum reach found = REACH_NOTHING;
+    unsigned found = REACH_NOTHING;
     struct token t;
 
-    while (found < REACH_OURS && text < end &&
+    while (!(found & REACH_OURS) && text < end &&
            (t = lexer_token(text)).kind != TOKEN_END) {
         size_t n = t.len < (size_t)(end - text) ? t.len : (size_t)(end - text);
-        enum reach one = REACH_NOTHING;
         if (t.kind == TOKEN_WORD)
-            one = of_word(text, n, text[n] == '.', w);
+            found |= of_word(text, n, text[n] == '.', w);
         else if (t.kind == TOKEN_NAME && n > 2)
-            one = of_word(text + 1, n - 2, text[n] == '.', w);
+            found |= of_word(text + 1, n - 2, text[n] == '.', w);
         else if (t.kind == TOKEN_STRING)
-            one = of_string(text, n, w);
+            found |= of_string(text, n, w);
         else if (*text == ';')
             *w = (struct words){.starts = true, .nesting = w->nesting};
-        found = one > found ? one : found;
         text += n;
     }
     return found;
 }
 
-enum reach reach_of_text(const char *text)
+unsigned reach_of_text(const char *text)
 {
     struct words w = {.starts = true};
 
     return of_words(text, strlen(text), &w);
 }
 
-static enum reach of_do(const struct node *stmt)
+static unsigned of_do(const struct node *stmt)
 {
-    enum reach found = REACH_NOTHING;
+    unsigned found = REACH_NOTHING;
 
-    for (size_t i = 0; !found && i < node_count(stmt, "args"); i++) {
+    for (size_t i = 0; i < node_count(stmt, "args"); i++) {
         const struct node *o = node_item(stmt, "args", i);
         if (strcmp(node_str(o, "defname"), "as") == 0)
-            found = reach_of_text(node_str(node_get(o, "arg"), "sval"));
+            found |= reach_of_text(node_str(node_get(o, "arg"), "sval"));
     }
     return found;
 }
 
-enum reach reach_of(const struct node *stmt)
+unsigned reach_of(const struct node *stmt)
 {
-    enum reach found = REACH_NOTHING;
+    unsigned found = REACH_NOTHING;
 
     if (node_is(stmt, "CreateFunctionStmt"))
         return found;
@@ -245,6 +243,6 @@ enum reach reach_of(const struct node *stmt)
     if (node_is(stmt, "CreateForeignTableStmt"))
         found = of_foreign_table(stmt);
     if (!found)
-        node_walk(stmt, nothing_reached, &found);
+        node_walk(stmt, add_reached, &found);
     return found;
 }

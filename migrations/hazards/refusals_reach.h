@@ -12,19 +12,19 @@
 
 #include "migrations/text/parser.h"
 
-/* The worst is told, and comes last. */
 enum reach {
     REACH_NOTHING,
-    REACH_SETTING,  /* set_config of one that tidegate keeps */
-    REACH_TRIGGERS, /* disables them */
-    REACH_SERVER,   /* files and programs of the server, other servers */
-    REACH_OURS,     /* schema tidegate, in a DO block */
+    REACH_SETTING = 1,  /* set_config of one that tidegate keeps */
+    REACH_TRIGGERS = 2, /* disables them */
+    REACH_SERVER = 4,   /* files and programs of the server, other servers */
+    REACH_OURS = 8,     /* schema tidegate, in a DO block */
 };
 
 /* Is it a setting that tidegate keeps? */
 bool reach_is_kept(const char *setting);
-enum reach reach_of(const struct node *stmt);
+/* All of them that it does. */
+unsigned reach_of(const struct node *stmt);
 /* The same of a text that does not parse, by its words. */
-enum reach reach_of_text(const char *text);
+unsigned reach_of_text(const char *text);
 
 #endif

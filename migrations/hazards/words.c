@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "migrations/hazards/refusals.h"
 #include "migrations/hazards/refusals_reach.h"
 #include "migrations/text/lexer.h"
 #include "runner/base/buf.h"
@@ -179,12 +180,13 @@ bool words_alone(struct arena *a, const char *text)
 #define CONTROL                                      \
     ERR_INPUT, "transaction control in a migration", \
         "tidegate begins and ends the transaction", "delete the statement"
-#define SETTING                                                              \
+#define FIRM_SETTING                                                         \
     ERR_REFUSED, "a migration changes a setting that tidegate keeps",        \
         "role, search_path, timeouts and replication role are set anew for " \
         "each migration, so that all run alike",                             \
         "qualify names with their schema; timeouts: -- tidegate: "           \
         "lock_timeout=2s statement_timeout=10m"
+#define SETTING FIRM_SETTING, REFUSES_SETTINGS
 #define SERVER                                                               \
     ERR_REFUSED, "a migration reaches outside of the database",              \
         "programs and files of the database server, and other servers, are " \
@@ -204,6 +206,7 @@ static const struct {
     const char *pattern;
     enum err_code code;
     const char *what, *why, *fix;
+    enum refusals may; /* the policy allows it; 0: never */
 } refused[] = {
     {"begin", CONTROL},
     {"start transaction", CONTROL},
@@ -226,18 +229,18 @@ static const struct {
     {"* statement_timeout", SETTING},
     {"* transaction_timeout", SETTING},
     {"* session_replication_role", SETTING},
-    {"reset", SETTING},
-    {"discard", SETTING},
+    {"reset", FIRM_SETTING},
+    {"discard", FIRM_SETTING},
     {"alter * disable trigger", ERR_REFUSED, "a migration disables triggers",
      "foreign keys and the application's own rules are triggers",
-     "leave them on"},
+     "leave them on", REFUSES_TRIGGERS},
     {"drop database", ERR_REFUSED, "a migration drops a database",
      "that cannot be undone, nor rehearsed",
-     "do it by hand, outside of a release"},
-    {"copy * program", SERVER},
-    {"copy * from '", SERVER},
-    {"copy * to '", SERVER},
-    {"load", SERVER},
+     "do it by hand, outside of a release", REFUSES_DATABASES},
+    {"copy * program", SERVER, REFUSES_SERVER},
+    {"copy * from '", SERVER, REFUSES_SERVER},
+    {"copy * to '", SERVER, REFUSES_SERVER},
+    {"load", SERVER, REFUSES_SERVER},
     {"* tidegate .", OURS},
     {"* schema tidegate", OURS},
     {"* schema if exists tidegate", OURS},
@@ -272,16 +275,16 @@ static bool refuse(const char *at, struct err *e, enum err_code code,
     return err_fix(e, "%s", fix);
 }
 
-bool words_allow(struct arena *a, const char *text, const char *at,
-                 struct err *e)
+bool words_allow(struct arena *a, const char *text, unsigned allowed,
+                 const char *at, struct err *e)
 {
     struct words w = words_of(a, text);
 
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        if (match(refused[i].pattern, &w))
+        if (!(refused[i].may & allowed) && match(refused[i].pattern, &w))
             return refuse(at, e, refused[i].code, refused[i].what,
                           refused[i].why, refused[i].fix);
-    if (reach_of_text(text) == REACH_SERVER)
+    if (!(allowed & REFUSES_SERVER) && (reach_of_text(text) & REACH_SERVER))
         return refuse(at, e, SERVER);
     return !has_variable(text) || refuse(at, e, PSQL);
 }

@@ -18,7 +18,7 @@ const char *words_kind(struct arena *a, const char *text);
 /* It must run outside of any transaction, as far as words tell. */
 bool words_alone(struct arena *a, const char *text);
 /* As refusals_allow, as far as words tell. */
-bool words_allow(struct arena *a, const char *text, const char *at,
-                 struct err *e);
+bool words_allow(struct arena *a, const char *text, unsigned allowed,
+                 const char *at, struct err *e);
 
 #endif

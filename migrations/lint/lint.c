@@ -78,8 +78,10 @@ static void lint_pieces(struct linter *l, const struct split_pieces *pieces)
 /* Whether the statement is bound to its batch, and to rows. */
 static void lint_batch(struct linter *l, bool down)
 {
-    struct sql_file file = {
-        .name = l->file, .bytes = l->text, .len = strlen(l->text)};
+    struct sql_file file = {.name = l->file,
+                            .bytes = l->text,
+                            .len = strlen(l->text),
+                            .how.allowed = l->run->allowed};
     const struct catalog_relation *r;
     struct script s;
     struct err e;

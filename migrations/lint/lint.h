@@ -53,6 +53,7 @@ struct lint_run {
     struct fresh earlier;
     bool path_told;         /* that search_path ends with its file */
     struct pg *pg;          /* the catalog's, or NULL */
+    unsigned allowed;       /* enum refusals: what the policy allows */
     bool code;              /* what ran before may have made anything */
     bool named;             /* the layout of a folder takes these names ... */
     const char *stray;      /* ... but this file, for that reason */

@@ -255,7 +255,7 @@ static void lint_unparsed(struct linter *l, const struct split_piece *p)
 {
     struct err e;
 
-    if (!words_allow(l->scratch, p->text,
+    if (!words_allow(l->scratch, p->text, l->run->allowed,
                      arena_printf(l->scratch, "%s:%d", l->file, l->line), &e))
         lint_add_error(l, l->line, "refused", &e);
     if (words_alone(l->scratch, p->text))
@@ -273,7 +273,7 @@ static void lint_parsed(struct linter *l, const struct split_piece *p)
         l->path_line = l->line;
     if (!(l->how->foreign && foreign_allows(p, l->pieces)) &&
         !(l->how->undone && foreign_allows_undone(p)) &&
-        !refusals_allow(l->scratch, p->tree, p->text,
+        !refusals_allow(l->scratch, p->tree, p->text, l->run->allowed,
                         arena_printf(l->scratch, "%s:%d", l->file, l->line),
                         &e))
         lint_add_error(l, l->line, "refused", &e);

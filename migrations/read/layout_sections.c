@@ -50,11 +50,11 @@ static struct line lines_of(const struct sql_file *file)
     return l;
 }
 
-/* What follows "--", blanks and mark, when the line begins so; else NULL. */
-static const char *behind_mark(const struct line *l, const char *mark)
+/* What follows "--", blanks and the n bytes of mark, when the line begins so;
+ * else NULL. */
+static const char *behind_mark(const struct line *l, const char *mark, size_t n)
 {
     const char *p = l->text, *end = l->text + l->len;
-    size_t n = strlen(mark);
 
     if (l->len < 2 || p[0] != '-' || p[1] != '-')
         return NULL;
@@ -65,9 +65,22 @@ static const char *behind_mark(const struct line *l, const char *mark)
 
 static char *marked(struct arena *a, const struct line *l, const char *mark)
 {
-    const char *p = behind_mark(l, mark);
+    const char *p = behind_mark(l, mark, strlen(mark));
 
     return p ? arena_strndup(a, p, (size_t)(l->text + l->len - p)) : NULL;
+}
+
+/* goose looks at neither the case of its second word nor the blanks before. */
+static bool is_mark(const struct line *l, const char *mark)
+{
+    size_t n = strcspn(mark, " ");
+    const char *second = mark + n + strspn(mark + n, " ");
+    const char *p = behind_mark(l, mark, n), *end = l->text + l->len;
+
+    while (p && p < end && (*p == ' ' || *p == '\t'))
+        p++;
+    return p && (size_t)(end - p) >= strlen(second) &&
+           strncasecmp(p, second, strlen(second)) == 0;
 }
 
 bool layout_holds(const struct sql_file *file, const char *mark)
@@ -75,7 +88,7 @@ bool layout_holds(const struct sql_file *file, const char *mark)
     struct line l = lines_of(file);
 
     while (next_line(&l))
-        if (behind_mark(&l, mark))
+        if (is_mark(&l, mark))
             return true;
     return false;
 }
@@ -259,15 +272,15 @@ static const struct {
     const char *words;
     bool (*take)(struct parts *p);
 } goose[] = {
-    {" Up", goose_up},
-    {" Down", goose_down},
-    {" StatementBegin", goose_begin},
-    {" StatementEnd", goose_end},
-    {" NO TRANSACTION", goose_alone},
-    {" ENVSUB ON", goose_environment},
-    {" ENVSUBST ON", goose_environment},
-    {" ENVSUB OFF", goose_nothing},
-    {" ENVSUBST OFF", goose_nothing},
+    {"Up", goose_up},
+    {"Down", goose_down},
+    {"StatementBegin", goose_begin},
+    {"StatementEnd", goose_end},
+    {"NO TRANSACTION", goose_alone},
+    {"ENVSUB ON", goose_environment},
+    {"ENVSUBST ON", goose_environment},
+    {"ENVSUB OFF", goose_nothing},
+    {"ENVSUBST OFF", goose_nothing},
 };
 
 static bool goose_line(struct parts *p)
@@ -278,12 +291,13 @@ static bool goose_line(struct parts *p)
         return p->up || is_bare(p->line) ||
                bad(p, "a statement before -- +goose Up",
                    "goose takes comments there only", "move it below the line");
+    words += strspn(words, " \t");
     for (size_t i = 0; i < sizeof goose / sizeof *goose; i++)
         if (strcasecmp(words, goose[i].words) == 0)
             return goose[i].take(p);
     return bad(
         p, "an annotation that goose does not know",
-        arena_printf(p->r->a, "it says +goose%s", escape(p->r->a, words)),
+        arena_printf(p->r->a, "it says +goose %s", escape(p->r->a, words)),
         "correct it");
 }
 

@@ -165,7 +165,8 @@ static bool read_entry(struct migration *m, struct arena *a,
 /* ---- all of them ---- */
 
 static bool read_all(struct migrations *out, struct arena *a,
-                     const struct layout_reading *r, struct err *e)
+                     const struct layout_reading *r, unsigned allowed,
+                     struct err *e)
 {
     const struct migration **order = arena_array(a, r->count, sizeof *order);
 
@@ -177,7 +178,10 @@ static bool read_all(struct migrations *out, struct arena *a,
     out->list = arena_array(a, r->count, sizeof *out->list);
     for (size_t i = 0; i < r->count; i++) {
         struct migration *m = &out->list[i];
-        if (!read_entry(m, a, &r->list[i], e))
+        struct layout_entry *entry = &r->list[i];
+        entry->up.how.allowed = entry->down.how.allowed =
+            entry->verify.how.allowed = allowed;
+        if (!read_entry(m, a, entry, e))
             return false;
         out->ranked |= m->number < 0;
         if (m->number < 0)
@@ -193,6 +197,14 @@ bool migrations_read(struct migrations *out, struct arena *a,
                      const char *layout, const struct sql_file *files, size_t n,
                      struct err *e)
 {
+    return migrations_read_allowing(out, a, layout, 0, files, n, e);
+}
+
+bool migrations_read_allowing(struct migrations *out, struct arena *a,
+                              const char *layout, unsigned allowed,
+                              const struct sql_file *files, size_t n,
+                              struct err *e)
+{
     struct layout_reading r;
     const struct layout *l;
 
@@ -204,7 +216,7 @@ bool migrations_read(struct migrations *out, struct arena *a,
     out->strays = arena_array(a, r.strays_n, sizeof *out->strays);
     for (size_t i = 0; i < r.strays_n; i++)
         out->strays[out->strays_n++] = layout_stray_text(a, l, &r.strays[i]);
-    return read_all(out, a, &r, e);
+    return read_all(out, a, &r, allowed, e);
 }
 
 const struct migration *migrations_find(const struct migrations *m,

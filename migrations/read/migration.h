@@ -69,6 +69,12 @@ struct migrations {
 bool migrations_read(struct migrations *out, struct arena *a,
                      const char *layout, const struct sql_file *files, size_t n,
                      struct err *e);
+/* The same, with statements in them that are refused otherwise: enum
+ * refusals. */
+bool migrations_read_allowing(struct migrations *out, struct arena *a,
+                              const char *layout, unsigned allowed,
+                              const struct sql_file *files, size_t n,
+                              struct err *e);
 const struct migration *migrations_find(const struct migrations *m,
                                         const char *name);
 /* For people, what may have changed besides the file: " and the values of

@@ -23,6 +23,7 @@ struct sql_how {
                             statements */
     bool placeholders;   /* the tool replaces ${name} */
     bool psql;           /* the tool hands it to psql: see psql_name.h */
+    unsigned allowed;    /* enum refusals: what the policy allows it */
     bool undone;         /* it only asks: it is rolled back whatever it does,
                             and may end in ROLLBACK itself */
 };

@@ -263,7 +263,8 @@ static bool judge_tree(struct judge *j, const struct split_piece *p,
     return (j->batch || batch_needs_none(p->tree, at, j->e)) &&
            ((j->how->foreign && foreign_allows(p, j->pieces)) ||
             (j->how->undone && foreign_allows_undone(p)) ||
-            refusals_allow(j->scratch, p->tree, s->text, at, j->e));
+            refusals_allow(j->scratch, p->tree, s->text, j->how->allowed, at,
+                           j->e));
 }
 
 static bool judge_words(struct judge *j, const struct split_piece *p,
@@ -273,7 +274,7 @@ static bool judge_words(struct judge *j, const struct split_piece *p,
     s->needs_no_transaction = words_alone(j->scratch, s->text);
     s->breaks_old_code = "text that PostgreSQL 15's parser does not know";
     s->unparsed = arena_strdup(j->a, p->unparsed);
-    return words_allow(j->scratch, s->text, at, j->e);
+    return words_allow(j->scratch, s->text, j->how->allowed, at, j->e);
 }
 
 /* Where the file says that it is no transaction, or the tool makes it none, a
@@ -430,6 +431,27 @@ static void write_directive(struct script *s, struct arena *a)
 
 /* ---- one file ---- */
 
+/* Braces in a string are data; a name that has them stands for another. */
+static bool no_templates(const struct script *s, const struct sql_how *how,
+                         struct err *e)
+{
+    const char *at = s->text;
+    struct token t;
+
+    if (!strstr(at, "{{"))
+        return true;
+    for (; (t = lexer_token(at)).kind != TOKEN_END; at += t.len) {
+        if (t.kind != TOKEN_NAME || !memmem(at, t.len, "{{", 2))
+            continue;
+        err_what(e, ERR_INPUT, "%s:%d: not SQL: {{ in a name", s->file,
+                 lexer_line(s->text, (size_t)(at - s->text)) +
+                     how->lines_before);
+        err_why(e, "it belongs to a template, and tidegate fills in nothing");
+        return err_fix(e, "write the name that is meant");
+    }
+    return true;
+}
+
 static bool not_of_verify(const struct script *s, struct err *e)
 {
     err_what(e, ERR_INPUT, "%s: a verify script is one transaction", s->file);
@@ -465,7 +487,8 @@ bool split_script(struct script *out, struct directives *said, struct arena *a,
     j.none = d.no_transaction || file->how.no_transaction;
     j.apart = j.none || file->how.each_alone;
     arena_init(&scratch);
-    ok = judge_all(&j) && settle_transaction(out, j.none, &file->how, e);
+    ok = no_templates(out, &file->how, e) && judge_all(&j) &&
+         settle_transaction(out, j.none, &file->how, e);
     if (ok && !d.batch && !out->transaction && !d.no_transaction &&
         (file->how.no_transaction || file->how.each_alone))
         write_directive(out, a);

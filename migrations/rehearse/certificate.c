@@ -187,6 +187,7 @@ static struct json *migration_json(const struct rehearsed *m,
     json_set_bool(o, "has_down", m->has_down);
     json_set_bool(o, "down_ok", m->down_ok);
     set_text(o, "differs", m->differs);
+    set_text(o, "breaks", m->breaks);
     json_set(o, "loses", names_json(m->loses, m->n_loses));
     json_set(o, "invalid_indexes", names_json(m->invalid, m->n_invalid));
     json_set(o, "up", statements_json(m->up, m->n, detail));
@@ -400,6 +401,7 @@ static struct rehearsed *migrations_of(struct arena *a, const struct json *list,
             .has_down = json_bool(o, "has_down", false),
             .down_ok = json_bool(o, "down_ok", false),
             .differs = text_of(a, o, "differs"),
+            .breaks = text_of(a, o, "breaks"),
         };
         out[i].up = statements_of(a, json_get(o, "up"), &out[i].n);
         out[i].down = statements_of(a, json_get(o, "down"), &out[i].n_down);

@@ -44,11 +44,16 @@ bool clone_judge(struct arena *a, const struct pg_identity *target,
                  const struct pg_identity *production, const char **warning,
                  struct err *e)
 {
+    bool is_copy = production &&
+                   strcmp(target->cluster_name, CLONE_CLUSTER_NAME) == 0 &&
+                   strcmp(target->address, production->address) != 0;
+
     *warning = NULL;
     if (target->standby)
         return refuse(a, target, "it is a standby: nothing can be written",
                       "let [rehearsal] server name a server of its own", e);
-    if (!production || strcmp(target->system, production->system) != 0)
+    if (!production || is_copy ||
+        strcmp(target->system, production->system) != 0)
         return true;
     if (strcmp(target->database, production->database) != 0) {
         *warning = arena_printf(
@@ -58,9 +63,6 @@ bool clone_judge(struct arena *a, const struct pg_identity *target,
             escape(a, target->database));
         return true;
     }
-    if (strcmp(target->cluster_name, CLONE_CLUSTER_NAME) == 0 &&
-        strcmp(target->address, production->address) != 0)
-        return true;
     return refuse(
         a, target,
         "it is production: system identifier and database name are the same",
@@ -314,9 +316,18 @@ bool clone_open(struct clone *c, struct err *e)
         c->ms = clock_mono() - since;
         return true;
     }
-    if (!clone_close(c, &second))
-        progress_warn(c->progress, c->name, "%s: %s", second.what, second.why);
-    return false;
+    if (clone_close(c, &second))
+        return false;
+    progress_warn(c->progress, c->name, "%s: %s", second.what, second.why);
+    return clone_is_left(c, e);
+}
+
+bool clone_is_left(const struct clone *c, struct err *e)
+{
+    return err_fix(e,
+                   "clone %s is left of it: the next rehearsal removes it, or: "
+                   "tidegate rehearse --sweep",
+                   c->name);
 }
 
 bool clone_close(struct clone *c, struct err *e)

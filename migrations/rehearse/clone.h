@@ -66,6 +66,8 @@ struct clone {
 bool clone_open(struct clone *c, struct err *e);
 /* Removes it, whatever happened; false: something is left, e says what. */
 bool clone_close(struct clone *c, struct err *e);
+/* Says in an error's fix that it stays; returns false. */
+bool clone_is_left(const struct clone *c, struct err *e);
 
 /* Whether target may be rehearsed on. Pure. True with a *warning (or NULL) in
  * a, or ERR_REFUSED. production NULL: nothing to protect. */

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,11 +10,11 @@
  * it is copied: it must not be production. */
 static bool template_judge(struct clone *c, struct err *e)
 {
-    const struct pg_identity *p = c->production;
-    const char *name = c->settings->argument;
+    struct pg_identity golden = c->server_identity;
+    const char *name = c->settings->argument, *ignored;
 
-    if (!p || strcmp(p->system, c->server_identity.system) != 0 ||
-        strcmp(p->database, name) != 0)
+    snprintf(golden.database, sizeof golden.database, "%s", name);
+    if (clone_judge(c->arena, &golden, c->production, &ignored, e))
         return true;
     err_what(e, ERR_REFUSED, "cannot take %s as a template", name);
     err_why(e, "it is production: nobody could connect while it is copied");

@@ -13,7 +13,8 @@ static int by_bytes(const void *a, const void *b)
 
 /* The catalog is in memory, and the question's joins stand in a good order:
  * what the planner would still weigh takes a tenth of the time. */
-static const char settings[] = "SET search_path = ''; SET jit = off; "
+static const char settings[] = "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; "
+                               "SET search_path = ''; SET jit = off; "
                                "SET random_page_cost = 1; "
                                "SET join_collapse_limit = 1";
 /* The connection may be asked other things afterwards, by a policy, say. */

@@ -19,8 +19,9 @@ struct fingerprint {
     char digest[HASH_HEX];
 };
 
-/* Servers 12 to 17. Lines live in a. Leaves the session with an empty
- * search_path, without JIT, and with the planner set for small questions. */
+/* Servers 12 to 17. Lines live in a. Leaves the session with its own
+ * role, an empty search_path, without JIT, and with the planner set for small
+ * questions. */
 bool fingerprint_take(struct pg *pg, struct arena *a, struct fingerprint *out,
                       struct err *e);
 

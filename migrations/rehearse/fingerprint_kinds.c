@@ -270,7 +270,9 @@ const struct fingerprint_kind fingerprint_kinds[] = {
         IN_OURS("t.typnamespace") "LEFT JOIN rel c ON c.oid = t.typrelid "
         "WHERE (t.typtype IN ('b', 'd', 'e', 'r') OR c.relkind = 'c') "
         "AND t.typcategory <> 'A' AND" NOT_OF_EXTENSION("pg_type", "t.oid")},
-    {0, "SELECT format('function %s: %s', p.oid::regprocedure, CASE WHEN "
+    {0, "SELECT format('function %s: %s%s%s', p.oid::regprocedure, "
+        "nullif(p.pronargdefaults, 0) || ' optional, ', 'returns ' || "
+        "pg_get_function_result(p.oid) || ', ', CASE WHEN "
         "p.prokind = 'a' THEN (SELECT 'aggregate ' || md5(concat_ws(' ', "
         "g.aggkind, g.aggtransfn, g.aggfinalfn, g.aggcombinefn, "
         "g.aggtranstype::regtype, g.agginitval, g.aggsortop::regoperator, "

@@ -2,6 +2,7 @@
 
 #include "migrations/rehearse/again.h"
 #include "migrations/rehearse/filled.h"
+#include "migrations/rehearse/old_code.h"
 #include "runner/base/duration.h"
 
 /* How often the schema is read on one way, at most. */
@@ -19,10 +20,12 @@ void passes_init(struct passes *p, struct arena *a,
 
     p->n = 0;
     p->list = arena_array(a, n, sizeof *p->list);
-    for (int after = 0; after < 2; after++)
+    for (int after = 0; after < 2; after++) {
+        p->before = after ? p->n : 0;
         for (size_t i = 0; i < n; i++)
             if (pending[i]->after == (after == 1))
                 p->list[p->n++].migration = pending[i];
+    }
     for (size_t i = 0; i < n; i++)
         all_down &= pending[i]->has_down;
     /* within a block one without a down would blame its neighbours */
@@ -63,11 +66,48 @@ static bool is_edge(const struct passes *p, size_t i)
            (goes_down(p, i) || (i && p->list[i - 1].migration->has_down));
 }
 
+/* Whether the old code is held against the schema before i: of each migration
+ * that it meets; of many, of all of them at once. */
+static bool is_met(const struct passes *p, size_t i)
+{
+    return p->before && i <= p->before &&
+           (p->before <= BLOCKS || i == 0 || i == p->before);
+}
+
+static bool is_declared(const struct passes *p, size_t i, size_t end)
+{
+    for (; i < end; i++)
+        if (p->list[i].migration->compatible)
+            return true;
+    return false;
+}
+
+/* What breaks between two of those schemas, and did not break before. */
+static void judge_old_code(struct passes *p)
+{
+    struct arena *a = p->trace.arena;
+    struct old_code known = {0}, now;
+
+    for (size_t i = 0, end; i < p->before; i = end) {
+        for (end = i + 1; !is_met(p, end);)
+            end++;
+        old_code_breaks(&now, a, &p->list[0].up_before,
+                        end < p->n ? &p->list[end].up_before : &p->top);
+        if (!is_declared(p, i, end))
+            p->list[i].breaks = old_code_new(a, &known, &now);
+        if (p->list[i].breaks && end > i + 1)
+            p->list[i].breaks = arena_printf(
+                a, "%s (by one of %s to %s)", p->list[i].breaks,
+                p->list[i].migration->name, p->list[end - 1].migration->name);
+        known = now;
+    }
+}
+
 static bool all_up(struct passes *p, struct err *e)
 {
     for (size_t i = 0; i < p->n && !p->failed; i++) {
         struct pass *at = &p->list[i];
-        if (is_edge(p, i) && !schema(p, &at->up_before, e))
+        if ((is_edge(p, i) || is_met(p, i)) && !schema(p, &at->up_before, e))
             return false;
         if (!data_before(&p->data, at->migration, &at->before, e) ||
             !trace_script(&p->trace, &at->migration->up, &at->up, e))
@@ -77,7 +117,12 @@ static bool all_up(struct passes *p, struct err *e)
         p->failed = at->up.failed;
         at->up_ran = !at->up.failed;
     }
-    return p->failed || schema(p, &p->top, e);
+    if (p->failed)
+        return true;
+    if (!schema(p, &p->top, e))
+        return false;
+    judge_old_code(p);
+    return true;
 }
 
 /* A later migration that does not go down may have changed the table: what

@@ -28,6 +28,8 @@ struct pass {
     struct data_difference data; /* what down did not give back */
     const char **loses;          /* what down throws away */
     size_t n_loses;
+    const char *breaks; /* what the old code does not survive of it, as the
+                           schema shows (old_code.h); or NULL */
     /* of the block that begins here; block 0: none begins here */
     size_t block;
     struct fingerprint up_before, down_after;
@@ -38,11 +40,11 @@ struct passes {
     struct grounds grounds; /* what estimates stand on */
     struct data data;       /* on the trace's connection for watching */
     struct loses loses;
-    struct buf *warnings; /* lent */
-    bool schema_only;     /* the clone has no rows */
-    bool keep_clean;      /* the clone is kept: leave it as it was */
-    struct pass *list;    /* in the order of a release */
-    size_t n;
+    struct buf *warnings;    /* lent */
+    bool schema_only;        /* the clone has no rows */
+    bool keep_clean;         /* the clone is kept: leave it as it was */
+    struct pass *list;       /* in the order of a release */
+    size_t n, before;        /* before: how many the old code meets */
     struct fingerprint top;  /* after all ups */
     const char *failed;      /* an up failed: its message */
     struct catalog *catalog; /* once all ran: names for advice; or NULL */

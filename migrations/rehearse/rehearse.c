@@ -138,18 +138,20 @@ static const char *lacks(const struct rehearse *r)
                         all->missing - 1);
 }
 
-static void release(struct rehearse *r)
+/* False: the clone stays. */
+static bool release(struct rehearse *r)
 {
     struct err e;
 
     pg_close(r->passes.trace.watch);
     pg_close(r->passes.trace.work);
-    if (!clone_close(&r->clone, &e)) {
-        progress_warn(r->clone.progress, r->clone.name,
-                      "the clone was not removed: %s", e.why);
-        buf_printf(&r->warnings, "clone %s was not removed: %s\n",
-                   r->clone.name, escape(r->clone.arena, e.why));
-    }
+    if (clone_close(&r->clone, &e))
+        return true;
+    progress_warn(r->clone.progress, r->clone.name,
+                  "the clone was not removed: %s", e.why);
+    buf_printf(&r->warnings, "clone %s was not removed: %s\n", r->clone.name,
+               escape(r->clone.arena, e.why));
+    return false;
 }
 
 static void prepare(struct rehearse *r, struct loop *l, struct arena *a,
@@ -206,7 +208,7 @@ bool rehearse_run(struct loop *l, struct arena *a,
                   struct err *e)
 {
     struct rehearse r;
-    bool ok;
+    bool ok, removed;
 
     prepare(&r, l, a, s, progress);
     passes_init(&r.passes, a, pending, n);
@@ -215,7 +217,7 @@ bool rehearse_run(struct loop *l, struct arena *a,
         catalog_read(&r);
         result_fill(out, &r.passes, &r.warnings);
     }
-    release(&r);
+    removed = release(&r);
     if (ok) {
         out->lacks = lacks(&r);
         migrations_digest(pending, n, out->digest);
@@ -229,5 +231,7 @@ bool rehearse_run(struct loop *l, struct arena *a,
         out->basis.tables = result_tables(&r.passes, &out->basis.n_tables);
     }
     buf_release(&r.warnings);
-    return ok || say_kept(&r, e);
+    if (ok)
+        return true;
+    return removed ? say_kept(&r, e) : clone_is_left(&r.clone, e);
 }

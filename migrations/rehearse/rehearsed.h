@@ -89,6 +89,9 @@ struct rehearsed {
     const char *const *loses; /* what going back throws away: "public.t",
                                  "public.t.column" */
     size_t n_loses;
+    const char *breaks;     /* what the old code does not survive, as the schema
+                               shows: "view public.v is gone"; NULL: nothing that
+                               is not declared */
     bool has_down, down_ok; /* ok: ran, undid all but the order of columns,
                                and up ran again */
     const char *differs;    /* what up and down left ("left: ...") or lost

@@ -223,6 +223,7 @@ static struct rehearsed rehearsed_of(const struct passes *p,
         .has_down = m->has_down,
         .down_ok = at->down_ok,
         .differs = at->differs,
+        .breaks = at->breaks ? escape(a, at->breaks) : NULL,
         .invalid = at->up.invalid,
         .n_invalid = at->up.n_invalid,
     };

@@ -109,6 +109,8 @@ static bool open_database(struct linted *l, const char *conninfo, struct err *e)
 
     if (t->globals.environment && !of_environment(t, &conninfo, e))
         return false;
+    if (t->env)
+        l->run.allowed = config_allowed(&t->env->policy);
     if (!conninfo)
         return true;
     l->pg = pg_open(t->loop, conninfo, "tidegate:lint", 0, e);

@@ -140,6 +140,32 @@ static void statement(struct table *table, struct arena *a,
     }
 }
 
+/* A migration of several: from BEGIN to the end of COMMIT. */
+static void migration(struct table *table, struct arena *a,
+                      const struct shown *shown, const struct rehearsed *m)
+{
+    int64_t rows = 0, wal = 0;
+
+    for (size_t k = 0; k < m->n; k++) {
+        rows += m->up[k].rows;
+        wal += m->up[k].wal_bytes;
+    }
+    table_cell(table, "%s", m->name);
+    table_cell(table, "%s", span(a, m->up_ms));
+    table_cell(table, "%s", m->untold ? "not told" : range(a, m->low, m->high));
+    if (shown->rows)
+        table_cell(table, "%s", count(a, rows));
+    if (shown->wal)
+        table_cell(table, "%s", size(a, wal));
+    if (shown->temp)
+        table_cell(table, "%s", size(a, m->temp_bytes));
+    table_cell(table, "%s", "all of it");
+    table_cell(table, "%s", "");
+    table_cell(table, "%s", "");
+    if (shown->text)
+        table_cell(table, "%s", "");
+}
+
 static void statements(struct output *out, struct arena *a,
                        const struct rehearsal *r)
 {
@@ -147,9 +173,12 @@ static void statements(struct output *out, struct arena *a,
     struct table table;
 
     head(&table, a, &shown);
-    for (size_t i = 0; i < r->n; i++)
+    for (size_t i = 0; i < r->n; i++) {
         for (size_t k = 0; k < r->list[i].n; k++)
             statement(&table, a, &shown, &r->list[i], &r->list[i].up[k]);
+        if (r->list[i].n > 1)
+            migration(&table, a, &shown, &r->list[i]);
+    }
     table_print(out, &table);
 }
 
@@ -282,6 +311,14 @@ static void invalid(struct output *out, const struct rehearsed *m)
                      m->name, m->invalid[i]);
 }
 
+static void breaks(struct output *out, const struct rehearsed *m)
+{
+    if (m->breaks)
+        output_style(out, STYLE_BAD,
+                     "%s: the old code would not run with it: %s\n", m->name,
+                     m->breaks);
+}
+
 static void warnings(struct output *out, const char *lines)
 {
     while (lines && *lines) {
@@ -314,6 +351,7 @@ void rehearsal_text(struct output *out, struct arena *a,
         phases(out, a, &r->list[i]);
         batches(out, a, &r->list[i]);
         invalid(out, &r->list[i]);
+        breaks(out, &r->list[i]);
     }
     waits(out, a, "TABLE", r->waits, r->waited, r->schema_only);
     output_text(out, "\n");

@@ -57,6 +57,8 @@ static const char *came_to(const struct verdict *v)
         return "does not count yet";
     if (strcmp(v->rule, "rehearsal.failed") == 0)
         return "failed";
+    if (strcmp(v->rule, "way_back.breaks") == 0)
+        return "found what the old code would not survive";
     return strncmp(v->rule, "way_back.", 9) == 0 ? "found no way back"
                                                  : "broke a budget";
 }

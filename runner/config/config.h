@@ -52,6 +52,9 @@ char *config_fill(struct arena *a, const char *text, const char *host,
  * default has no line, comments and order do not matter. NULL with e set. */
 char *config_policy_text(struct arena *a, const struct environment *env,
                          struct err *e);
+/* What the policy lets migrations hold, as enum refusals
+ * (migrations/hazards/allowed.h). */
+unsigned config_allowed(const struct policy_settings *p);
 /* SHA-256 hex of config_policy_text. */
 bool config_policy_digest(const struct environment *env, char out[65],
                           struct err *e);

@@ -276,6 +276,22 @@ static const struct key proven_keys[] = {
     {0}
 };
 
+static const struct key statements_keys[] = {
+    {"settings", KEY_BOOL, 0, "refuse", POL(statements.settings),
+     .choices = "refuse allow",
+     .help = "SET of role, search_path, timeouts or replication role."},
+    {"triggers", KEY_BOOL, 0, "refuse", POL(statements.triggers),
+     .choices = "refuse allow",
+     .help = "ALTER TABLE ... DISABLE TRIGGER."},
+    {"server", KEY_BOOL, 0, "refuse", POL(statements.server),
+     .choices = "refuse allow",
+     .help = "Programs and files of the server, and other servers."},
+    {"databases", KEY_BOOL, 0, "refuse", POL(statements.databases),
+     .choices = "refuse allow",
+     .help = "DROP DATABASE."},
+    {0}
+};
+
 const struct key_section key_sections[] = {
     {"project", SCOPE_PROJECT, .required = true, .on = KEY_NOWHERE,
      .keys = project_keys,
@@ -331,5 +347,9 @@ const struct key_section key_sections[] = {
     {"proven", SCOPE_POLICY, .pinned = true,
      .on = offsetof(struct policy_settings, proven.on), .keys = proven_keys,
      .help = "Where the release must have proven itself."},
+    {"statements", SCOPE_POLICY, .pinned = true,
+     .on = offsetof(struct policy_settings, statements.on),
+     .keys = statements_keys,
+     .help = "What migrations may hold that is refused otherwise."},
     {0}
 };

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "migrations/hazards/allowed.h"
+
 /* [expected] in itself: signatures, signers and approvals must agree. */
 static bool expected_agrees(const struct load *l, const struct ini_file *f,
                             const struct expected_settings *x)
@@ -53,4 +55,20 @@ bool policy_load(const struct load *l, struct environment *env,
             !load_section(l, &f, s, NULL, p, pinned))
             return false;
     return expected_agrees(l, &f, &p->expected);
+}
+
+unsigned config_allowed(const struct policy_settings *p)
+{
+    const struct statements_settings *s = &p->statements;
+    unsigned allowed = 0;
+
+    if (s->settings)
+        allowed |= REFUSES_SETTINGS;
+    if (s->triggers)
+        allowed |= REFUSES_TRIGGERS;
+    if (s->server)
+        allowed |= REFUSES_SERVER;
+    if (s->databases)
+        allowed |= REFUSES_DATABASES;
+    return allowed;
 }

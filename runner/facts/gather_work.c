@@ -138,6 +138,8 @@ static void down_lacks(struct arena *a, const char *lines,
 static void way_back_rehearsed(struct arena *a, const struct rehearsed *r,
                                struct migration_facts *m)
 {
+    if (!m->breaks)
+        m->breaks = r->breaks;
     m->down_rehearsed = r->has_down && r->down_ok;
     if (r->has_down && !r->down_ok)
         down_lacks(a, r->differs, m);

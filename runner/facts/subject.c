@@ -87,8 +87,9 @@ bool subject_read_migrations(struct subject *s, struct err *e)
     if (s->env->database &&
         !git_walk(s->git, s->commit, folder, collect, &c, e))
         return false;
-    if (!migrations_read(&s->migrations, s->arena, s->config->migrations_layout,
-                         c.files, c.n, e))
+    if (!migrations_read_allowing(
+            &s->migrations, s->arena, s->config->migrations_layout,
+            config_allowed(&s->env->policy), c.files, c.n, e))
         return false;
     for (size_t i = 0; i < s->migrations.strays_n; i++)
         progress_warn(s->progress, s->config->migrations_path, "%s",

@@ -133,17 +133,20 @@ bool rehearse_previous(struct subject *s, const struct rehearsal *now,
     return false;
 }
 
-/* Of an "after" one it is known now whether its down gives all back, and
- * nothing but other files will change it: the gate will not either. */
+/* Of an "after" one it is known now whether its down gives all back, of a
+ * "before" one whether the old code survives it, and nothing but other files
+ * will change it: the gate will not either. */
 static void judge_back(struct subject *s, const struct facts *facts,
                        struct verdict *verdict)
 {
-    for (size_t i = 0; i < facts->way_back.n; i++)
-        if (facts->way_back.migrations[i].after &&
-            facts->way_back.migrations[i].down_lacks) {
+    for (size_t i = 0; i < facts->way_back.n; i++) {
+        const struct migration_facts *m = &facts->way_back.migrations[i];
+
+        if (m->after ? m->down_lacks != NULL : m->breaks && !m->compatible) {
             *verdict = way_back_judge(s->arena, &s->env->policy, facts);
             return;
         }
+    }
 }
 
 bool rehearse_release(struct subject *s, const char *release,

@@ -73,7 +73,7 @@ static void words_hold(const char *text)
     words_begin(text);
     words_alone(&a, text);
     MUST(*words_kind(&a, text));
-    MUST(words_allow(&a, text, "x:1", &e) || (e.what[0] && e.fix[0]));
+    MUST(words_allow(&a, text, 0, "x:1", &e) || (e.what[0] && e.fix[0]));
     arena_release(&a);
 }
 

@@ -118,6 +118,14 @@ physical other
 gives 10 'without the name it is taken for production' t rehearse c1
 has 'and the name is told' "$OUT" 'cluster_name = tidegate-clone'
 physical tidegate-clone
+setting rehearsal clone template:shop
+setting rehearsal server \
+    "host=$PG_SOCKET port=$copy_port user=postgres dbname=postgres"
+gives 0 'its database may be a template: nobody works there' t rehearse c1
+case $OUT in *"production's own cluster"*) false ;; esac
+ok 'and it is not called production' $?
+setting rehearsal clone "command:$SITE/clone"
+setting rehearsal server
 gives 0 'with it, at another address, it is a clone' t rehearse c1
 is 'production has none of it' "$(site_sql "SELECT count(*) FROM
     pg_attribute WHERE attname = 'cloned'")" 0

@@ -214,6 +214,15 @@ up 0002_drop 'ALTER TABLE orders DROP COLUMN at;'
 release v2.0
 announce v2.0
 asks 10 'way back' way_back.breaks 'the old code would not run with it' check v2.0
+up 0002_drop 'DO $$ BEGIN EXECUTE format($q$ALTER TABLE orders DROP %I$q$, $q$at$q$); END $$;'
+release v2.0a
+announce v2.0a
+asks 0 'way back' way_back.open 'a DO block tells nothing' check v2.0a
+gives 10 'its rehearsal does' t rehearse v2.0a
+has 'what it takes away' "$OUT" \
+    '0002_drop: the old code would not run with it: column public.orders.at is gone'
+has 'in words' "$OUT" 'the rehearsal found what the old code would not survive'
+asks 10 'way back' way_back.breaks 'and the gate knows' check v2.0a
 up 0002_drop '-- tidegate: compatible nobody reads it
 ALTER TABLE orders DROP COLUMN at;'
 release v2.1

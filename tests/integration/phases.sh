@@ -168,6 +168,30 @@ is 'whole' "$(site_sql "SELECT count(*) FROM pg_class WHERE relname = 'late'")" 
 is 'with the code' "$(releases)" releases/f2
 rm "$SITE/repo"/migrations/0006_late.*
 
+echo '# what is refused unless the policy allows it'
+site_sql 'CREATE ROLE shop_owner; GRANT ALL ON SCHEMA public TO shop_owner'
+up 0006_role 'SET ROLE shop_owner;
+CREATE TABLE owned (i int);'
+down 0006_role 'SET ROLE shop_owner;
+DROP TABLE owned;'
+release a1
+gives 10 'another role' t expect a1 --at now --why x --key "$SITE/anna"
+has 'where it stands' "$OUT" '0006_role.up.sql:1: a migration changes a setting'
+has 'and what could allow it' "$OUT" 'let the policy allow it: [statements]'
+policy 0 '[statements]' 'settings = allow'
+gives 0 'then it is rehearsed' t rehearse a1
+has 'and undone' "$OUT" '0006_role: up, down, schema equal'
+goes 0 'and goes out' a2
+is 'made by that role' "$(site_sql "SELECT tableowner FROM pg_tables
+    WHERE tablename = 'owned'")" shop_owner
+is 'written down by ours' "$(site_sql "SELECT count(*) FROM tidegate.migration
+    WHERE name = '0006_role'")" 1
+policy 0
+gives 0 'the way back asks no policy' t rollback --schema $yes
+is 'it is gone' "$(site_sql "SELECT count(*) FROM pg_tables
+    WHERE tablename = 'owned'")" 0
+rm "$SITE/repo"/migrations/0006_role.*
+
 echo '# where clones come from'
 up 0006_clone 'ALTER TABLE orders ADD COLUMN cloned int;'
 down 0006_clone 'ALTER TABLE orders DROP COLUMN cloned;'

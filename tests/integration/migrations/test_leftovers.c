@@ -235,6 +235,7 @@ static void a_clone_that_resists_stays_known(void **state)
     s.argument = path = program_make(f, folder, stubborn);
     s.notes = arena_printf(&f->a, "%s/notes", folder);
     assert_false(rehearse(f, &s, &m, 1));
+    assert_non_null(strstr(f->e.fix, "is left of it: "));
     assert_false(
         clone_commands_sweep(f->loop, &f->a, s.notes, &names, &n, &f->e));
     assert_int_equal(n, 0);

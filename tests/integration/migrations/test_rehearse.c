@@ -184,6 +184,65 @@ static void after_migrations_run_last(void **state)
     assert_string_equal(f->out.waits[0].table, "public.n");
 }
 
+/* What no text tells: the schema shows it. */
+static void what_the_old_code_does_not_survive_is_found(void **state)
+{
+    struct fixture *f = *state;
+    struct rehearse_settings s = by_dump(f, "shop");
+    const struct migration *list[] = {
+        migration_make(f, "0001_do",
+                       "DO $$ BEGIN EXECUTE 'DROP' || ' VIEW named'; END $$",
+                       "CREATE VIEW named AS SELECT id, note FROM orders"),
+        migration_make(f, "0002_again",
+                       "DROP VIEW seen\n;;\n"
+                       "CREATE VIEW seen AS SELECT id FROM orders",
+                       NULL),
+        migration_make(f, "0003_fits",
+                       "CREATE FUNCTION f(a int, b int DEFAULT 0) RETURNS int "
+                       "LANGUAGE sql AS 'SELECT $1'\n;;\n"
+                       "ALTER TABLE orders ADD COLUMN must needed",
+                       NULL),
+        migration_make(f, "0004_own",
+                       "CREATE TABLE own (x int)\n;;\n"
+                       "INSERT INTO own VALUES (1)",
+                       NULL),
+        migration_make(f, "0005_own", "DROP TABLE own", NULL),
+        migration_make(f, "0006_late+", "DROP VIEW seen", NULL),
+    };
+    struct migration *told =
+        migration_make(f, "0001_told", "DROP VIEW named", NULL);
+    const struct migration *one = told;
+
+    database_make(f, "shop",
+                  SHOP "DROP ROLE IF EXISTS tg_app; CREATE ROLE tg_app;"
+                       "CREATE VIEW named AS SELECT id, note FROM orders;"
+                       "CREATE VIEW seen AS SELECT id, note FROM orders;"
+                       "GRANT SELECT ON seen TO tg_app;"
+                       "CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql "
+                       "AS 'SELECT $1';"
+                       "CREATE DOMAIN needed AS int NOT NULL;"
+                       "TRUNCATE orders");
+    must(f, rehearse(f, &s, list, 6));
+    assert_null(f->out.failed);
+    assert_string_equal(f->out.list[0].breaks, "view public.named is gone");
+    assert_string_equal(f->out.list[1].breaks,
+                        "column public.seen.note is gone; tg_app has no "
+                        "SELECT on public.seen any more");
+    assert_string_equal(f->out.list[2].breaks,
+                        "calls of public.f(integer) are ambiguous: "
+                        "public.f(integer,integer) fits them as well; new "
+                        "column public.orders.must must be given: it is NOT "
+                        "NULL without a default");
+    for (int i = 3; i < 6; i++)
+        assert_null(f->out.list[i].breaks);
+    must(f, rehearse(f, &s, &one, 1));
+    assert_string_equal(f->out.list[0].breaks, "view public.named is gone");
+    told->compatible = "nobody reads it";
+    must(f, rehearse(f, &s, &one, 1));
+    assert_null(f->out.list[0].breaks);
+    database_run(f, "shop", "DROP OWNED BY tg_app; DROP ROLE tg_app");
+}
+
 /* Before the flip nobody uses what this release made; afterwards they do. */
 static void tables_of_this_release_are_in_nobodys_way(void **state)
 {
@@ -542,6 +601,7 @@ int main(void)
         T(a_down_that_fails_is_a_result),
         T(a_table_locked_twice_is_told_twice),
         T(after_migrations_run_last),
+        T(what_the_old_code_does_not_survive_is_found),
         T(tables_of_this_release_are_in_nobodys_way),
         T(a_concurrent_index_is_observed),
         T(even_the_shortest_is_observed),

@@ -31,7 +31,8 @@ static const struct rehearsed_statement up[] = {
      .n = 2,
      .low = 1400,
      .likely = 2300,
-     .high = 12000},
+     .high = 12000,
+     .cold = true},
     {.number = 2, .line = 4, .text = "SELECT 1", .ms = 1, .high = 10},
 };
 static const struct rehearsed_statement index_up[] = {
@@ -44,7 +45,10 @@ static const struct rehearsed_statement index_up[] = {
      .phases = phases,
      .n_phases = 2,
      .low = 700,
-     .high = 5000},
+     .high = 5000,
+     .runs = 14,
+     .work = WORK_INDEX,
+     .spills = true},
 };
 static const struct table_wait waits[] = {
     {"public.orders", 12000, 12000, "0002_x.up.sql:1 ACCESS EXCLUSIVE"},
@@ -55,6 +59,10 @@ static const struct rehearsed list[] = {
     {.name = "0002_x",
      .up = up,
      .n = 2,
+     .up_ms = 2310,
+     .low = 1400,
+     .likely = 2300,
+     .high = 12010,
      .has_down = true,
      .down_ok = true,
      .down_ms = 120,
@@ -70,7 +78,8 @@ static const struct rehearsed list[] = {
      .has_down = true,
      .differs = "data public.orders.note: 10 of 10 values lost\nleft: x\n",
      .invalid = bad,
-     .n_invalid = 1},
+     .n_invalid = 1,
+     .breaks = "view public.v is gone"},
     {.name = "0004_z", .down_high = -1},
 };
 
@@ -131,9 +140,13 @@ static void statements_then_waits_then_the_way_back(void **state)
               "0002_x:1   2.3 s     1.4 s to 12 s  2.0 kB  -       "
               "public.orders  2.4 s  ACCESS EXCLUSIVE, rewritten\n");
     has(text, "  public.lines   10 ms  SHARE, scanned\n");
+    has(text,
+        "0002_x     2.3 s     1.4 s to 12 s  2.0 kB  -       all of it\n");
     has(text, "0003_y:2 phases: building index: scanning table 1.2 s, waiting "
               "for old snapshots 4 ms\n");
-    has(text, "0003_y leaves an INVALID index: public.i on public.orders\n");
+    has(text, "0003_y leaves an INVALID index: public.i on public.orders\n"
+              "0003_y: the old code would not run with it: view public.v is "
+              "gone\n");
     has(text, "TABLE          READERS WAIT  WRITERS WAIT  BECAUSE OF\n"
               "public.orders  up to 12 s    up to 12 s    0002_x.up.sql:1 "
               "ACCESS EXCLUSIVE\n"
@@ -150,6 +163,10 @@ static void statements_then_waits_then_the_way_back(void **state)
     has(text, "0004_z: no way back (no down)\n");
     has(text, "in production: 2.1 s to 17 s, likely 3.6 s\n");
     has(text, "warning: w one\nwarning: w two\n");
+    has(text, "estimated: index builds by 14 past runs; catalog changes by "
+              "default factors\n"
+              "0002_x:1: the clone fits in cache, production does not: ");
+    has(text, "0003_y:2: sorts in memory on the clone, on disk in production: ");
     assert_null(strstr(text, "TEXT"));
     assert_null(strstr(text, "ROWS"));
     said(&r, 1, text, sizeof text);

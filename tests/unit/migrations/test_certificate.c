@@ -76,7 +76,8 @@ static const struct rehearsed list[] = {
      .loses = loses,
      .n_loses = 2,
      .has_down = true,
-     .differs = "left: x\n"},
+     .differs = "left: x\n",
+     .breaks = "view public.v is gone"},
     {.name = "0002_b", .after = true, .down_high = -1, .temp_bytes = -1},
 };
 static const struct table_wait waits[] = {
@@ -182,6 +183,8 @@ static void every_field_comes_back(void **state)
     assert_true(back.list[1].after && !back.list[0].after);
     assert_true(back.list[0].has_down && !back.list[0].down_ok);
     assert_null(back.list[1].differs);
+    assert_string_equal(back.list[0].breaks, "view public.v is gone");
+    assert_null(back.list[1].breaks);
     s = back.list[0].up;
     assert_string_equal(s[0].safer, "add it without a default");
     assert_null(s[1].safer);

@@ -11,6 +11,7 @@
 
 #include <ftw.h>
 
+#include "migrations/hazards/refusals.h"
 #include "migrations/hazards/words.h"
 #include "migrations/text/cut.h"
 #include "migrations/text/lexer.h"
@@ -343,10 +344,14 @@ static void words_tell_what_is_refused(void **state)
     arena_init(&a);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct err e = {0};
-        bool allowed = words_allow(&a, rows[i].text, "1_a.up.sql:1", &e);
+        bool allowed = words_allow(&a, rows[i].text, 0, "1_a.up.sql:1", &e);
         if (allowed != (rows[i].code == ERR_NONE) || e.code != rows[i].code)
             fail_msg("%s: %d", rows[i].text, e.code);
         assert_true(allowed || (e.what[0] && e.why[0] && e.fix[0]));
+        /* a policy may allow what is refused, and nothing that is wrong */
+        if (words_allow(&a, rows[i].text, REFUSES_ALL, "x:1", &e) !=
+            (rows[i].code != ERR_INPUT))
+            fail_msg("%s, with a policy", rows[i].text);
     }
     arena_release(&a);
 }

@@ -169,7 +169,8 @@ static void each_is_refused_or_not(void **state)
         bool fine;
         if (!parser_parse(&a, rows[i].sql, &p, &failure))
             fail_msg("%s: %s", rows[i].sql, failure.message);
-        fine = refusals_allow(&a, p.list[0].tree, rows[i].sql, "x.sql:1", &e);
+        fine =
+            refusals_allow(&a, p.list[0].tree, rows[i].sql, 0, "x.sql:1", &e);
         if (fine == !rows[i].refused &&
             (fine ||
              (strstr(e.what, rows[i].refused) && e.code == rows[i].code &&
@@ -180,6 +181,49 @@ static void each_is_refused_or_not(void **state)
     }
     arena_release(&a);
     assert_int_equal(wrong, 0);
+}
+
+/* What a policy allows, and no more. */
+static void a_policy_may_allow_it(void **state)
+{
+    static const struct {
+        const char *sql;
+        unsigned allowed;
+        bool fine;
+    } kinds[] = {
+        {"SET ROLE bob", REFUSES_SETTINGS, true},
+        {"SET ROLE bob", REFUSES_ALL & ~REFUSES_SETTINGS, false},
+        {"RESET ALL", REFUSES_ALL, false},
+        {"DISCARD ALL", REFUSES_ALL, false},
+        {"ALTER TABLE t DISABLE TRIGGER x", REFUSES_TRIGGERS, true},
+        {"ALTER TABLE t DISABLE TRIGGER x", REFUSES_SETTINGS, false},
+        {"COPY t FROM PROGRAM 'x'", REFUSES_SERVER, true},
+        {"COPY t FROM PROGRAM 'x'", REFUSES_DATABASES, false},
+        {"DROP DATABASE d", REFUSES_DATABASES, true},
+        {"DROP DATABASE d", REFUSES_SERVER, false},
+        {"DO 'BEGIN SET ROLE bob; PERFORM pg_read_file(''x''); END'",
+         REFUSES_SERVER, false},
+        {"DO 'BEGIN SET ROLE bob; PERFORM pg_read_file(''x''); END'",
+         REFUSES_SERVER | REFUSES_SETTINGS, true},
+        {"SELECT tidegate.f()", REFUSES_ALL, false},
+        {"COMMIT", REFUSES_ALL, false},
+    };
+    struct arena a;
+
+    (void)state;
+    arena_init(&a);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct parse_failure failure;
+        struct parsed p;
+        struct err e = {0};
+        bool fine;
+        assert_true(parser_parse(&a, kinds[i].sql, &p, &failure));
+        fine = refusals_allow(&a, p.list[0].tree, kinds[i].sql,
+                              kinds[i].allowed, "x.sql:1", &e);
+        if (fine != kinds[i].fine)
+            fail_msg("%s: %s", kinds[i].sql, fine ? "allowed" : e.what);
+    }
+    arena_release(&a);
 }
 
 /* Outside of any transaction, or not. */
@@ -234,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_is_refused_or_not),
+        cmocka_unit_test(a_policy_may_allow_it),
         cmocka_unit_test(some_statements_run_alone),
     };
 
