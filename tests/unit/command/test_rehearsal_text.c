@@ -166,7 +166,8 @@ static void statements_then_waits_then_the_way_back(void **state)
     has(text, "estimated: index builds by 14 past runs; catalog changes by "
               "default factors\n"
               "0002_x:1: the clone fits in cache, production does not: ");
-    has(text, "0003_y:2: sorts in memory on the clone, on disk in production: ");
+    has(text,
+        "0003_y:2: sorts in memory on the clone, on disk in production: ");
     assert_null(strstr(text, "TEXT"));
     assert_null(strstr(text, "ROWS"));
     said(&r, 1, text, sizeof text);

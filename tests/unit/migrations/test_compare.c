@@ -10,33 +10,16 @@
 
 #include "migrations/rehearse/compare.h"
 #include "migrations/rehearse/theirs.h"
+#include "tests/unit/migrations/facts.h"
 
 static struct arena a;
-
-static int by_bytes(const void *x, const void *y)
-{
-    return strcmp(*(const char *const *)x, *(const char *const *)y);
-}
-
-/* "a b c" is a schema of three facts. */
-static struct fingerprint facts(const char *text)
-{
-    struct fingerprint f = {.lines = arena_array(&a, 400, sizeof(char *))};
-    char *copy = arena_strdup(&a, text), *save = NULL;
-
-    for (char *p = strtok_r(copy, "|", &save); p;
-         p = strtok_r(NULL, "|", &save))
-        f.lines[f.n++] = p;
-    if (f.n)
-        qsort(f.lines, f.n, sizeof *f.lines, by_bytes);
-    return f;
-}
 
 /* before up, after up, before down, after down. */
 static const char *way(const char *u0, const char *u1, const char *d0,
                        const char *d1, bool *order_only)
 {
-    struct fingerprint f[] = {facts(u0), facts(u1), facts(d0), facts(d1)};
+    struct fingerprint f[] = {facts_of(&a, u0), facts_of(&a, u1),
+                              facts_of(&a, d0), facts_of(&a, d1)};
     struct comparison c = compare_way_back(&a, &f[0], &f[1], &f[2], &f[3]);
 
     if (order_only)
@@ -104,7 +87,7 @@ static void foreign_bytes_are_escaped_and_lines_bounded(void **state)
 
 static void schemas_compare_both_ways(void **state)
 {
-    struct fingerprint x = facts("a|b"), y = facts("b|c");
+    struct fingerprint x = facts_of(&a, "a|b"), y = facts_of(&a, "b|c");
 
     (void)state;
     assert_null(compare_schemas(&a, &x, &x).lines);
@@ -116,17 +99,18 @@ static void what_another_tool_keeps_is_left_out(void **state)
 {
     const char *names[] = {"public.x", "public.x_pkey", "sqitch"};
     const struct theirs theirs = {.names = names, .n = 3};
-    struct fingerprint f = facts("table public.x: using heap|"
-                                 "column public.x.i: integer|"
-                                 "column order of public.x: i|"
-                                 "constraint x_pkey on public.x: PRIMARY|"
-                                 "index public.x_pkey: of constraint x_pkey|"
-                                 "schema sqitch|"
-                                 "comment on column sqitch.c.d: of it|"
-                                 "table public.xy: using heap|"
-                                 "table a.public.x: using heap|"
-                                 "definition of public.v: FROM public.x|"
-                                 "trigger t on public.v: on public.x.y");
+    struct fingerprint f =
+        facts_of(&a, "table public.x: using heap|"
+                     "column public.x.i: integer|"
+                     "column order of public.x: i|"
+                     "constraint x_pkey on public.x: PRIMARY|"
+                     "index public.x_pkey: of constraint x_pkey|"
+                     "schema sqitch|"
+                     "comment on column sqitch.c.d: of it|"
+                     "table public.xy: using heap|"
+                     "table a.public.x: using heap|"
+                     "definition of public.v: FROM public.x|"
+                     "trigger t on public.v: on public.x.y");
 
     (void)state;
     theirs_leave_out(&f, &theirs);

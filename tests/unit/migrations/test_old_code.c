@@ -9,32 +9,13 @@
 #include <cmocka.h>
 
 #include "migrations/rehearse/old_code.h"
+#include "tests/unit/migrations/facts.h"
 
 static struct arena a;
 
-static int by_bytes(const void *x, const void *y)
-{
-    return strcmp(*(const char *const *)x, *(const char *const *)y);
-}
-
-/* "a|b|c" is a schema of three facts. */
-static struct fingerprint facts(const char *text)
-{
-    struct fingerprint f = {.lines = arena_array(&a, 40, sizeof(char *))};
-    char *copy = arena_strdup(&a, text), *save = NULL;
-
-    for (char *p = strtok_r(copy, "|", &save); p;
-         p = strtok_r(NULL, "|", &save))
-        f.lines[f.n++] = p;
-    if (f.n)
-        qsort(f.lines, f.n, sizeof *f.lines, by_bytes);
-    hash_hex(text, strlen(text), f.digest);
-    return f;
-}
-
 static const char *breaks(const char *was, const char *now)
 {
-    struct fingerprint f[] = {facts(was), facts(now)};
+    struct fingerprint f[] = {facts_of(&a, was), facts_of(&a, now)};
     struct old_code none = {0}, found;
     const char *told;
 
@@ -190,10 +171,12 @@ static void each_breaks_or_not(void **state)
 static void only_what_is_new_is_told(void **state)
 {
     struct fingerprint f[] = {
-        facts("view public.a:|view public.b:|view public.c:|view public.d:|"
-              "view public.e:"),
-        facts("view public.b:|view public.c:|view public.d:|view public.e:"),
-        facts(""),
+        facts_of(&a,
+                 "view public.a:|view public.b:|view public.c:|view public.d:|"
+                 "view public.e:"),
+        facts_of(&a,
+                 "view public.b:|view public.c:|view public.d:|view public.e:"),
+        facts_of(&a, ""),
     };
     struct old_code none = {0}, first, second;
 
