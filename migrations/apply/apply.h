@@ -7,8 +7,8 @@
  * transaction start again, with jitter, until the deadline. Others run
  * statement by statement with a journal; indexes are looked at afterwards.
  * CONCURRENTLY has no lock_timeout but a deadline: its statement_timeout, else
- * an hour or three times the high estimate. So has a verify script that nobody
- * rehearsed: its statement_timeout, else a minute for all of it. Settings are
+ * an hour or three times the high estimate. So has what nobody rehearsed: an up
+ * an hour, a verify script a minute for all of it. Settings are
  * those of the role and the database, set anew for each migration.
  */
 #ifndef MIGRATIONS_APPLY_APPLY_H
@@ -45,8 +45,9 @@ struct apply_settings {
     int64_t retry_for_ms;    /* how long lock timeouts are retried; 0: 2 min */
     int64_t max_lag_ms;      /* a backfill waits for replicas that are further
                                 behind; 0: 10 s */
-    int64_t alone_ms;  /* deadline of a statement that runs alone and has no
-                          statement_timeout; 0: 1 h, or 3 times its high */
+    int64_t alone_ms;  /* deadline of what has no statement_timeout and runs
+                          alone, or is an up that nobody rehearsed; 0: 1 h, or
+                          3 times its high */
     int64_t verify_ms; /* of an unrehearsed verify script; 0: 1 min */
     int overrun;       /* over so many times the high estimate, and still
                           uncommitted, it is cancelled; 0: 3 */

@@ -12,6 +12,7 @@
 
 #define PAUSE_FIRST_MS 50
 #define PAUSE_MOST_MS  5000
+#define DEADLINE_MS    ((int64_t)60 * 60 * 1000)
 
 /* ---- opening ---- */
 
@@ -164,8 +165,12 @@ static void blame_cancelled(const struct apply *ap, const struct task *t,
         err_why(e, "it had %s%s%s; %s", ran,
                 *ap->sight.ahead ? ", and waited for " : "", ap->sight.ahead,
                 what_is_there(t, g));
-        err_fix(e, "run it when no old transaction is open, or give it "
-                   "another deadline: -- tidegate: statement_timeout=2h");
+        err_fix(e,
+                "%s, or give it another deadline: -- tidegate: "
+                "statement_timeout=2h",
+                t->script->transaction
+                    ? "rehearse it, so that its estimate is its limit"
+                    : "run it when no old transaction is open");
         return;
     }
 }
@@ -220,12 +225,24 @@ int64_t transaction_limit(const struct apply *ap, const struct task *t,
     return limit > ap->s.overrun_least_ms ? limit : ap->s.overrun_least_ms;
 }
 
+/* An up that nobody rehearsed may not run for ever. A way back may: it has to
+ * come to its end, and its text cannot be given another deadline. */
+static int64_t deadline_of(const struct apply *ap, const struct task *t,
+                           int64_t limit)
+{
+    if (limit != CLOCK_NEVER || t->down || t->script->statement_timeout_ms >= 0)
+        return CLOCK_NEVER;
+    return t->tried + (ap->s.alone_ms > 0 ? ap->s.alone_ms : DEADLINE_MS);
+}
+
 static struct guard watch(const struct apply *ap, const struct task *t,
                           const struct part *part)
 {
+    int64_t limit = transaction_limit(ap, t, part);
+
     return (struct guard){.t = t,
-                          .deadline = CLOCK_NEVER,
-                          .limit_ms = transaction_limit(ap, t, part),
+                          .deadline = deadline_of(ap, t, limit),
+                          .limit_ms = limit,
                           .passed_ms = clock_mono() - t->tried};
 }
 

@@ -335,6 +335,26 @@ static void what_runs_far_over_its_estimate_is_rolled_back(void **state)
     assert_true(up(f, one(f, "SELECT pg_sleep(0.5)")));
 }
 
+static void what_nobody_rehearsed_has_a_deadline(void **state)
+{
+    struct fixture *f = *state;
+
+    f->s.alone_ms = 400;
+    assert_false(up(f, one(f, "CREATE TABLE a (id int);\n"
+                              "SELECT pg_sleep(60)")));
+    assert_int_equal(f->r.outcome, APPLY_ROLLED_BACK);
+    assert_true(f->r.ms >= 400 && f->r.ms < 30000);
+    assert_int_equal(f->e.code, ERR_FAILED);
+    assert_non_null(strstr(f->e.what, "cancelled at its deadline"));
+    assert_non_null(strstr(f->e.fix, "rehearse it"));
+    assert_complete(&f->e);
+    assert_sql(f, "SELECT to_regclass('public.a')", "");
+    /* its own limit is its own */
+    f->s.alone_ms = 1;
+    assert_true(up(f, one(f, "-- tidegate: statement_timeout=30s\n"
+                             "SELECT pg_sleep(0.7)")));
+}
+
 static void an_estimate_of_nothing_trips_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -442,6 +462,7 @@ int main(void)
         APPLYING(what_waits_for_old_snapshots_says_so),
         APPLYING(what_cannot_be_told_waits_for_the_old),
         APPLYING(what_runs_far_over_its_estimate_is_rolled_back),
+        APPLYING(what_nobody_rehearsed_has_a_deadline),
         APPLYING(an_estimate_of_nothing_trips_nothing),
         APPLYING(who_does_not_heed_a_cancel_is_terminated),
         APPLYING(the_line_says_what_matters),
