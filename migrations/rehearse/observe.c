@@ -5,7 +5,10 @@
 
 #define DENSE_FOR_MS 200
 /* A machine that is busy begins late; who waits for us shows its locks. */
-#define HOLD_MS   3000
+#define HOLD_MS 3000
+/* Locks and progress are not read at one moment: the first sample may show the
+ * one and not yet the other. */
+#define TIMES     2
 #define DENSE_MS  2
 #define SPARSE_MS 50
 #define PHASE     "phase "
@@ -118,12 +121,13 @@ static bool observer_take(struct observer *o, struct err *e)
     struct arena scratch;
     int64_t now = clock_mono();
     const char *phase = NULL;
-    bool ok;
+    bool ok, locked = false;
 
     arena_init(&scratch);
     ok = pg_take(o->watch, &scratch, &got, e);
     for (int i = 0; ok && i < got.rows; i++) {
         const char *mode = got.cell[i][1];
+        locked |= lock_mode_from_pg(mode) != LOCK_NONE;
         if (strncmp(mode, PHASE, strlen(PHASE)) == 0)
             phase = mode + strlen(PHASE);
         else if (*got.cell[i][0] != '0')
@@ -132,6 +136,7 @@ static bool observer_take(struct observer *o, struct err *e)
     if (ok && got.columns) /* no answer to COMMIT */
         phase_begins(o, phase, now);
     arena_release(&scratch);
+    o->locked += locked;
     o->asked = false;
     if (now - o->sampled > o->gap)
         o->gap = now - o->sampled;
@@ -154,7 +159,7 @@ static bool observer_ask(struct observer *o, struct err *e)
     const char *sql;
     bool ok;
 
-    if (o->holding && (o->n || clock_mono() - o->began > HOLD_MS))
+    if (o->holding && (o->locked >= TIMES || clock_mono() - o->began > HOLD_MS))
         return observer_free(o, e);
     arena_init(&scratch);
     sql = arena_printf(&scratch, SAMPLE_SQL, o->backend, o->backend, o->backend,

@@ -2,8 +2,8 @@
  *
  * For statements that cannot run in a transaction (CREATE INDEX CONCURRENTLY
  * and its kin): they take and leave their locks while they run. Densely at
- * first, since short ones are over soon; then every 50 ms. Until the first
- * locks are seen (at most 3 s) the observer keeps an old snapshot: building
+ * first, since short ones are over soon; then every 50 ms. Until its locks are
+ * seen twice (at most 3 s) the observer keeps an old snapshot: building
  * an index concurrently waits for it at its end, so even one that takes a
  * millisecond is seen.
  */
@@ -35,6 +35,7 @@ struct observer {
     int64_t sampled;
     bool asked;   /* a sample is on its way */
     bool holding; /* the old snapshot */
+    int locked;   /* samples that showed a lock */
     bool phases_only;
     struct observed *list;
     size_t n;
