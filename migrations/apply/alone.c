@@ -9,7 +9,6 @@
 #include "migrations/state/leaves.h"
 #include "runner/base/failpoint.h"
 
-#define ALONE_MS ((int64_t)60 * 60 * 1000) /* unless it says otherwise */
 /* Dropping what a failed build left waits for old transactions, too. */
 #define CLEAN_MS         30000
 #define CLEAN_STOPPED_MS 5000
@@ -150,7 +149,7 @@ static int64_t deadline_of(const struct apply *ap, const struct task *t)
         return CLOCK_NEVER; /* the server has it */
     if (ap->s.alone_ms > 0)
         return clock_mono() + ap->s.alone_ms;
-    return clock_mono() + (ms > ALONE_MS ? ms : ALONE_MS);
+    return clock_mono() + (ms > DEADLINE_MS ? ms : DEADLINE_MS);
 }
 
 static struct index_ask asking(const struct journal *j, int i)

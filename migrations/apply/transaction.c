@@ -12,7 +12,6 @@
 
 #define PAUSE_FIRST_MS 50
 #define PAUSE_MOST_MS  5000
-#define DEADLINE_MS    ((int64_t)60 * 60 * 1000)
 
 /* ---- opening ---- */
 

@@ -9,6 +9,9 @@
 
 #include "migrations/apply/work.h"
 
+/* Of what has no limit of its own (alone_ms in apply.h). */
+#define DEADLINE_MS ((int64_t)60 * 60 * 1000)
+
 /* A part of a script that is one transaction. */
 struct part {
     const struct statement *list;
