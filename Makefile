@@ -148,7 +148,8 @@ $(B)/histories/history: $(B)/tests/histories/folder.o \
 
 $(addprefix $(B)/integration/migrations/,test_back test_basis test_batches \
     test_clones test_fingerprint test_hazards test_leftovers test_measures \
-    test_refused test_rehearse test_safer test_template): \
+    test_observed test_refused test_rehearse test_safer test_scaled \
+    test_template): \
     $(B)/tests/integration/migrations/rehearsing.o
 $(addprefix $(B)/integration/migrations/,test_hazards test_safer): \
     $(patsubst %.c,$(B)/%.o, \
